@@ -1,0 +1,29 @@
+// From the status of a call to the error that is reported, and from there to the exit code. Pure;
+// safe from any thread.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "client/exit_code.h"
+#include "grpcpp/support/status.h"
+#include "migration/v1/error.pb.h"
+
+namespace migctl {
+
+// What a call that answered with `status`, which is not OK, failed with. The details of the status
+// give reason, hint, metadata and the statement that failed. A status without details, which gRPC
+// itself makes when no server answers, is put into words with `server`, the address.
+migration::v1::Error ErrorFromStatus(const grpc::Status& status, absl::string_view server);
+
+// The call was answered by the service, not made up by gRPC on the way.
+bool HasServiceDetails(const migration::v1::Error& error);
+
+// kUnreachable for UNAVAILABLE and DEADLINE_EXCEEDED, kInterrupted for CANCELLED, otherwise
+// kFailed.
+ExitCode ExitCodeOf(const migration::v1::Error& error);
+
+// The name of a gRPC status code, such as "NOT_FOUND".
+std::string CodeName(grpc::StatusCode code);
+
+}  // namespace migctl

@@ -1,0 +1,608 @@
+#include "client/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "client/request_id.h"
+#include "client/time_text.h"
+
+namespace migctl {
+namespace {
+
+using migration::v1::Action;
+using migration::v1::Operation;
+
+// CLI11 takes "-1" for an option. Such a word is marked before it sees it and unmarked after.
+constexpr char kValueMark = '\x01';
+
+bool IsRelativeValue(const std::string& word) {
+  return word.size() > 1 && word[0] == '-' &&
+         absl::ascii_isdigit(static_cast<unsigned char>(word[1]));
+}
+
+std::string Marked(const std::string& word) {
+  return IsRelativeValue(word) ? absl::StrCat(std::string(1, kValueMark), word) : word;
+}
+
+std::string Unmarked(const std::string& word) {
+  return !word.empty() && word[0] == kValueMark ? word.substr(1) : word;
+}
+
+std::vector<std::string> Unmarked(const std::vector<std::string>& words) {
+  std::vector<std::string> plain;
+  for (const std::string& word : words) plain.push_back(Unmarked(word));
+  return plain;
+}
+
+// "a,b" as a list.
+std::vector<std::string> SplitNames(const std::string& names) {
+  return absl::StrSplit(Unmarked(names), ',', absl::SkipWhitespace());
+}
+
+constexpr char kFooter[] =
+    R"(A revision is an id or the beginning of one, a branch label, head, heads, base or
+current, or relative: -1 is one down, +2 two up, ae10+2 two above ae10.
+
+Examples:
+  migctl upgrade head              bring the database up to date
+  migctl downgrade -1              take the last revision down
+  migctl plan upgrade head         see the steps first
+  migctl history -r -3:current     the last three revisions
+  migctl operations watch 7k2m     follow what another migctl has started
+
+Exit codes:
+  0 done   1 failed   2 usage   3 a check did not hold
+  4 server unreachable or deadline passed   130 interrupted or cancelled)";
+
+constexpr char kOperationFooter[] =
+    R"(The operation runs in the server. Ctrl-C asks the server to cancel it and waits for its
+end; a second Ctrl-C leaves it running. Durations are written like 2s, 500ms, 5m or 0.)";
+
+constexpr char kGlobalHint[] = "Global options, taken here too: migctl --help";
+
+std::string Footer(const std::string& text = "") {
+  return absl::StrCat(text, text.empty() ? "" : "\n\n", kGlobalHint);
+}
+
+// CLI11's layout with one blank line between its parts.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_description(const CLI::App* app) const override {
+    return absl::StrCat(CLI::Formatter::make_description(app), "\n");
+  }
+  std::string make_footer(const CLI::App* app) const override {
+    return absl::StrCat(app->get_footer(), "\n");
+  }
+};
+
+// The values of the options, as CLI11 fills them in.
+struct GlobalText {
+  std::string server = GlobalOptions().server;
+  std::string database;
+  std::string output = "text";
+  std::string timeout;
+  std::string color = "auto";
+};
+
+struct RunText {
+  std::string lock_timeout;
+  std::string statement_timeout;
+  std::string mutex_timeout;
+  std::string request_id;
+};
+
+const CLI::Validator& IsDuration() {
+  static const CLI::Validator validator(
+      [](std::string& text) -> std::string {
+        if (ParseDuration(text).has_value()) return "";
+        return absl::StrCat("'", text, "' is no duration: write 2s, 500ms, 5m or 0");
+      },
+      "", "duration");
+  return validator;
+}
+
+const CLI::Validator& IsCount() {
+  static const CLI::Validator validator(
+      [](std::string& text) -> std::string {
+        int64_t value = 0;
+        if (absl::SimpleAtoi(text, &value) && value > 0) return "";
+        return absl::StrCat("'", text, "' is no number from 1 on");
+      },
+      "", "count");
+  return validator;
+}
+
+const CLI::Validator& IsRequestId() {
+  static const CLI::Validator validator(
+      [](std::string& text) -> std::string {
+        return IsUuid(text) ? "" : absl::StrCat("'", text, "' is no UUID");
+      },
+      "", "uuid");
+  return validator;
+}
+
+std::optional<absl::Duration> DurationOf(const std::string& text) {
+  return text.empty() ? std::nullopt : ParseDuration(text);
+}
+
+RunSettings SettingsOf(const RunText& text) {
+  return {DurationOf(text.lock_timeout), DurationOf(text.statement_timeout),
+          DurationOf(text.mutex_timeout),
+          text.request_id.empty() ? NewRequestId() : text.request_id};
+}
+
+const std::vector<std::pair<std::string, Operation::State>>& StateNames() {
+  static const auto& names = *new std::vector<std::pair<std::string, Operation::State>>{
+      {"pending", Operation::STATE_PENDING},
+      {"running", Operation::STATE_RUNNING},
+      {"succeeded", Operation::STATE_SUCCEEDED},
+      {"failed", Operation::STATE_FAILED},
+      {"cancelled", Operation::STATE_CANCELLED}};
+  return names;
+}
+
+// The whole grammar. Each Add function declares one command and what it becomes when it is given.
+class Grammar {
+ public:
+  explicit Grammar(const Environment& environment)
+      : app_("Runs the schema migrations of PostgreSQL databases by a migd server.", "migctl"),
+        environment_(environment) {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.formatter(std::make_shared<HelpFormatter>());
+    app_.footer(kFooter);
+    app_.set_help_flag("-h,--help", "Print this help");
+    AddGlobalOptions();
+    AddCurrent();
+    AddHistory();
+    AddHeads();
+    AddBranches();
+    AddShow();
+    AddPlan();
+    AddUpgrade();
+    AddDowngrade();
+    AddStamp();
+    AddOperations();
+    AddHealth();
+    AddVersion();
+  }
+
+  ParsedCommandLine Parse(const std::vector<std::string>& arguments) {
+    // CLI11 wants the words in reverse.
+    std::vector<std::string> words;
+    for (auto word = arguments.rbegin(); word != arguments.rend(); ++word) {
+      words.push_back(Marked(*word));
+    }
+    try {
+      app_.parse(words);
+      return Invocation{Globals(), *command_};
+    } catch (const CLI::CallForHelp&) {
+      return HelpText{app_.help()};
+    } catch (const CLI::ParseError& error) {
+      return Usage(error);
+    }
+  }
+
+ private:
+  // --- Global options ---
+
+  CLI::Option* AddGlobal(const char* flag, std::string& value, const char* variable,
+                         const char* type, const std::string& description) {
+    if (const char* set = environment_(variable); set != nullptr && *set != '\0') {
+      value = set;
+      from_environment_.push_back({flag, variable});
+    }
+    return app_.add_option(flag, value, absl::StrCat(description, " [", variable, "]"))
+        ->option_text(type)
+        ->group("Global options, before or after the command");
+  }
+
+  void AddGlobalOptions() {
+    AddGlobal("--server", global_.server, "MIGCTL_SERVER", "ADDR",
+              "Address of migd: host:port or unix:PATH; default 127.0.0.1:7433");
+    AddGlobal("--database", global_.database, "MIGCTL_DATABASE", "NAME",
+              "Which database of the server; may be left out if it has one");
+    AddGlobal("--output", global_.output, "MIGCTL_OUTPUT", "text|json", "Default text");
+    AddGlobal("--timeout", global_.timeout, "MIGCTL_TIMEOUT", "DURATION",
+              "Give up after this long; default 30s, none for operations");
+    AddGlobal("--color", global_.color, "MIGCTL_COLOR", "auto|always|never",
+              "Default auto: on a terminal, unless NO_COLOR is set");
+  }
+
+  // How the user gave the option that has a wrong value.
+  std::string SourceOf(const std::string& flag) const {
+    if (app_.get_option(flag)->count() > 0) return flag;
+    for (const auto& [from, variable] : from_environment_) {
+      if (from == flag) return variable;
+    }
+    return flag;
+  }
+
+  [[noreturn]] void Refuse(const std::string& flag, const std::string& value,
+                           const std::string& expected) const {
+    throw CLI::ValidationError(absl::StrCat(SourceOf(flag), " '", value, "': use ", expected));
+  }
+
+  GlobalOptions Globals() const {
+    GlobalOptions options;
+    options.server = global_.server;
+    options.database = global_.database;
+    if (options.server.empty()) Refuse("--server", options.server, "host:port or unix:PATH");
+    if (global_.output != "text" && global_.output != "json") {
+      Refuse("--output", global_.output, "text or json");
+    }
+    options.output = Format();
+    if (!global_.timeout.empty()) {
+      options.timeout = ParseDuration(global_.timeout);
+      const bool usable = options.timeout.has_value() && *options.timeout > absl::ZeroDuration();
+      if (!usable) Refuse("--timeout", global_.timeout, "a duration like 2s, 500ms or 5m");
+    }
+    options.color = Color();
+    return options;
+  }
+
+  OutputFormat Format() const {
+    return global_.output == "json" ? OutputFormat::kJson : OutputFormat::kText;
+  }
+
+  ColorMode Color() const {
+    if (global_.color == "auto") return ColorMode::kAuto;
+    if (global_.color == "always") return ColorMode::kAlways;
+    if (global_.color == "never") return ColorMode::kNever;
+    Refuse("--color", global_.color, "auto, always or never");
+  }
+
+  // --- Commands ---
+
+  // A command that becomes what `make` returns.
+  template <typename Make>
+  CLI::App* Add(CLI::App* parent, const char* name, const std::string& description,
+                const char* group, Make make) {
+    CLI::App* command = parent->add_subcommand(name, description);
+    command->group(group);
+    command->footer(Footer());
+    command->callback([this, make] { command_ = make(); });
+    return command;
+  }
+
+  // Storage for a value that lives as long as the grammar.
+  template <typename T>
+  std::shared_ptr<T> Value() {
+    auto value = std::make_shared<T>();
+    storage_.push_back(value);
+    return value;
+  }
+
+  static constexpr char kRevisions[] = "Revisions";
+  static constexpr char kChanges[] = "Changing the database";
+  static constexpr char kServer[] = "The server";
+
+  void AddCurrent() {
+    auto check = Value<bool>();
+    CLI::App* command = Add(&app_, "current", "Show the revisions in the version table", kRevisions,
+                            [check] { return CurrentCommand{*check}; });
+    command->add_flag("--check-heads", *check,
+                      "Exit with 3 and name what is missing unless the database is at every head");
+  }
+
+  void AddHistory() {
+    auto range = Value<std::string>();
+    auto from = Value<std::string>();
+    auto limit = Value<int>();
+    CLI::App* command = Add(&app_, "history", "List the revisions, newest first", kRevisions, [=] {
+      return HistoryCommand{Unmarked(*range), SplitNames(*from), *limit};
+    });
+    command->add_option("-r,--range", *range, "Only these: a:b, a:, :b; the lower end is included")
+        ->option_text("RANGE");
+    AddFrom(command, *from);
+    command->add_option("--limit", *limit, "At most this many; default all")
+        ->option_text("N")
+        ->check(IsCount());
+    command->footer(
+        Footer("Examples:\n"
+               "  migctl history -r base:ae10\n"
+               "  migctl history -r -3:current --output json"));
+  }
+
+  void AddFrom(CLI::App* command, std::string& from) {
+    command
+        ->add_option("--from", from,
+                     "Take these revisions, comma-separated, for the rows of the version table; "
+                     "no database is asked then")
+        ->option_text("REVS");
+  }
+
+  void AddHeads() {
+    Add(&app_, "heads", "List the revisions that no other revises", kRevisions,
+        [] { return HeadsCommand{}; });
+  }
+
+  void AddBranches() {
+    Add(&app_, "branches", "List the branch points", kRevisions, [] { return BranchesCommand{}; });
+  }
+
+  void AddShow() {
+    auto revision = Value<std::string>();
+    CLI::App* command = Add(&app_, "show", "Show one revision in full", kRevisions,
+                            [revision] { return ShowCommand{Unmarked(*revision)}; });
+    AddTarget(command, *revision);
+  }
+
+  static void AddTarget(CLI::App* command, std::string& target) {
+    command->add_option("REV", target, "A revision, such as head, ae10, label@head, +2 or -1")
+        ->option_text(" ")
+        ->required();
+  }
+
+  static void AddTargets(CLI::App* command, std::vector<std::string>& targets) {
+    command->add_option("REV", targets, "Revisions, such as heads, base or ae10")
+        ->option_text("...")
+        ->required();
+  }
+
+  void AddPlan() {
+    CLI::App* plan = app_.add_subcommand("plan", "Show the steps that a call would take");
+    plan->group(kRevisions);
+    plan->require_subcommand(1);
+    plan->footer(
+        Footer("Examples:\n"
+               "  migctl plan upgrade head\n"
+               "  migctl plan downgrade -1\n"
+               "  migctl plan upgrade head --from base"));
+    AddPlanOf(plan, "upgrade", migration::v1::ACTION_UPGRADE);
+    AddPlanOf(plan, "downgrade", migration::v1::ACTION_DOWNGRADE);
+
+    auto targets = Value<std::vector<std::string>>();
+    auto from = Value<std::string>();
+    auto purge = Value<bool>();
+    CLI::App* stamp = Add(plan, "stamp", "Plan a stamp", "Calls", [=] {
+      return PlanCommand{migration::v1::ACTION_STAMP, Unmarked(*targets), SplitNames(*from),
+                         *purge};
+    });
+    AddTargets(stamp, *targets);
+    AddFrom(stamp, *from);
+    AddPurge(stamp, *purge);
+  }
+
+  void AddPlanOf(CLI::App* plan, const char* name, Action action) {
+    auto target = Value<std::string>();
+    auto from = Value<std::string>();
+    CLI::App* command = Add(plan, name, absl::StrCat("Plan an ", name), "Calls", [=] {
+      return PlanCommand{action, {Unmarked(*target)}, SplitNames(*from), false};
+    });
+    command->description(
+        absl::StrCat(action == migration::v1::ACTION_UPGRADE ? "Plan an " : "Plan a ", name));
+    AddTarget(command, *target);
+    AddFrom(command, *from);
+  }
+
+  static void AddPurge(CLI::App* command, bool& purge) {
+    command->add_flag("--purge", purge, "Empty the version table first, whatever is in it");
+  }
+
+  void AddUpgrade() {
+    auto target = Value<std::string>();
+    auto run = Value<RunText>();
+    CLI::App* command = Add(&app_, "upgrade", "Bring the database up to a revision", kChanges, [=] {
+      return UpgradeCommand{Unmarked(*target), SettingsOf(*run)};
+    });
+    AddTarget(command, *target);
+    AddRunOptions(command, *run);
+    command->footer(Footer(absl::StrCat(kOperationFooter,
+                                        "\n\nExamples:\n"
+                                        "  migctl upgrade head\n"
+                                        "  migctl upgrade +2 --lock-timeout 2s\n"
+                                        "  migctl upgrade billing@head --database shop")));
+  }
+
+  void AddDowngrade() {
+    auto target = Value<std::string>();
+    auto run = Value<RunText>();
+    CLI::App* command =
+        Add(&app_, "downgrade", "Take the database down to a revision; this may delete data",
+            kChanges, [=] {
+              return DowngradeCommand{Unmarked(*target), SettingsOf(*run)};
+            });
+    AddTarget(command, *target);
+    AddRunOptions(command, *run);
+    command->footer(Footer(absl::StrCat(kOperationFooter,
+                                        "\n\nExamples:\n"
+                                        "  migctl downgrade -1\n"
+                                        "  migctl downgrade base")));
+  }
+
+  void AddStamp() {
+    auto targets = Value<std::vector<std::string>>();
+    auto purge = Value<bool>();
+    auto run = Value<RunText>();
+    CLI::App* command =
+        Add(&app_, "stamp", "Write the version table without running a migration", kChanges, [=] {
+          return StampCommand{Unmarked(*targets), *purge, SettingsOf(*run)};
+        });
+    AddTargets(command, *targets);
+    AddPurge(command, *purge);
+    AddRunOptions(command, *run);
+    command->footer(Footer(absl::StrCat(kOperationFooter,
+                                        "\n\nExamples:\n"
+                                        "  migctl stamp heads\n"
+                                        "  migctl stamp --purge base")));
+  }
+
+  static void AddRunOptions(CLI::App* command, RunText& run) {
+    const auto add_duration = [command](const char* flag, std::string& value,
+                                        const char* description) {
+      command->add_option(flag, value, description)->option_text("DURATION")->check(IsDuration());
+    };
+    add_duration("--lock-timeout", run.lock_timeout,
+                 "How long a statement may wait for a lock; 0 without end");
+    add_duration("--statement-timeout", run.statement_timeout,
+                 "How long a statement may run; 0 without end");
+    add_duration("--mutex-timeout", run.mutex_timeout,
+                 "How long to wait for another migration to end; 0 without end");
+    command
+        ->add_option("--request-id", run.request_id,
+                     "Makes the call safe to repeat: the same id attaches to the same operation; "
+                     "default a random one")
+        ->option_text("UUID")
+        ->check(IsRequestId());
+  }
+
+  void AddOperations() {
+    CLI::App* operations =
+        app_.add_subcommand("operations", "List, show, watch or cancel operations");
+    operations->group(kChanges);
+    operations->require_subcommand(1);
+    operations->footer(
+        Footer("Examples:\n"
+               "  migctl operations list --state running\n"
+               "  migctl operations watch 7k2m"));
+    AddListOperations(operations);
+    AddWatchOperation(operations);
+
+    auto shown = Value<std::string>();
+    AddOperationId(Add(operations, "show", "Show one operation", "Commands",
+                       [=] { return ShowOperationCommand{*shown}; }),
+                   *shown);
+    auto cancelled = Value<std::string>();
+    AddOperationId(Add(operations, "cancel", "Ask an operation to stop", "Commands",
+                       [=] { return CancelOperationCommand{*cancelled}; }),
+                   *cancelled);
+  }
+
+  void AddListOperations(CLI::App* operations) {
+    auto state = Value<std::string>();
+    auto limit = Value<int>();
+    *limit = ListOperationsCommand().limit;
+    CLI::App* command = Add(operations, "list", "List operations, newest first", "Commands", [=] {
+      return ListOperationsCommand{StatesOf(*state), *limit};
+    });
+    command->add_option("--state", *state, "Only these, comma-separated: running,failed ...")
+        ->option_text("STATES");
+    command->add_option("--limit", *limit, "At most this many; default 20")
+        ->option_text("N")
+        ->check(IsCount());
+  }
+
+  static std::vector<Operation::State> StatesOf(const std::string& text) {
+    std::vector<Operation::State> states;
+    for (const std::string& name : SplitNames(text)) {
+      const auto found = std::find_if(StateNames().begin(), StateNames().end(),
+                                      [&name](const auto& pair) { return pair.first == name; });
+      if (found == StateNames().end()) {
+        throw CLI::ValidationError(absl::StrCat(
+            "--state '", name, "': use pending, running, succeeded, failed or cancelled"));
+      }
+      states.push_back(found->second);
+    }
+    return states;
+  }
+
+  void AddWatchOperation(CLI::App* operations) {
+    auto id = Value<std::string>();
+    auto after = Value<int64_t>();
+    CLI::App* command = Add(operations, "watch", "Show the events of an operation until it is over",
+                            "Commands", [=] {
+                              return WatchOperationCommand{*id, *after};
+                            });
+    AddOperationId(command, *id);
+    command->add_option("--after", *after, "Only the events after this sequence")
+        ->option_text("SEQUENCE")
+        ->check(IsCount());
+    command->footer(Footer("Ctrl-C leaves the operation running."));
+  }
+
+  static void AddOperationId(CLI::App* command, std::string& id) {
+    command->add_option("OPERATION", id, "Its id, or the beginning of it")
+        ->option_text(" ")
+        ->required();
+  }
+
+  void AddHealth() {
+    auto service = Value<std::string>();
+    CLI::App* command = Add(&app_, "health", "Ask whether the server takes calls", kServer,
+                            [service] { return HealthCommand{*service}; });
+    command
+        ->add_option("SERVICE", *service,
+                     "Such as migration.v1.MigrationService; default the server as a whole")
+        ->option_text(" ");
+    command->footer(
+        Footer("Exits with 0 if it does, 3 if it answers that it does not, 4 if it "
+               "does not answer."));
+  }
+
+  void AddVersion() {
+    Add(&app_, "version", "Print the version of migctl", kServer, [] { return VersionCommand{}; });
+  }
+
+  // --- Errors ---
+
+  // The command that was given, as it is typed.
+  std::string GivenCommand() const {
+    std::string given = "migctl";
+    const CLI::App* app = &app_;
+    while (!app->get_subcommands().empty()) {
+      app = app->get_subcommands().front();
+      absl::StrAppend(&given, " ", app->get_name());
+    }
+    return given;
+  }
+
+  UsageError Usage(const CLI::ParseError& error) const {
+    UsageError usage;
+    usage.message = absl::StrReplaceAll(error.what(), {{std::string(1, kValueMark), ""}});
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+      usage.message = absl::StrCat("not understood: ", ExtraWords());
+    } else if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+      usage.message = MissingPart(usage.message);
+    }
+    usage.hint = absl::StrCat(GivenCommand(), " --help");
+    usage.output = Format();
+    return usage;
+  }
+
+  std::string ExtraWords() const {
+    std::string words;
+    for (const std::string& word : app_.remaining(true)) {
+      absl::StrAppend(&words, words.empty() ? "" : " ", Unmarked(word));
+    }
+    return words;
+  }
+
+  // What a group of commands lacks: the command, or one that it knows.
+  std::string MissingPart(const std::string& message) const {
+    const std::string given = GivenCommand();
+    const bool is_group =
+        given == "migctl" || given == "migctl plan" || given == "migctl operations";
+    if (!is_group) return message;
+    const std::string words = ExtraWords();
+    if (!words.empty()) return absl::StrCat("not understood: ", words);
+    if (given == "migctl plan") return "what to plan is missing: upgrade, downgrade or stamp";
+    if (given == "migctl operations") return "what to do is missing: list, show, watch or cancel";
+    return "no command given";
+  }
+
+  CLI::App app_;
+  const Environment& environment_;
+  GlobalText global_;
+  // Which flags got their value from which variable.
+  std::vector<std::pair<std::string, std::string>> from_environment_;
+  // What the options of the commands are read into.
+  std::vector<std::shared_ptr<void>> storage_;
+  std::optional<Command> command_;
+};
+
+}  // namespace
+
+ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments,
+                                   const Environment& environment) {
+  return Grammar(environment).Parse(arguments);
+}
+
+}  // namespace migctl

@@ -1,0 +1,52 @@
+#include "client/commands.h"
+
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/struct.pb.h"
+
+namespace migctl {
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+using migration::v1::Error;
+
+Error NotServing(const std::string& server, HealthCheckResponse::ServingStatus status) {
+  Error error;
+  error.set_code("UNAVAILABLE");
+  error.set_message(absl::StrCat(
+      "migd at ", server, " takes no calls: ", HealthCheckResponse::ServingStatus_Name(status)));
+  error.set_hint("it is starting, stopping, or cannot reach its database: see its log");
+  return error;
+}
+
+}  // namespace
+
+ExitCode Run(const Command& command, Session& session) {
+  return std::visit([&session](const auto& concrete) { return Run(concrete, session); }, command);
+}
+
+ExitCode Run(const HealthCommand& command, Session& session) {
+  HealthCheckRequest request;
+  request.set_service(command.service);
+  HealthCheckResponse response;
+  const auto error = session.connection.Call(&Connection::Health::Check, request, response);
+  if (error.has_value()) return session.output.Fail(*error);
+
+  session.output.Result(response, [&response](const TextSettings&) {
+    return absl::StrCat(HealthCheckResponse::ServingStatus_Name(response.status()), "\n");
+  });
+  if (response.status() == HealthCheckResponse::SERVING) return ExitCode::kDone;
+  session.output.Fail(NotServing(session.connection.server(), response.status()));
+  return ExitCode::kCheckFailed;
+}
+
+ExitCode Run(const VersionCommand&, Session& session) {
+  google::protobuf::Struct version;
+  (*version.mutable_fields())["version"].set_string_value(MIGCTL_VERSION);
+  session.output.Result(version, [](const TextSettings&) { return "migctl " MIGCTL_VERSION "\n"; });
+  return ExitCode::kDone;
+}
+
+}  // namespace migctl

@@ -1,0 +1,47 @@
+// What each command does: asks the server and reports.
+#pragma once
+
+#include <string>
+
+#include "client/connection.h"
+#include "client/exit_code.h"
+#include "client/interrupts.h"
+#include "client/invocation.h"
+#include "client/output.h"
+
+namespace migctl {
+
+// What a command works with. All of it must outlive the command.
+struct Session {
+  // As the user named it; may be empty.
+  std::string database;
+  Connection& connection;
+  Output& output;
+  Interrupts& interrupts;
+};
+
+// Runs `command` to its end, results and errors printed.
+ExitCode Run(const Command& command, Session& session);
+
+// The revisions in the files and in the version table.
+ExitCode Run(const CurrentCommand& command, Session& session);
+ExitCode Run(const HistoryCommand& command, Session& session);
+ExitCode Run(const HeadsCommand& command, Session& session);
+ExitCode Run(const BranchesCommand& command, Session& session);
+ExitCode Run(const ShowCommand& command, Session& session);
+ExitCode Run(const PlanCommand& command, Session& session);
+
+// Operations. Those that start or watch one block until it is over.
+ExitCode Run(const UpgradeCommand& command, Session& session);
+ExitCode Run(const DowngradeCommand& command, Session& session);
+ExitCode Run(const StampCommand& command, Session& session);
+ExitCode Run(const ListOperationsCommand& command, Session& session);
+ExitCode Run(const ShowOperationCommand& command, Session& session);
+ExitCode Run(const WatchOperationCommand& command, Session& session);
+ExitCode Run(const CancelOperationCommand& command, Session& session);
+
+// The server and migctl themselves.
+ExitCode Run(const HealthCommand& command, Session& session);
+ExitCode Run(const VersionCommand& command, Session& session);
+
+}  // namespace migctl

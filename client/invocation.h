@@ -1,0 +1,113 @@
+// What the user asked for: the command line and the environment as plain data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "migration/v1/operation.pb.h"
+
+namespace migctl {
+
+enum class OutputFormat { kText, kJson };
+enum class ColorMode { kAuto, kAlways, kNever };
+
+// The options that every command takes.
+struct GlobalOptions {
+  std::string server = "127.0.0.1:7433";
+  std::string database;
+  OutputFormat output = OutputFormat::kText;
+  // The deadline of the command. Unset: 30 s for a call that answers at once, none for a stream.
+  std::optional<absl::Duration> timeout;
+  ColorMode color = ColorMode::kAuto;
+};
+
+// The options of the commands that start an operation. Unset durations leave it to the server.
+struct RunSettings {
+  std::optional<absl::Duration> lock_timeout;
+  std::optional<absl::Duration> statement_timeout;
+  std::optional<absl::Duration> mutex_timeout;
+  // A UUID; never empty after parsing.
+  std::string request_id;
+};
+
+struct CurrentCommand {
+  bool check_heads = false;
+};
+
+struct HistoryCommand {
+  std::string range;
+  std::vector<std::string> from;
+  // At most this many revisions; 0 for all.
+  int limit = 0;
+};
+
+struct HeadsCommand {};
+struct BranchesCommand {};
+
+struct ShowCommand {
+  std::string revision;
+};
+
+struct PlanCommand {
+  migration::v1::Action action = migration::v1::ACTION_UPGRADE;
+  std::vector<std::string> targets;
+  std::vector<std::string> from;
+  bool purge = false;
+};
+
+struct UpgradeCommand {
+  std::string target;
+  RunSettings run;
+};
+
+struct DowngradeCommand {
+  std::string target;
+  RunSettings run;
+};
+
+struct StampCommand {
+  std::vector<std::string> targets;
+  bool purge = false;
+  RunSettings run;
+};
+
+struct ListOperationsCommand {
+  std::vector<migration::v1::Operation::State> states;
+  int limit = 20;
+};
+
+struct ShowOperationCommand {
+  std::string operation;
+};
+
+struct WatchOperationCommand {
+  std::string operation;
+  int64_t after_sequence = 0;
+};
+
+struct CancelOperationCommand {
+  std::string operation;
+};
+
+struct HealthCommand {
+  std::string service;
+};
+
+struct VersionCommand {};
+
+using Command =
+    std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand, ShowCommand,
+                 PlanCommand, UpgradeCommand, DowngradeCommand, StampCommand, ListOperationsCommand,
+                 ShowOperationCommand, WatchOperationCommand, CancelOperationCommand, HealthCommand,
+                 VersionCommand>;
+
+struct Invocation {
+  GlobalOptions global;
+  Command command;
+};
+
+}  // namespace migctl

@@ -1,0 +1,170 @@
+// The commands that start, watch and manage operations.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "client/commands.h"
+#include "client/operation_follower.h"
+#include "client/operation_report.h"
+#include "client/time_text.h"
+
+namespace migctl {
+namespace {
+
+using migration::v1::Error;
+using migration::v1::Operation;
+using migration::v1::RunOptions;
+
+RunOptions OptionsOf(const RunSettings& settings) {
+  RunOptions options;
+  if (settings.lock_timeout) *options.mutable_lock_timeout() = ToProto(*settings.lock_timeout);
+  if (settings.statement_timeout) {
+    *options.mutable_statement_timeout() = ToProto(*settings.statement_timeout);
+  }
+  if (settings.mutex_timeout) *options.mutable_mutex_timeout() = ToProto(*settings.mutex_timeout);
+  return options;
+}
+
+struct Ending {
+  std::optional<Error> error;
+  OperationOutcome outcome;
+};
+
+// Shows the operation behind `open` until it is over or left. What ticks on the terminal ends with
+// this function, so that the report comes after it.
+Ending Follow(const OperationFollower::OpenStream& open, FollowSettings settings,
+              Session& session) {
+  const std::unique_ptr<ProgressView> view = MakeProgressView(session.output);
+  OperationFollower follower(session.connection, session.output, *view, std::move(settings));
+  const Interrupts::Subscription subscription(session.interrupts,
+                                              [&follower] { follower.Interrupt(); });
+  std::optional<Error> error = follower.Follow(open);
+  return {std::move(error), follower.outcome()};
+}
+
+ExitCode FollowAndReport(const OperationFollower::OpenStream& open, FollowSettings settings,
+                         Session& session) {
+  const Ending ending = Follow(open, std::move(settings), session);
+  if (ending.error.has_value()) return session.output.Fail(*ending.error);
+  session.output.ResultText(OutcomeText(ending.outcome));
+  return ExitCode::kDone;
+}
+
+std::optional<Error> AddPage(migration::v1::ListOperationsRequest& request, int limit,
+                             Session& session, migration::v1::ListOperationsResponse& list) {
+  constexpr int kPageSize = 500;
+  request.set_page_size(std::min(kPageSize, limit - list.operations_size()));
+  request.set_page_token(list.next_page_token());
+  migration::v1::ListOperationsResponse page;
+  const auto error =
+      session.connection.Call(&Connection::Migrations::ListOperations, request, page);
+  if (error.has_value()) return error;
+  list.clear_next_page_token();
+  list.MergeFrom(page);
+  return std::nullopt;
+}
+
+}  // namespace
+
+ExitCode Run(const UpgradeCommand& command, Session& session) {
+  migration::v1::UpgradeRequest request;
+  request.set_database(session.database);
+  request.set_target(command.target);
+  request.set_request_id(command.run.request_id);
+  *request.mutable_options() = OptionsOf(command.run);
+  FollowSettings settings;
+  settings.request_id = command.run.request_id;
+  return FollowAndReport(
+      [&request](Connection::Migrations& migrations, grpc::ClientContext* context) {
+        return migrations.Upgrade(context, request);
+      },
+      std::move(settings), session);
+}
+
+ExitCode Run(const DowngradeCommand& command, Session& session) {
+  migration::v1::DowngradeRequest request;
+  request.set_database(session.database);
+  request.set_target(command.target);
+  request.set_request_id(command.run.request_id);
+  *request.mutable_options() = OptionsOf(command.run);
+  FollowSettings settings;
+  settings.request_id = command.run.request_id;
+  return FollowAndReport(
+      [&request](Connection::Migrations& migrations, grpc::ClientContext* context) {
+        return migrations.Downgrade(context, request);
+      },
+      std::move(settings), session);
+}
+
+ExitCode Run(const StampCommand& command, Session& session) {
+  migration::v1::StampRequest request;
+  request.set_database(session.database);
+  request.mutable_targets()->Add(command.targets.begin(), command.targets.end());
+  request.set_purge(command.purge);
+  request.set_request_id(command.run.request_id);
+  *request.mutable_options() = OptionsOf(command.run);
+  FollowSettings settings;
+  settings.request_id = command.run.request_id;
+  return FollowAndReport(
+      [&request](Connection::Migrations& migrations, grpc::ClientContext* context) {
+        return migrations.Stamp(context, request);
+      },
+      std::move(settings), session);
+}
+
+ExitCode Run(const WatchOperationCommand& command, Session& session) {
+  migration::v1::WatchOperationRequest request;
+  request.set_operation(command.operation);
+  request.set_after_sequence(command.after_sequence);
+  FollowSettings settings;
+  settings.cancel_on_interrupt = false;
+  return FollowAndReport(
+      [&request](Connection::Migrations& migrations, grpc::ClientContext* context) {
+        return migrations.WatchOperation(context, request);
+      },
+      std::move(settings), session);
+}
+
+ExitCode Run(const ListOperationsCommand& command, Session& session) {
+  migration::v1::ListOperationsRequest request;
+  request.set_database(session.database);
+  for (const Operation::State state : command.states) request.add_states(state);
+
+  migration::v1::ListOperationsResponse list;
+  do {
+    const auto error = AddPage(request, command.limit, session, list);
+    if (error.has_value()) return session.output.Fail(*error);
+  } while (!list.next_page_token().empty() && list.operations_size() < command.limit);
+
+  session.output.Result(
+      list, [&list](const TextSettings& settings) { return OperationListText(list, settings); });
+  if (list.operations().empty()) session.output.Note("no operations");
+  return ExitCode::kDone;
+}
+
+ExitCode Run(const ShowOperationCommand& command, Session& session) {
+  migration::v1::GetOperationRequest request;
+  request.set_operation(command.operation);
+  migration::v1::GetOperationResponse response;
+  const auto error =
+      session.connection.Call(&Connection::Migrations::GetOperation, request, response);
+  if (error.has_value()) return session.output.Fail(*error);
+  session.output.Result(response, [&response](const TextSettings& settings) {
+    return OperationText(response.operation(), settings);
+  });
+  return ExitCode::kDone;
+}
+
+ExitCode Run(const CancelOperationCommand& command, Session& session) {
+  migration::v1::CancelOperationRequest request;
+  request.set_operation(command.operation);
+  migration::v1::CancelOperationResponse response;
+  const auto error =
+      session.connection.Call(&Connection::Migrations::CancelOperation, request, response);
+  if (error.has_value()) return session.output.Fail(*error);
+  session.output.Result(
+      response, [&response](const TextSettings&) { return CancelText(response.operation()); });
+  return ExitCode::kDone;
+}
+
+}  // namespace migctl

@@ -1,0 +1,171 @@
+#include "client/operation_report.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "client/error_report.h"
+#include "client/text.h"
+#include "client/time_text.h"
+
+namespace migctl {
+namespace {
+
+using migration::v1::Action;
+using migration::v1::ListOperationsResponse;
+using migration::v1::Operation;
+using migration::v1::OperationEvent;
+using migration::v1::OperationFinished;
+
+std::string PastTense(Action action) {
+  switch (action) {
+    case migration::v1::ACTION_UPGRADE:
+      return "Upgraded";
+    case migration::v1::ACTION_DOWNGRADE:
+      return "Downgraded";
+    case migration::v1::ACTION_STAMP:
+      return "Stamped";
+    default:
+      return "Changed";
+  }
+}
+
+bool IsFinal(Operation::State state) {
+  return state == Operation::STATE_SUCCEEDED || state == Operation::STATE_FAILED ||
+         state == Operation::STATE_CANCELLED;
+}
+
+std::string WhatItDoes(const Operation& operation) {
+  return absl::StrCat(ActionName(operation.action()), " ", NameList(operation.targets()));
+}
+
+using Columns = std::array<std::string, 6>;
+
+Columns ListColumns(const Operation& operation, absl::Time now) {
+  return {Escape(operation.operation()),
+          Escape(operation.database()),
+          WhatItDoes(operation),
+          StateName(operation.state()),
+          absl::StrCat(operation.finished_step_count(), "/", operation.step_count()),
+          RelativeTime(ToTime(operation.create_time()), now)};
+}
+
+std::string Field(absl::string_view name, absl::string_view value) {
+  constexpr int kNameWidth = 11;
+  if (value.empty()) return "";
+  return absl::StrCat(PadRight(absl::StrCat(name, ":"), kNameWidth), " ", value, "\n");
+}
+
+std::string TimeText(bool set, const google::protobuf::Timestamp& time) {
+  return set ? LogTime(ToTime(time)) : "";
+}
+
+}  // namespace
+
+void OperationOutcome::Add(const OperationEvent& event) {
+  operation = event.operation();
+  last_sequence = event.sequence();
+  if (event.has_operation_accepted()) accepted = event.operation_accepted();
+  if (event.has_operation_finished()) finished = event.operation_finished();
+}
+
+std::string OutcomeText(const OperationOutcome& outcome) {
+  const OperationFinished finished = outcome.finished.value_or(OperationFinished());
+  const std::string rows = NameList(finished.resulting_revisions(), "base");
+  const std::string database = outcome.accepted.has_value() && !outcome.accepted->database().empty()
+                                   ? Escape(outcome.accepted->database())
+                                   : "the database";
+  if (finished.finished_step_count() == 0) {
+    return absl::StrCat(database, " is at ", rows, " already: nothing to do\n");
+  }
+  const Action action =
+      outcome.accepted.has_value() ? outcome.accepted->action() : migration::v1::ACTION_UNSPECIFIED;
+  return absl::StrCat(PastTense(action), " ", database, " to ", rows, ": ",
+                      Count(finished.finished_step_count(), "revision"), " in ",
+                      ShortDuration(ToDuration(finished.duration())), "\n");
+}
+
+std::string OperationListText(const ListOperationsResponse& response,
+                              const TextSettings& settings) {
+  std::vector<Columns> lines;
+  if (settings.terminal) {
+    lines.push_back({"OPERATION", "DATABASE", "ACTION", "STATE", "STEPS", "CREATED"});
+  }
+  for (const Operation& operation : response.operations()) {
+    lines.push_back(ListColumns(operation, settings.now));
+  }
+  std::array<int, std::tuple_size_v<Columns>> widths = {};
+  for (const Columns& line : lines) {
+    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(line[i]));
+  }
+  std::string text;
+  for (const Columns& columns : lines) {
+    std::string line;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      absl::StrAppend(&line, i > 0 ? "  " : "", PadRight(columns[i], widths[i]));
+    }
+    absl::StripTrailingAsciiWhitespace(&line);
+    absl::StrAppend(&text, line, "\n");
+  }
+  return text;
+}
+
+std::string OperationText(const Operation& operation, const TextSettings& settings) {
+  std::string text = absl::StrCat(
+      Field("operation", settings.style.Accent(Escape(operation.operation()))),
+      Field("database", Escape(operation.database())), Field("action", WhatItDoes(operation)),
+      Field("state", StateName(operation.state())),
+      Field("steps", absl::StrCat(operation.finished_step_count(), " of ", operation.step_count(),
+                                  " finished")),
+      Field("created", TimeText(operation.has_create_time(), operation.create_time())),
+      Field("started", TimeText(operation.has_start_time(), operation.start_time())),
+      Field("finished", TimeText(operation.has_finish_time(), operation.finish_time())),
+      Field("revisions", NameList(operation.resulting_revisions())),
+      Field("request id", Escape(operation.request_id())));
+  if (operation.has_error()) {
+    absl::StrAppend(&text, "\n", ErrorReport(operation.error(), settings.style, settings.width));
+  }
+  return text;
+}
+
+std::string CancelText(const Operation& operation) {
+  const std::string id = Escape(operation.operation());
+  if (IsFinal(operation.state())) {
+    return absl::StrCat("operation ", id, " is over already: ", StateName(operation.state()), "\n");
+  }
+  return absl::StrCat("asked operation ", id, " to stop; it was ", StateName(operation.state()),
+                      "\n");
+}
+
+std::string ActionName(Action action) {
+  switch (action) {
+    case migration::v1::ACTION_UPGRADE:
+      return "upgrade";
+    case migration::v1::ACTION_DOWNGRADE:
+      return "downgrade";
+    case migration::v1::ACTION_STAMP:
+      return "stamp";
+    default:
+      return "unknown";
+  }
+}
+
+std::string StateName(Operation::State state) {
+  switch (state) {
+    case Operation::STATE_PENDING:
+      return "pending";
+    case Operation::STATE_RUNNING:
+      return "running";
+    case Operation::STATE_SUCCEEDED:
+      return "succeeded";
+    case Operation::STATE_FAILED:
+      return "failed";
+    case Operation::STATE_CANCELLED:
+      return "cancelled";
+    default:
+      return "unknown";
+  }
+}
+
+}  // namespace migctl

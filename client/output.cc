@@ -1,0 +1,41 @@
+#include "client/output.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/call_error.h"
+#include "client/error_report.h"
+#include "client/json.h"
+
+namespace migctl {
+
+void Output::Result(const google::protobuf::Message& response, const TextOf& text) {
+  if (json()) {
+    out_.Print(absl::StrCat(ToJson(response), "\n"));
+    return;
+  }
+  ResultText(text({out_.smart(), out_.style(), out_.width(), absl::Now()}));
+}
+
+void Output::ResultText(absl::string_view lines) {
+  if (json()) return;
+  // Both streams may be the same terminal.
+  err_.ClearLiveLine();
+  out_.Print(lines);
+}
+
+ExitCode Output::Fail(const migration::v1::Error& error) {
+  err_.ClearLiveLine();
+  err_.Print(json() ? absl::StrCat(ErrorJson(error), "\n")
+                    : ErrorReport(error, err_.style(), err_.width()));
+  return ExitCodeOf(error);
+}
+
+void Output::Note(absl::string_view line) {
+  if (!json()) err_.Print(absl::StrCat(line, "\n"));
+}
+
+void Output::Warning(absl::string_view line) {
+  Note(absl::StrCat(err_.style().Warning("warning:"), " ", line));
+}
+
+}  // namespace migctl

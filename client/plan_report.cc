@@ -1,0 +1,105 @@
+#include "client/plan_report.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/text.h"
+
+namespace migctl {
+namespace {
+
+using migration::v1::Direction;
+using migration::v1::PlanResponse;
+using migration::v1::Step;
+
+// The columns of one step.
+struct StepLine {
+  std::string number;
+  std::string direction;
+  std::string id;
+  std::string message;
+  std::string statements;
+  std::string result;
+};
+
+std::string Statements(const Step& step) {
+  if (step.direction() == migration::v1::DIRECTION_STAMP) return "no statements";
+  return absl::StrCat(Count(step.statement_count(), "statement"), ", ",
+                      step.transactional() ? "transaction" : "no transaction");
+}
+
+std::vector<StepLine> StepLines(const PlanResponse& response) {
+  std::vector<StepLine> lines;
+  for (const Step& step : response.steps()) {
+    lines.push_back({absl::StrCat(lines.size() + 1), DirectionName(step.direction()),
+                     step.revision().empty() ? "base" : Escape(step.revision()),
+                     Escape(step.message()), Statements(step),
+                     absl::StrCat("-> ", NameList(step.resulting_revisions(), "base"))});
+  }
+  return lines;
+}
+
+int Widest(const std::vector<StepLine>& lines, std::string StepLine::*column) {
+  int widest = 0;
+  for (const StepLine& line : lines) widest = std::max(widest, DisplayWidth(line.*column));
+  return widest;
+}
+
+int MessageWidth(const std::vector<StepLine>& lines, int terminal_width) {
+  constexpr int kShortestMessage = 12;
+  const int widest = Widest(lines, &StepLine::message);
+  if (terminal_width == 0) return widest;
+  constexpr int kGaps = 2 * 5;
+  const int others = Widest(lines, &StepLine::number) + Widest(lines, &StepLine::direction) +
+                     Widest(lines, &StepLine::id) + Widest(lines, &StepLine::statements) +
+                     Widest(lines, &StepLine::result) + kGaps;
+  return std::min(widest, std::max(terminal_width - others, kShortestMessage));
+}
+
+std::string LayOut(const std::vector<StepLine>& lines, const TextSettings& settings) {
+  const int number = Widest(lines, &StepLine::number);
+  const int direction = Widest(lines, &StepLine::direction);
+  const int id = Widest(lines, &StepLine::id);
+  const int message = MessageWidth(lines, settings.width);
+  const int statements = Widest(lines, &StepLine::statements);
+  std::string text;
+  for (const StepLine& line : lines) {
+    absl::StrAppend(&text, PadLeft(line.number, number), "  ", PadRight(line.direction, direction),
+                    "  ", settings.style.Accent(PadRight(line.id, id)), "  ",
+                    PadRight(Truncate(line.message, message), message), "  ",
+                    PadRight(line.statements, statements), "  ", line.result, "\n");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string PlanText(const PlanResponse& response, const TextSettings& settings) {
+  const std::string database =
+      response.database().empty() ? "the database" : Escape(response.database());
+  const std::string start = NameList(response.starting_revisions(), "base");
+  if (response.steps().empty()) {
+    return absl::StrCat("nothing to do: ", database, " is at ", start, " already\n",
+                        "plan hash: ", Escape(response.plan_hash()), "\n");
+  }
+  return absl::StrCat(database, ": ", Count(response.steps_size(), "step"), " from ", start, " to ",
+                      NameList(response.resulting_revisions(), "base"), "\n\n",
+                      LayOut(StepLines(response), settings),
+                      "\nplan hash: ", Escape(response.plan_hash()), "\n");
+}
+
+std::string DirectionName(Direction direction) {
+  switch (direction) {
+    case migration::v1::DIRECTION_UPGRADE:
+      return "upgrade";
+    case migration::v1::DIRECTION_DOWNGRADE:
+      return "downgrade";
+    case migration::v1::DIRECTION_STAMP:
+      return "stamp";
+    default:
+      return "unknown";
+  }
+}
+
+}  // namespace migctl

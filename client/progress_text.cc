@@ -1,0 +1,265 @@
+#include "client/progress_text.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/operation_report.h"
+#include "client/text.h"
+#include "client/time_text.h"
+
+namespace migctl {
+namespace {
+
+using migration::v1::Direction;
+using migration::v1::Notice;
+using migration::v1::ObjectSkipped;
+using migration::v1::Operation;
+using migration::v1::OperationEvent;
+using migration::v1::Step;
+using migration::v1::StepFinished;
+using migration::v1::WaitingForMutex;
+
+constexpr int kMaxRemarksPerStep = 5;
+
+std::string RunningVerb(Direction direction) {
+  switch (direction) {
+    case migration::v1::DIRECTION_DOWNGRADE:
+      return "Reverting";
+    case migration::v1::DIRECTION_STAMP:
+      return "Stamping";
+    default:
+      return "Applying";
+  }
+}
+
+std::string FinishedVerb(Direction direction) {
+  switch (direction) {
+    case migration::v1::DIRECTION_DOWNGRADE:
+      return "Reverted";
+    case migration::v1::DIRECTION_STAMP:
+      return "Stamped";
+    default:
+      return "Applied";
+  }
+}
+
+std::string RevisionName(const std::string& revision) {
+  return revision.empty() ? "base" : Escape(revision);
+}
+
+std::string StepName(const Step& step) {
+  return absl::StrCat(RevisionName(step.revision()), step.message().empty() ? "" : " ",
+                      Escape(step.message()));
+}
+
+std::string SkipText(const ObjectSkipped& skipped) {
+  return absl::StrCat(Escape(skipped.object_kind()), " ", Escape(skipped.object_name()),
+                      skipped.reason() == migration::v1::SKIP_REASON_MISSING ? " does not exist"
+                                                                             : " exists already");
+}
+
+std::string NoticeText(const Notice& notice) {
+  return absl::StrCat(Escape(notice.severity()), ": ", Escape(notice.message()));
+}
+
+std::string Fraction(int index, int count) { return absl::StrCat(index, "/", count); }
+
+}  // namespace
+
+std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
+  const absl::Time time = ToTime(event.time());
+  switch (event.kind_case()) {
+    case OperationEvent::kOperationAccepted: {
+      since_ = time;
+      const std::string& database = event.operation_accepted().database();
+      return {Line("Started", absl::StrCat("operation ", Escape(event.operation()),
+                                           database.empty() ? "" : " on ", Escape(database)))};
+    }
+    case OperationEvent::kWaitingForMutex:
+      if (!waiting_.has_value()) since_ = time;
+      waiting_ = event.waiting_for_mutex();
+      return {};
+    case OperationEvent::kPlan:
+      waiting_.reset();
+      step_count_ = event.plan().steps_size();
+      return {};
+    case OperationEvent::kStepStarted:
+      waiting_.reset();
+      step_ = RunningStep{event.step_started(), 1};
+      since_ = time;
+      remarks_of_step_ = 0;
+      return {};
+    case OperationEvent::kStatementFinished:
+      if (step_.has_value()) step_->statement = event.statement_finished().statement_index() + 1;
+      since_ = time;
+      return {};
+    case OperationEvent::kObjectSkipped:
+      return Remark("Skipped", SkipText(event.object_skipped()));
+    case OperationEvent::kNotice:
+      return Remark("Notice", NoticeText(event.notice()));
+    case OperationEvent::kStepFinished:
+      return Finish(event.step_finished());
+    case OperationEvent::kOperationFinished:
+      return End(event);
+    case OperationEvent::KIND_NOT_SET:
+      break;
+  }
+  return {};
+}
+
+std::string LiveProgress::LiveLine(absl::Time now) const {
+  const std::string elapsed = style_.Dim(WholeSeconds(now - since_));
+  if (waiting_.has_value()) {
+    return Line("Waiting", absl::StrCat("for ", HolderText(*waiting_), "  ", elapsed));
+  }
+  if (!step_.has_value()) return "";
+
+  const Step& step = step_->started.step();
+  std::string text = StepName(step);
+  if (step.statement_count() > 0) {
+    const int statement = std::min(step_->statement, step.statement_count());
+    absl::StrAppend(&text, "  [", Fraction(statement, step.statement_count()), "]");
+  }
+  absl::StrAppend(&text, "  ", elapsed);
+  if (step_->started.step_count() > 1) {
+    const std::string place =
+        absl::StrCat("revision ", step_->started.step_index(), " of ", step_->started.step_count());
+    absl::StrAppend(&text, "  ", style_.Dim(place));
+  }
+  return Line(RunningVerb(step.direction()), text);
+}
+
+std::string LiveProgress::Line(const std::string& verb, const std::string& text) const {
+  constexpr int kVerbWidth = 11;
+  const std::string aligned = PadLeft(verb, kVerbWidth);
+  const bool remarkable = verb == "Waiting" || verb == "Skipped" || verb == "Notice";
+  return absl::StrCat(remarkable ? style_.Warning(aligned) : style_.Good(aligned), "  ", text);
+}
+
+std::vector<std::string> LiveProgress::Remark(const std::string& verb, const std::string& text) {
+  if (++remarks_of_step_ > kMaxRemarksPerStep) return {};
+  return {Line(verb, text)};
+}
+
+std::vector<std::string> LiveProgress::Finish(const StepFinished& step) {
+  std::vector<std::string> lines;
+  if (remarks_of_step_ > kMaxRemarksPerStep) {
+    lines.push_back(Line(
+        "Notice", absl::StrCat("and ", remarks_of_step_ - kMaxRemarksPerStep, " more like these")));
+  }
+  const bool known = step_.has_value() && step_->started.step().revision() == step.revision();
+  const std::string name = known ? StepName(step_->started.step()) : RevisionName(step.revision());
+  lines.push_back(
+      Line(FinishedVerb(step.direction()),
+           absl::StrCat(name, "  ", style_.Dim(ShortDuration(ToDuration(step.duration()))))));
+  step_.reset();
+  remarks_of_step_ = 0;
+  return lines;
+}
+
+std::vector<std::string> LiveProgress::End(const OperationEvent& event) {
+  const auto& finished = event.operation_finished();
+  step_.reset();
+  waiting_.reset();
+  if (finished.state() == Operation::STATE_SUCCEEDED) return {};
+  const std::string done = step_count_ == 0 ? Count(finished.finished_step_count(), "revision")
+                                            : absl::StrCat(finished.finished_step_count(), " of ",
+                                                           Count(step_count_, "revision"));
+  return {Line("Finished",
+               absl::StrCat("operation ", Escape(event.operation()), ": ",
+                            StateName(finished.state()), " after ",
+                            ShortDuration(ToDuration(finished.duration())), ", ", done, " done"))};
+}
+
+std::vector<std::string> LogProgress::Consume(const OperationEvent& event) {
+  const auto line = [&event](absl::string_view verb, absl::string_view text) {
+    constexpr int kVerbWidth = 8;
+    return std::vector<std::string>{
+        absl::StrCat(LogTime(ToTime(event.time())), " ", PadRight(verb, kVerbWidth), " ", text)};
+  };
+  switch (event.kind_case()) {
+    case OperationEvent::kOperationAccepted: {
+      const auto& accepted = event.operation_accepted();
+      return line("accepted", absl::StrCat("operation=", Escape(event.operation()),
+                                           " database=", Escape(accepted.database()),
+                                           " action=", ActionName(accepted.action()),
+                                           " targets=", NameList(accepted.targets())));
+    }
+    case OperationEvent::kWaitingForMutex:
+      return line("waiting", absl::StrCat("for ", HolderText(event.waiting_for_mutex())));
+    case OperationEvent::kPlan:
+      return line("planned",
+                  absl::StrCat("steps=", event.plan().steps_size(),
+                               " from=", NameList(event.plan().starting_revisions(), "base"),
+                               " to=", NameList(event.plan().resulting_revisions(), "base")));
+    case OperationEvent::kStepStarted: {
+      const Step& step = event.step_started().step();
+      direction_ = step.direction();
+      last_statement_line_ = ToTime(event.time());
+      const std::string statement =
+          step.statement_count() == 0
+              ? ""
+              : absl::StrCat(" statement=", Fraction(1, step.statement_count()));
+      return line(absl::AsciiStrToLower(RunningVerb(direction_)),
+                  absl::StrCat(RevisionName(step.revision()), statement));
+    }
+    case OperationEvent::kStatementFinished:
+      return Advance(event);
+    case OperationEvent::kObjectSkipped:
+      return line("skipped", absl::StrCat(Escape(event.object_skipped().revision()), " ",
+                                          SkipText(event.object_skipped())));
+    case OperationEvent::kNotice:
+      return line("notice",
+                  absl::StrCat(Escape(event.notice().revision()), " ", NoticeText(event.notice())));
+    case OperationEvent::kStepFinished: {
+      const StepFinished& step = event.step_finished();
+      return line(absl::AsciiStrToLower(FinishedVerb(step.direction())),
+                  absl::StrCat(RevisionName(step.revision()),
+                               " duration=", ShortDuration(ToDuration(step.duration()))));
+    }
+    case OperationEvent::kOperationFinished: {
+      const auto& finished = event.operation_finished();
+      // The result says it already.
+      if (finished.state() == Operation::STATE_SUCCEEDED) return {};
+      return line(StateName(finished.state()),
+                  absl::StrCat("operation=", Escape(event.operation()),
+                               " steps=", finished.finished_step_count(),
+                               " duration=", ShortDuration(ToDuration(finished.duration()))));
+    }
+    case OperationEvent::KIND_NOT_SET:
+      break;
+  }
+  return {};
+}
+
+std::vector<std::string> LogProgress::Advance(const OperationEvent& event) {
+  constexpr absl::Duration kBetweenLines = absl::Seconds(1);
+  const auto& statement = event.statement_finished();
+  const absl::Time time = ToTime(event.time());
+  const bool last = statement.statement_index() >= statement.statement_count();
+  if (last || time - last_statement_line_ < kBetweenLines) return {};
+  last_statement_line_ = time;
+  return {absl::StrCat(LogTime(time), " ", absl::AsciiStrToLower(RunningVerb(direction_)), " ",
+                       RevisionName(statement.revision()), " statement=",
+                       Fraction(statement.statement_index() + 1, statement.statement_count()))};
+}
+
+std::string HolderText(const WaitingForMutex& waiting) {
+  if (!waiting.holder_operation().empty()) {
+    return absl::StrCat("operation ", Escape(waiting.holder_operation()));
+  }
+  if (waiting.holder_pid() == 0) return "another holder of the database's mutex";
+  std::vector<std::string> facts;
+  if (!waiting.holder_application().empty()) facts.push_back(Escape(waiting.holder_application()));
+  if (!waiting.holder_user().empty()) {
+    facts.push_back(absl::StrCat("user ", Escape(waiting.holder_user())));
+  }
+  if (!waiting.holder_address().empty()) {
+    facts.push_back(absl::StrCat("at ", Escape(waiting.holder_address())));
+  }
+  const std::string in_parentheses =
+      facts.empty() ? "" : absl::StrCat(" (", absl::StrJoin(facts, ", "), ")");
+  return absl::StrCat("pid ", waiting.holder_pid(), in_parentheses);
+}
+
+}  // namespace migctl

@@ -1,0 +1,76 @@
+// What is said about the events of an operation: for a terminal that can redraw a line, and for
+// logs. Neither writes anything; both are deterministic in the events and the times they are given,
+// escape what comes from the server, and are not thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "client/terminal.h"
+#include "migration/v1/operation.pb.h"
+
+namespace migctl {
+
+// Lines with right-aligned verbs, as cargo prints them, above a live line about what runs now:
+//
+//        Applied  55de create order_items  1.2s
+//       Applying  7c20 order_items: add discount  [2/2]  12s
+class LiveProgress {
+ public:
+  explicit LiveProgress(Style style) : style_(style) {}
+
+  // The lines that stay, without newlines.
+  std::vector<std::string> Consume(const migration::v1::OperationEvent& event);
+
+  // The line about what runs at `now`, which is a time by the server's clock; empty if nothing
+  // does.
+  std::string LiveLine(absl::Time now) const;
+
+ private:
+  struct RunningStep {
+    migration::v1::StepStarted started;
+    // Which statement runs, from 1.
+    int statement = 1;
+  };
+
+  std::string Line(const std::string& verb, const std::string& text) const;
+  // Skips and notices beyond a few per step are only counted, so that no migration floods the
+  // screen.
+  std::vector<std::string> Remark(const std::string& verb, const std::string& text);
+  std::vector<std::string> Finish(const migration::v1::StepFinished& step);
+  std::vector<std::string> End(const migration::v1::OperationEvent& event);
+
+  const Style style_;
+  std::optional<RunningStep> step_;
+  std::optional<migration::v1::WaitingForMutex> waiting_;
+  // When what runs now began.
+  absl::Time since_ = absl::UnixEpoch();
+  int remarks_of_step_ = 0;
+  int step_count_ = 0;
+};
+
+// One line per event worth one, with the time of the event:
+//
+//     2026-08-22T10:04:11Z applying 7c20 statement=1/2
+//     2026-08-22T10:04:31Z applied  7c20 duration=20.1s
+class LogProgress {
+ public:
+  // Lines without newlines.
+  std::vector<std::string> Consume(const migration::v1::OperationEvent& event);
+
+ private:
+  // A line about a further statement of a step, if the last line about it is old enough.
+  std::vector<std::string> Advance(const migration::v1::OperationEvent& event);
+
+  // When the last "applying" line was written.
+  absl::Time last_statement_line_ = absl::InfinitePast();
+  migration::v1::Direction direction_ = migration::v1::DIRECTION_UPGRADE;
+};
+
+// Who holds the mutex, as far as it is known: "operation 7k2m", "pid 4711 (billing, user app)".
+std::string HolderText(const migration::v1::WaitingForMutex& waiting);
+
+}  // namespace migctl

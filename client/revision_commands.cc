@@ -1,0 +1,179 @@
+// The commands about revisions and plans.
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands.h"
+#include "client/plan_report.h"
+#include "client/revision_report.h"
+#include "client/text.h"
+
+namespace migctl {
+namespace {
+
+using migration::v1::CurrentRequest;
+using migration::v1::CurrentResponse;
+using migration::v1::Error;
+using migration::v1::HeadsRequest;
+using migration::v1::HeadsResponse;
+using migration::v1::HistoryRequest;
+using migration::v1::HistoryResponse;
+using migration::v1::Revision;
+
+// How a database is named in a sentence.
+std::string DatabaseName(const std::string& name) {
+  return name.empty() ? "the database" : Escape(name);
+}
+
+Error NotAtHeads(const std::string& database, const std::vector<std::string>& missing) {
+  Error error;
+  error.set_code("FAILED_PRECONDITION");
+  error.set_message(missing.empty()
+                        ? absl::StrCat(database, " is not at the heads")
+                        : absl::StrCat(database, " is not at the heads: ", NameList(missing),
+                                       missing.size() == 1 ? " is missing" : " are missing"));
+  error.set_hint("migctl upgrade heads");
+  (*error.mutable_metadata())["missing_heads"] = NameList(missing);
+  return error;
+}
+
+// Prints why the database is not at its heads, which is known already; only which of them are
+// missing is not.
+ExitCode ReportMissingHeads(const CurrentResponse& current, Session& session) {
+  HeadsRequest request;
+  request.set_database(session.database);
+  HeadsResponse heads;
+  const auto error = session.connection.Call(&Connection::Migrations::Heads, request, heads);
+  if (error.has_value()) return session.output.Fail(*error);
+
+  std::vector<std::string> missing;
+  for (const Revision& head : heads.revisions()) {
+    const bool is_current =
+        std::any_of(current.revisions().begin(), current.revisions().end(),
+                    [&head](const Revision& row) { return row.revision() == head.revision(); });
+    if (!is_current && !head.is_applied()) missing.push_back(head.revision());
+  }
+  session.output.Fail(NotAtHeads(DatabaseName(current.database()), missing));
+  return ExitCode::kCheckFailed;
+}
+
+// Adds the next page to `history`, `limit` revisions at most. Returns why it could not.
+std::optional<Error> AddPage(HistoryRequest& request, int limit, Session& session,
+                             HistoryResponse& history) {
+  constexpr int kPageSize = 500;
+  const int room = limit == 0 ? kPageSize : limit - history.revisions_size();
+  request.set_page_size(std::min(kPageSize, room));
+  request.set_page_token(history.next_page_token());
+  HistoryResponse page;
+  const auto error = session.connection.Call(&Connection::Migrations::History, request, page);
+  if (error.has_value()) return error;
+  history.clear_next_page_token();
+  history.MergeFrom(page);
+  return std::nullopt;
+}
+
+void SayWhatHistoryLacks(const HistoryResponse& history, Output& output) {
+  if (history.has_database_error()) {
+    output.Warning(absl::StrCat("which revisions are applied is not known: ",
+                                Escape(history.database_error().message())));
+  }
+  if (!history.next_page_token().empty()) {
+    output.Note(absl::StrCat("there are more than these ",
+                             Count(history.revisions_size(), "revision"), "; --limit shows more"));
+  }
+}
+
+}  // namespace
+
+ExitCode Run(const CurrentCommand& command, Session& session) {
+  CurrentRequest request;
+  request.set_database(session.database);
+  CurrentResponse response;
+  const auto error = session.connection.Call(&Connection::Migrations::Current, request, response);
+  if (error.has_value()) return session.output.Fail(*error);
+
+  session.output.Result(response, [&response](const TextSettings& settings) {
+    return CurrentText(response, settings);
+  });
+  if (response.revisions().empty()) {
+    const std::string& name = response.database().empty() ? session.database : response.database();
+    session.output.Note(absl::StrCat("no revision is applied to ", DatabaseName(name)));
+  }
+  if (!command.check_heads || response.is_at_heads()) return ExitCode::kDone;
+  return ReportMissingHeads(response, session);
+}
+
+ExitCode Run(const HistoryCommand& command, Session& session) {
+  HistoryRequest request;
+  request.set_database(session.database);
+  request.set_range(command.range);
+  request.mutable_from()->Add(command.from.begin(), command.from.end());
+
+  HistoryResponse history;
+  const auto is_complete = [&] {
+    return history.next_page_token().empty() ||
+           (command.limit > 0 && history.revisions_size() >= command.limit);
+  };
+  do {
+    const auto error = AddPage(request, command.limit, session, history);
+    if (error.has_value()) return session.output.Fail(*error);
+  } while (!is_complete());
+
+  session.output.Result(
+      history, [&history](const TextSettings& settings) { return HistoryText(history, settings); });
+  SayWhatHistoryLacks(history, session.output);
+  return ExitCode::kDone;
+}
+
+ExitCode Run(const HeadsCommand&, Session& session) {
+  HeadsRequest request;
+  request.set_database(session.database);
+  HeadsResponse response;
+  const auto error = session.connection.Call(&Connection::Migrations::Heads, request, response);
+  if (error.has_value()) return session.output.Fail(*error);
+  session.output.Result(response, [&response](const TextSettings& settings) {
+    return HeadsText(response, settings);
+  });
+  return ExitCode::kDone;
+}
+
+ExitCode Run(const BranchesCommand&, Session& session) {
+  migration::v1::BranchesRequest request;
+  request.set_database(session.database);
+  migration::v1::BranchesResponse response;
+  const auto error = session.connection.Call(&Connection::Migrations::Branches, request, response);
+  if (error.has_value()) return session.output.Fail(*error);
+  session.output.Result(response, [&response](const TextSettings& settings) {
+    return BranchesText(response, settings);
+  });
+  return ExitCode::kDone;
+}
+
+ExitCode Run(const ShowCommand& command, Session& session) {
+  migration::v1::ShowRequest request;
+  request.set_database(session.database);
+  request.set_revision(command.revision);
+  migration::v1::ShowResponse response;
+  const auto error = session.connection.Call(&Connection::Migrations::Show, request, response);
+  if (error.has_value()) return session.output.Fail(*error);
+  session.output.Result(
+      response, [&response](const TextSettings& settings) { return ShowText(response, settings); });
+  return ExitCode::kDone;
+}
+
+ExitCode Run(const PlanCommand& command, Session& session) {
+  migration::v1::PlanRequest request;
+  request.set_database(session.database);
+  request.set_action(command.action);
+  request.mutable_targets()->Add(command.targets.begin(), command.targets.end());
+  request.mutable_from()->Add(command.from.begin(), command.from.end());
+  request.set_purge(command.purge);
+  migration::v1::PlanResponse response;
+  const auto error = session.connection.Call(&Connection::Migrations::Plan, request, response);
+  if (error.has_value()) return session.output.Fail(*error);
+  session.output.Result(
+      response, [&response](const TextSettings& settings) { return PlanText(response, settings); });
+  return ExitCode::kDone;
+}
+
+}  // namespace migctl

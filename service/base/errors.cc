@@ -1,0 +1,451 @@
+#include "service/base/errors.h"
+
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "google/rpc/error_details.pb.h"
+
+namespace migd::errors {
+namespace {
+
+using migration::v1::Error;
+using migration::v1::ErrorDetail;
+using migration::v1::ErrorReason;
+using migration::v1::StatementFailure;
+
+// Everything that a status made here carries.
+struct Parts {
+  absl::StatusCode code;
+  ErrorReason reason;
+  std::string message;
+  std::string hint;
+  std::map<std::string, std::string> metadata;
+  const StatementFailure* failure = nullptr;
+};
+
+absl::Status Make(const Parts& parts) {
+  google::rpc::ErrorInfo info;
+  info.set_reason(ReasonName(parts.reason));
+  info.set_domain(std::string(kDomain));
+  info.mutable_metadata()->insert(parts.metadata.begin(), parts.metadata.end());
+  ErrorDetail detail;
+  detail.set_hint(parts.hint);
+  if (parts.failure != nullptr) *detail.mutable_statement_failure() = *parts.failure;
+
+  absl::Status status(parts.code, parts.message);
+  status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
+  status.SetPayload(kErrorDetailUrl, absl::Cord(detail.SerializeAsString()));
+  return status;
+}
+
+std::string Join(const Strings& items) { return absl::StrJoin(items, ", "); }
+
+// Lists are shortened in messages: a status must stay small enough for an HTTP/2 header.
+std::string JoinShort(const Strings& items) {
+  constexpr size_t kShown = 20;
+  if (items.size() <= kShown) return Join(items);
+  return absl::StrCat(absl::StrJoin(items.begin(), items.begin() + kShown, ", "), " and ",
+                      items.size() - kShown, " more");
+}
+
+// How a statement's failure is told, by its SQLSTATE. See PostgreSQL's appendix "Error Codes".
+struct FailureKind {
+  ErrorReason reason;
+  absl::StatusCode code;
+  std::string hint;
+};
+
+std::string CreatesWhatExistsHint() {
+  return "if the database had this object before, adopt it: `migctl stamp REVISION` if everything "
+         "of the revision is there, or write CREATE ... IF NOT EXISTS so that only what is missing "
+         "is added";
+}
+
+std::string LockTimeoutHint() {
+  return "another session holds the object; try again when it is done, or allow more time with "
+         "--lock-timeout";
+}
+
+FailureKind KindOf(const StatementFailure& failure) {
+  const std::string& state = failure.sqlstate();
+  const auto failed = [](std::string hint) {
+    return FailureKind{migration::v1::ERROR_REASON_STATEMENT_FAILED,
+                       absl::StatusCode::kFailedPrecondition, std::move(hint)};
+  };
+  // 42P07 table, 42710 object, 42P06 schema, 42701 column, 42723 function, 42P04 database.
+  if (state == "42P07" || state == "42710" || state == "42P06" || state == "42701" ||
+      state == "42723" || state == "42P04") {
+    return {migration::v1::ERROR_REASON_OBJECT_EXISTS, absl::StatusCode::kFailedPrecondition,
+            CreatesWhatExistsHint()};
+  }
+  if (state == "55P03") {
+    return {migration::v1::ERROR_REASON_LOCK_TIMEOUT, absl::StatusCode::kAborted,
+            LockTimeoutHint()};
+  }
+  if (state == "57014") {
+    return {migration::v1::ERROR_REASON_STATEMENT_TIMEOUT, absl::StatusCode::kAborted,
+            "allow more time with --statement-timeout, or split the statement"};
+  }
+  if (state == "40P01" || state == "40001") {
+    return {migration::v1::ERROR_REASON_TRANSACTION_CONFLICT, absl::StatusCode::kAborted,
+            "try again: PostgreSQL ended this transaction so that another could finish"};
+  }
+  if (state == "42501") {
+    return {migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE, absl::StatusCode::kPermissionDenied,
+            "grant the privilege to the role of the service's connection, or let a role that has "
+            "it own the object"};
+  }
+  if (state == "25001") {
+    return failed(
+        "mark the section `transaction:false`: PostgreSQL does not run this statement inside a "
+        "transaction");
+  }
+  if (state == "42P01" && failure.postgres_message().find("does not exist") != std::string::npos) {
+    return failed(
+        "if an earlier revision creates it, the version table may say more than the database has: "
+        "compare with `migctl current` and `\\dt`");
+  }
+  return failed(absl::StrCat("correct ", failure.file(), " at line ", failure.line(),
+                             ", then run the same command again"));
+}
+
+std::map<std::string, std::string> MetadataOf(const StatementFailure& failure) {
+  return {{"revision", failure.revision()},
+          {"file", failure.file()},
+          {"line", absl::StrCat(failure.line())},
+          {"column", absl::StrCat(failure.column())},
+          {"sqlstate", failure.sqlstate()},
+          {"statement_index", absl::StrCat(failure.statement_index())}};
+}
+
+std::string PlaceOf(const StatementFailure& failure) {
+  return absl::StrCat("revision ", failure.revision(), " failed at statement ",
+                      failure.statement_index(), " of ", failure.statement_count(), " (",
+                      failure.file(), ":", failure.line(), ":", failure.column(), ")");
+}
+
+}  // namespace
+
+absl::Status InvalidRequest(absl::string_view field, absl::string_view problem) {
+  return Make({absl::StatusCode::kInvalidArgument,
+               migration::v1::ERROR_REASON_INVALID_REQUEST,
+               absl::StrCat(field, ": ", problem),
+               "",
+               {{"field", std::string(field)}}});
+}
+
+absl::Status UnknownDatabase(absl::string_view name, const Strings& configured) {
+  const std::string message =
+      name.empty() ? absl::StrCat("the server has ", configured.size(),
+                                  " databases and the request names none")
+                   : absl::StrCat("no database \"", name, "\" is configured");
+  return Make({absl::StatusCode::kNotFound,
+               migration::v1::ERROR_REASON_UNKNOWN_DATABASE,
+               message,
+               absl::StrCat("name one of: ", JoinShort(configured)),
+               {{"database", std::string(name)}, {"databases", Join(configured)}}});
+}
+
+absl::Status InvalidSymbol(absl::string_view symbol, absl::string_view problem) {
+  return Make({absl::StatusCode::kInvalidArgument,
+               migration::v1::ERROR_REASON_INVALID_SYMBOL,
+               absl::StrCat("\"", symbol, "\": ", problem),
+               "write a revision id or its beginning, head, heads, base, +N, -N, or label@head",
+               {{"symbol", std::string(symbol)}}});
+}
+
+absl::Status UnknownRevision(absl::string_view symbol, absl::string_view problem) {
+  return Make({absl::StatusCode::kNotFound,
+               migration::v1::ERROR_REASON_UNKNOWN_REVISION,
+               absl::StrCat("no revision \"", symbol, "\"",
+                            problem.empty() ? " in the migration files" : ": ", problem),
+               "`migctl history` lists the revisions that there are",
+               {{"symbol", std::string(symbol)}}});
+}
+
+absl::Status AmbiguousRevision(absl::string_view symbol, const Strings& candidates) {
+  return Make({absl::StatusCode::kInvalidArgument,
+               migration::v1::ERROR_REASON_AMBIGUOUS_REVISION,
+               absl::StrCat("\"", symbol, "\" fits ", candidates.size(),
+                            " revisions: ", JoinShort(candidates)),
+               "write more of the id",
+               {{"symbol", std::string(symbol)}, {"candidates", JoinShort(candidates)}}});
+}
+
+absl::Status MultipleHeads(absl::string_view symbol, const Strings& heads) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_MULTIPLE_HEADS,
+               absl::StrCat("\"", symbol, "\" is not one revision: there are ", heads.size(),
+                            " heads: ", JoinShort(heads)),
+               "merge them, name one of them, or say `heads` to mean all",
+               {{"symbol", std::string(symbol)}, {"heads", JoinShort(heads)}}});
+}
+
+absl::Status InvalidTarget(absl::string_view target, absl::string_view problem,
+                           absl::string_view hint) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_INVALID_TARGET,
+               absl::StrCat("\"", target, "\" cannot be reached: ", problem),
+               hint.empty() ? "`migctl current` and `migctl history` show where the database stands"
+                            : std::string(hint),
+               {{"target", std::string(target)}}});
+}
+
+absl::Status OverlappingRevisions(absl::string_view revision, const Strings& overlapping) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_OVERLAPPING_REVISIONS,
+               absl::StrCat("revision ", revision, " overlaps with ", JoinShort(overlapping),
+                            ": one contains the other"),
+               "name only the later ones; if the version table itself overlaps, stamp it to what "
+               "the database has",
+               {{"revision", std::string(revision)}, {"overlapping", JoinShort(overlapping)}}});
+}
+
+absl::Status DatabaseAhead(const Strings& revisions) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_DATABASE_AHEAD,
+               absl::StrCat("the database is ahead of the files: its version table names ",
+                            JoinShort(revisions), ", which no migration file has"),
+               "bring the migration files up to date with whoever migrated this database; if its "
+               "version table is wrong, `migctl stamp --purge REVISION` rewrites it",
+               {{"revisions", JoinShort(revisions)}}});
+}
+
+absl::Status Irreversible(absl::string_view revision, absl::string_view file) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_IRREVERSIBLE,
+               absl::StrCat("revision ", revision, " cannot be taken down: ", file,
+                            " has no `-- migrate:down` section"),
+               "write the section (an empty one if nothing is to be undone)",
+               {{"revision", std::string(revision)}, {"file", std::string(file)}}});
+}
+
+absl::Status InvalidMigrations(absl::string_view directory, const Strings& problems) {
+  constexpr size_t kShown = 30;
+  std::string message =
+      absl::StrCat(problems.size(), problems.size() == 1 ? " problem" : " problems",
+                   " in the migration files", directory.empty() ? "" : " of ", directory, ":");
+  for (size_t i = 0; i < problems.size() && i < kShown; ++i) {
+    absl::StrAppend(&message, "\n  ", problems[i]);
+  }
+  if (problems.size() > kShown) {
+    absl::StrAppend(&message, "\n  and ", problems.size() - kShown, " more");
+  }
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_INVALID_MIGRATIONS,
+               message,
+               "correct the files; the next call reads them again",
+               {{"problem_count", absl::StrCat(problems.size())}}});
+}
+
+absl::Status DatabaseUnavailable(absl::string_view database, absl::string_view problem) {
+  return Make({absl::StatusCode::kUnavailable,
+               migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE,
+               absl::StrCat("PostgreSQL of database ", database, " does not answer: ", problem),
+               "see that the server runs and that host and port are right, then try again",
+               {{"database", std::string(database)}}});
+}
+
+absl::Status DatabaseLoginRefused(absl::string_view database, absl::string_view problem) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_DATABASE_LOGIN_REFUSED,
+               absl::StrCat("PostgreSQL of database ", database, " refuses the login: ", problem),
+               "correct the user or the password that migd was started with (or pg_hba.conf)",
+               {{"database", std::string(database)}}});
+}
+
+absl::Status DatabaseMissing(absl::string_view database, absl::string_view problem) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_DATABASE_MISSING,
+               absl::StrCat("PostgreSQL has no such database for ", database, ": ", problem),
+               "create it first (createdb), or correct the name that migd was started with",
+               {{"database", std::string(database)}}});
+}
+
+absl::Status DatabaseReadOnly(absl::string_view database) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_DATABASE_READ_ONLY,
+               absl::StrCat("the PostgreSQL server of database ", database,
+                            " is read-only: a standby, or default_transaction_read_only is on"),
+               "point migd at the primary (with several hosts: target_session_attrs=read-write)",
+               {{"database", std::string(database)}}});
+}
+
+absl::Status DatabaseUnsuitable(absl::string_view database, absl::string_view problem,
+                                absl::string_view hint) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_DATABASE_UNSUITABLE,
+               absl::StrCat("database ", database, ": ", problem),
+               std::string(hint),
+               {{"database", std::string(database)}}});
+}
+
+absl::Status InsufficientPrivilege(absl::string_view problem, absl::string_view hint) {
+  return Make({absl::StatusCode::kPermissionDenied,
+               migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE,
+               std::string(problem),
+               std::string(hint),
+               {}});
+}
+
+absl::Status Offline() {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_OFFLINE,
+               "this server was started with --offline and has no database",
+               "give the revisions to start from with --from (`--from base` for an empty "
+               "database), or ask a server that has the database",
+               {}});
+}
+
+absl::Status LockTimeout(absl::string_view problem) {
+  return Make({absl::StatusCode::kAborted,
+               migration::v1::ERROR_REASON_LOCK_TIMEOUT,
+               std::string(problem),
+               LockTimeoutHint(),
+               {}});
+}
+
+absl::Status StatementFailed(const StatementFailure& failure) {
+  FailureKind kind = KindOf(failure);
+  return Make({kind.code, kind.reason,
+               absl::StrCat(PlaceOf(failure), ": ", failure.postgres_message()),
+               std::move(kind.hint), MetadataOf(failure), &failure});
+}
+
+absl::Status InvalidIndex(const StatementFailure& failure, absl::string_view index) {
+  return Make({absl::StatusCode::kFailedPrecondition, migration::v1::ERROR_REASON_INVALID_INDEX,
+               absl::StrCat(PlaceOf(failure), ": index ", index,
+                            " is there, but INVALID: an earlier CREATE INDEX CONCURRENTLY did not "
+                            "finish, and IF NOT EXISTS would pass over it"),
+               absl::StrCat("DROP INDEX CONCURRENTLY ", index, "; then run the same command again"),
+               MetadataOf(failure), &failure});
+}
+
+absl::Status TransactionBroken(const StatementFailure& failure) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_TRANSACTION_BROKEN,
+               absl::StrCat(PlaceOf(failure), ": ", failure.postgres_message()),
+               "leave BEGIN and COMMIT to the service; a section that needs its own transactions "
+               "is marked `transaction:false` and ends each one that it begins",
+               MetadataOf(failure), &failure});
+}
+
+absl::Status VersionRowMismatch(absl::string_view revision, absl::string_view problem) {
+  return Make({absl::StatusCode::kAborted,
+               migration::v1::ERROR_REASON_VERSION_ROW_MISMATCH,
+               absl::StrCat("revision ", revision, " was rolled back: ", problem),
+               "somebody else changed the version table meanwhile; see `migctl current`, then try "
+               "again",
+               {{"revision", std::string(revision)}}});
+}
+
+absl::Status ConnectionLost(absl::string_view revision, absl::string_view problem,
+                            absl::string_view state) {
+  return Make({absl::StatusCode::kUnavailable,
+               migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE,
+               absl::StrCat("the connection broke while revision ", revision,
+                            " was running: ", problem, "; ", state),
+               "when PostgreSQL answers again, run the same command again",
+               {{"revision", std::string(revision)}}});
+}
+
+absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view problem) {
+  return Make({absl::StatusCode::kUnknown,
+               migration::v1::ERROR_REASON_OUTCOME_UNKNOWN,
+               absl::StrCat("the connection broke while revision ", revision,
+                            " was being committed: ", problem),
+               "`migctl current` tells whether it was; to run the same command again is safe",
+               {{"revision", std::string(revision)}}});
+}
+
+absl::Status MutexTimeout(absl::Duration waited, absl::string_view holder) {
+  return Make({absl::StatusCode::kAborted,
+               migration::v1::ERROR_REASON_MUTEX_TIMEOUT,
+               absl::StrCat("another migration of this database was still running after ",
+                            absl::FormatDuration(waited), holder.empty() ? "" : ": ", holder),
+               "wait for it, or allow more time with --mutex-timeout",
+               {{"holder", std::string(holder)}}});
+}
+
+absl::Status OperationCancelled(absl::string_view why) {
+  return Make({absl::StatusCode::kCancelled,
+               migration::v1::ERROR_REASON_OPERATION_CANCELLED,
+               absl::StrCat("the operation was stopped: ", why),
+               "what finished before stays; run the same command again to go on",
+               {}});
+}
+
+absl::Status UnknownOperation(absl::string_view operation) {
+  return Make({absl::StatusCode::kNotFound,
+               migration::v1::ERROR_REASON_UNKNOWN_OPERATION,
+               absl::StrCat("no operation \"", operation, "\""),
+               "`migctl operations list` shows those that the server knows",
+               {{"operation", std::string(operation)}}});
+}
+
+absl::Status RequestIdReused(absl::string_view request_id, absl::string_view operation) {
+  return Make(
+      {absl::StatusCode::kAlreadyExists,
+       migration::v1::ERROR_REASON_REQUEST_ID_REUSED,
+       absl::StrCat("request_id ", request_id, " was used for operation ", operation,
+                    ", with another content"),
+       "use a fresh UUID for a new request",
+       {{"request_id", std::string(request_id)}, {"operation", std::string(operation)}}});
+}
+
+absl::Status Draining() {
+  return Make({absl::StatusCode::kUnavailable,
+               migration::v1::ERROR_REASON_DRAINING,
+               "the server is shutting down and takes no new operation",
+               "try again with another replica, or when it is back",
+               {}});
+}
+
+absl::Status Internal(absl::string_view problem) {
+  return Make({absl::StatusCode::kInternal,
+               migration::v1::ERROR_REASON_INTERNAL,
+               absl::StrCat("a fault of migd: ", problem),
+               "please report it with the server's log",
+               {}});
+}
+
+migration::v1::ErrorReason ReasonOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kErrorInfoUrl);
+  google::rpc::ErrorInfo info;
+  ErrorReason reason = migration::v1::ERROR_REASON_UNSPECIFIED;
+  if (payload && info.ParseFromString(std::string(*payload))) {
+    migration::v1::ErrorReason_Parse(absl::StrCat("ERROR_REASON_", info.reason()), &reason);
+  }
+  return reason;
+}
+
+Error ToProto(const absl::Status& status) {
+  Error error;
+  error.set_code(absl::StatusCodeToString(status.code()));
+  error.set_message(std::string(status.message()));
+  google::rpc::ErrorInfo info;
+  if (const auto payload = status.GetPayload(kErrorInfoUrl);
+      payload && info.ParseFromString(std::string(*payload))) {
+    error.set_reason(info.reason());
+    *error.mutable_metadata() = info.metadata();
+  }
+  ErrorDetail detail;
+  if (const auto payload = status.GetPayload(kErrorDetailUrl);
+      payload && detail.ParseFromString(std::string(*payload))) {
+    error.set_hint(detail.hint());
+    if (detail.has_statement_failure()) {
+      *error.mutable_statement_failure() = detail.statement_failure();
+    }
+  }
+  return error;
+}
+
+std::string ReasonName(ErrorReason reason) {
+  return std::string(
+      absl::StripPrefix(migration::v1::ErrorReason_Name(reason), "ERROR_REASON_"));
+}
+
+}  // namespace migd::errors

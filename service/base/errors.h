@@ -1,0 +1,86 @@
+// The whole vocabulary of errors: one named constructor per thing that can go wrong. Each chooses
+// code, reason, message, hint and metadata together. The reasons are documented in
+// proto/migration/v1/error.proto.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "migration/v1/error.pb.h"
+
+namespace migd::errors {
+
+using Strings = std::vector<std::string>;
+
+// --- What was asked for ---
+absl::Status InvalidRequest(absl::string_view field, absl::string_view problem);
+absl::Status UnknownDatabase(absl::string_view name, const Strings& configured);
+absl::Status InvalidSymbol(absl::string_view symbol, absl::string_view problem);
+// `problem` says more than "not found" where more is known, such as "not a member of branch x".
+absl::Status UnknownRevision(absl::string_view symbol, absl::string_view problem = "");
+absl::Status AmbiguousRevision(absl::string_view symbol, const Strings& candidates);
+absl::Status MultipleHeads(absl::string_view symbol, const Strings& heads);
+absl::Status InvalidTarget(absl::string_view target, absl::string_view problem,
+                           absl::string_view hint = "");
+absl::Status OverlappingRevisions(absl::string_view revision, const Strings& overlapping);
+absl::Status DatabaseAhead(const Strings& revisions);
+absl::Status Irreversible(absl::string_view revision, absl::string_view file);
+// Every problem is a line "file:line: what is wrong".
+absl::Status InvalidMigrations(absl::string_view directory, const Strings& problems);
+
+// --- The database ---
+absl::Status DatabaseUnavailable(absl::string_view database, absl::string_view problem);
+absl::Status DatabaseLoginRefused(absl::string_view database, absl::string_view problem);
+absl::Status DatabaseMissing(absl::string_view database, absl::string_view problem);
+absl::Status DatabaseReadOnly(absl::string_view database);
+absl::Status DatabaseUnsuitable(absl::string_view database, absl::string_view problem,
+                                absl::string_view hint);
+absl::Status InsufficientPrivilege(absl::string_view problem, absl::string_view hint);
+absl::Status Offline();
+// The service's own query waited in vain; a migration's statement has StatementFailed.
+absl::Status LockTimeout(absl::string_view problem);
+
+// --- A step ---
+// Chooses reason, code and hint by `failure.sqlstate()`.
+absl::Status StatementFailed(const migration::v1::StatementFailure& failure);
+absl::Status InvalidIndex(const migration::v1::StatementFailure& failure, absl::string_view index);
+absl::Status TransactionBroken(const migration::v1::StatementFailure& failure);
+absl::Status VersionRowMismatch(absl::string_view revision, absl::string_view problem);
+// The connection broke inside a step, not at its commit; `state` says what stays.
+absl::Status ConnectionLost(absl::string_view revision, absl::string_view problem,
+                            absl::string_view state);
+absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view problem);
+
+// --- Operations ---
+absl::Status MutexTimeout(absl::Duration waited, absl::string_view holder);
+absl::Status OperationCancelled(absl::string_view why);
+absl::Status UnknownOperation(absl::string_view operation);
+absl::Status RequestIdReused(absl::string_view request_id, absl::string_view operation);
+absl::Status Draining();
+absl::Status Internal(absl::string_view problem);
+
+// --- Reading an error back ---
+
+// The reason of `status`; ERROR_REASON_UNSPECIFIED for OK and for a status not made here.
+migration::v1::ErrorReason ReasonOf(const absl::Status& status);
+
+// `status` in one piece, for events and reports. A status not made here has no reason.
+migration::v1::Error ToProto(const absl::Status& status);
+
+// The name of a reason without its prefix, such as "STATEMENT_FAILED".
+std::string ReasonName(migration::v1::ErrorReason reason);
+
+// The domain of google.rpc.ErrorInfo.
+inline constexpr absl::string_view kDomain = "migration.v1";
+
+// The payloads under which a status carries google.rpc.ErrorInfo and migration.v1.ErrorDetail,
+// serialized; they become the details of a gRPC status as they are.
+inline constexpr absl::string_view kErrorInfoUrl = "type.googleapis.com/google.rpc.ErrorInfo";
+inline constexpr absl::string_view kErrorDetailUrl =
+    "type.googleapis.com/migration.v1.ErrorDetail";
+
+}  // namespace migd::errors

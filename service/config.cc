@@ -1,0 +1,131 @@
+#include "service/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <functional>
+#include <map>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "service/base/errors.h"
+
+namespace migd {
+namespace {
+
+// What is wrong, and where. Thrown inside this file only, as yaml-cpp throws its own.
+class Mistake : public std::exception {
+ public:
+  Mistake(const YAML::Node& node, absl::string_view problem)
+      : line_(node.Mark().line + 1), problem_(problem) {}
+  int line() const { return line_; }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  int line_;
+  std::string problem_;
+};
+
+std::string ReadString(const YAML::Node& node) {
+  if (!node.IsScalar()) throw Mistake(node, "must be a text");
+  return node.Scalar();
+}
+
+bool ReadBool(const YAML::Node& node) {
+  bool value = false;
+  if (!YAML::convert<bool>::decode(node, value)) throw Mistake(node, "must be true or false");
+  return value;
+}
+
+absl::Duration ReadDuration(const YAML::Node& node) {
+  absl::Duration value;
+  if (!absl::ParseDuration(ReadString(node), &value) || value < absl::ZeroDuration()) {
+    throw Mistake(node, "must be a duration, such as 500ms, 2s or 5m");
+  }
+  return value;
+}
+
+using Readers = std::map<std::string, std::function<void(const YAML::Node&)>>;
+
+// Reads each key of a map with its reader.
+void ReadMap(const YAML::Node& node, const Readers& readers) {
+  if (!node.IsMap()) throw Mistake(node, "must be a map of keys and values");
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    const std::string key = ReadString(entry.first);
+    const auto reader = readers.find(key);
+    if (reader == readers.end()) throw Mistake(entry.first, absl::StrCat("unknown key ", key));
+    if (!seen.insert(key).second) throw Mistake(entry.first, absl::StrCat(key, " is given twice"));
+    reader->second(entry.second);
+  }
+}
+
+DatabaseConfig ReadDatabase(const std::string& name, const YAML::Node& node,
+                            const DatabaseConfig& defaults) {
+  DatabaseConfig database = defaults;
+  database.name = name;
+  const auto text = [](std::string& into) {
+    return [&into](const YAML::Node& value) { into = ReadString(value); };
+  };
+  const auto duration = [](absl::Duration& into) {
+    return [&into](const YAML::Node& value) { into = ReadDuration(value); };
+  };
+  ReadMap(node, {{"url", text(database.url)},
+                 {"password_file", text(database.password_file)},
+                 {"migrations", text(database.migrations)},
+                 {"version_table", text(database.version_table)},
+                 {"version_table_schema", text(database.version_table_schema)},
+                 {"lock_timeout", duration(database.lock_timeout)},
+                 {"statement_timeout", duration(database.statement_timeout)},
+                 {"connect_timeout", duration(database.connect_timeout)}});
+  return database;
+}
+
+void ReadDatabases(const YAML::Node& node, const DatabaseConfig& defaults, Config& config) {
+  if (!node.IsMap() || node.size() == 0) {
+    throw Mistake(node, "databases must be a map of names, at least one");
+  }
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    const std::string name = ReadString(entry.first);
+    if (!seen.insert(name).second) {
+      throw Mistake(entry.first, absl::StrCat("database ", name, " is given twice"));
+    }
+    config.databases.push_back(ReadDatabase(name, entry.second, defaults));
+  }
+}
+
+}  // namespace
+
+absl::Status ReadConfigFile(const std::string& path, Config& config) {
+  const DatabaseConfig defaults =
+      config.databases.empty() ? DatabaseConfig() : config.databases.front();
+  config.databases.clear();
+  try {
+    ReadMap(YAML::LoadFile(path),
+            {{"databases",
+              [&](const YAML::Node& node) { ReadDatabases(node, defaults, config); }},
+             {"listen",
+              [&](const YAML::Node& node) {
+                if (!node.IsSequence()) throw Mistake(node, "listen must be a list of addresses");
+                config.listen.clear();
+                for (const auto& address : node) config.listen.push_back(ReadString(address));
+              }},
+             {"insecure", [&](const YAML::Node& node) { config.insecure = ReadBool(node); }},
+             {"shutdown_grace",
+              [&](const YAML::Node& node) { config.shutdown_grace = ReadDuration(node); }}});
+  } catch (const Mistake& mistake) {
+    return errors::InvalidRequest(
+        "config", absl::StrCat(path, ":", mistake.line(), ": ", mistake.problem()));
+  } catch (const YAML::BadFile&) {
+    return errors::InvalidRequest("config", absl::StrCat("cannot read ", path));
+  } catch (const YAML::Exception& malformed) {
+    return errors::InvalidRequest(
+        "config", absl::StrCat(path, ":", malformed.mark.line + 1, ": ", malformed.msg));
+  }
+  if (config.databases.empty()) {
+    return errors::InvalidRequest("config", absl::StrCat(path, ": has no databases"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace migd

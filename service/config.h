@@ -1,0 +1,51 @@
+// What migd is told at its start, whether by flags, the environment, or a file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+
+namespace migd {
+
+// A database to migrate.
+struct DatabaseConfig {
+  // The name that requests use. Empty: the name of the PostgreSQL database.
+  std::string name;
+  // As libpq takes it; empty: the PG* environment.
+  std::string url;
+  // A file with the password, if the URL has none. Read at start.
+  std::string password_file;
+  std::string migrations = "./migrations";
+  std::string version_table = "alembic_version";
+  std::string version_table_schema;
+  absl::Duration lock_timeout = absl::Seconds(2);
+  absl::Duration statement_timeout = absl::ZeroDuration();
+  absl::Duration connect_timeout = absl::Seconds(10);
+};
+
+// A private cluster for the one database.
+struct EmbeddedConfig {
+  std::string directory;
+  std::string user = "postgres";
+  std::string programs;
+};
+
+// Everything.
+struct Config {
+  std::vector<DatabaseConfig> databases;
+  absl::optional<EmbeddedConfig> embedded;
+  bool offline = false;
+  std::vector<std::string> listen;
+  bool insecure = false;
+  absl::Duration shutdown_grace = absl::Seconds(30);
+};
+
+// Reads the databases, `listen`, `insecure` and `shutdown_grace` of a YAML file over `config`.
+// InvalidRequest names the line of what is wrong: an unknown key, a value that is not of its form,
+// a name given twice. docker/migd.yaml is an example of everything.
+absl::Status ReadConfigFile(const std::string& path, Config& config);
+
+}  // namespace migd

@@ -1,0 +1,163 @@
+// What the engine needs of a database, in the words of migrations. One implementation talks to
+// PostgreSQL (service/postgres/); tests have another. Both pass the same contract suite.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "service/plan/plan.h"
+#include "service/script/statement.h"
+
+namespace migd {
+
+// What the server says about a statement that it refuses. Named as PostgreSQL's error fields.
+struct ServerError {
+  std::string sqlstate;
+  std::string message;
+  std::string detail;
+  std::string hint;
+  std::string context;
+  // Where in the statement, in characters from 1; 0 if the server does not say.
+  int position = 0;
+};
+
+// What a statement that ran returned.
+struct StatementResult {
+  std::string command_tag;
+  // Rows returned or affected.
+  int64_t rows = 0;
+  // Set if the server refused the statement; the connection is still good.
+  absl::optional<ServerError> error;
+};
+
+// Something that the server said while a statement ran.
+struct ServerNotice {
+  std::string severity;
+  std::string sqlstate;
+  std::string message;
+  std::string detail;
+  std::string hint;
+};
+
+// Who holds the mutex, as far as the server tells.
+struct MutexHolder {
+  int pid = 0;
+  std::string application;
+  std::string user;
+  std::string address;
+
+  friend bool operator==(const MutexHolder&, const MutexHolder&) = default;
+};
+
+// How an object stands in the catalogue.
+enum class ObjectState {
+  kMissing,
+  kPresent,
+  // An index that is there but not valid: its concurrent build did not finish.
+  kInvalidIndex,
+};
+
+// How long statements may wait and run. Zero sets no limit.
+struct Timeouts {
+  absl::Duration lock_timeout;
+  absl::Duration statement_timeout;
+};
+
+// One row of the log of applied revisions.
+struct LogEntry {
+  std::string revision;
+  Step::Direction direction = Step::Direction::kUpgrade;
+  // MigrationFile::checksum(); empty for a stamp.
+  std::string checksum;
+  std::string operation;
+  absl::Time start_time;
+  VersionRows resulting_rows;
+};
+
+// One connection, for the run of one operation. Used by one thread, except Cancel. Destroying it
+// rolls back what is open and releases the mutex.
+//
+// A non-OK status of any function means that the connection is of no more use; what a statement
+// does wrong is a value (StatementResult::error).
+class Session {
+ public:
+  using NoticeHandler = std::function<void(const ServerNotice&)>;
+
+  virtual ~Session() = default;
+
+  // DatabaseReadOnly if migrations cannot be run here at all.
+  virtual absl::Status CheckWritable() = 0;
+
+  // Takes the mutex that lets one operation at a time migrate the database, on this very
+  // connection. Never waits: false if somebody else has it. Not inside a transaction.
+  virtual absl::StatusOr<bool> TryAcquireMutex() = 0;
+  // Who has it; nothing if nobody has.
+  virtual absl::StatusOr<absl::optional<MutexHolder>> ReadMutexHolder() = 0;
+
+  // The rows of the version table; none if there is no such table.
+  virtual absl::StatusOr<VersionRows> ReadRows() = 0;
+  // Makes the version table and the service's own schema if they are missing.
+  // InsufficientPrivilege names what the role may not do.
+  virtual absl::Status PrepareForWriting() = 0;
+
+  // Sets the timeouts of the statements that follow.
+  virtual absl::Status SetTimeouts(const Timeouts& timeouts) = 0;
+  // Undoes what the statements of a revision set for the session (SET, SET ROLE), timeouts
+  // included, so that it touches neither the version table nor the next revision.
+  virtual absl::Status ResetSettings() = 0;
+
+  virtual absl::Status Begin() = 0;
+  // VersionRowMismatch never; StatementResult::error if the server refused, for example by a
+  // deferred constraint (everything is rolled back then). OutcomeUnknown-worthy losses of the
+  // connection are a DatabaseUnavailable status: the caller knows that it was committing.
+  virtual absl::StatusOr<StatementResult> Commit() = 0;
+  virtual absl::Status Rollback() = 0;
+  // Whether a transaction is open, also one that a statement opened, or one that has failed.
+  virtual bool InTransaction() const = 0;
+
+  // Runs one statement of a migration, with its COPY data.
+  virtual absl::StatusOr<StatementResult> Execute(const Statement& statement) = 0;
+  // Looks an object up in the catalogue, as the statement that guards it would. A guarded object
+  // of a kind that cannot be looked up is std::nullopt.
+  virtual absl::StatusOr<absl::optional<ObjectState>> Inspect(const GuardedObject& object) = 0;
+
+  // Makes one write to the version table and checks that it matched exactly one row.
+  // VersionRowMismatch if not.
+  virtual absl::Status WriteVersion(const VersionWrite& write, absl::string_view revision) = 0;
+  // Adds to the log of applied revisions.
+  virtual absl::Status AppendLog(const LogEntry& entry) = 0;
+
+  // What the server says from now on goes to `handler`, on the thread that uses the session.
+  virtual void SetNoticeHandler(NoticeHandler handler) = 0;
+
+  // Asks the server to end the running statement; nothing happens if none runs. Thread-safe.
+  virtual void Cancel() = 0;
+};
+
+// One configured place to migrate. Thread-safe.
+//
+// Errors of every function: DatabaseUnavailable, DatabaseLoginRefused, DatabaseMissing,
+// DatabaseUnsuitable.
+class Database {
+ public:
+  virtual ~Database() = default;
+
+  // Opens a connection for `operation`, which is shown to others as the connection's name.
+  virtual absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) = 0;
+
+  // The rows of the version table; none if there is no such table. Writes nothing.
+  virtual absl::StatusOr<VersionRows> ReadRows() = 0;
+
+  // When each revision was last applied, as far as the log knows. Writes nothing.
+  virtual absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() = 0;
+};
+
+}  // namespace migd

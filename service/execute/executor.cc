@@ -1,0 +1,157 @@
+#include "service/execute/executor.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "service/base/errors.h"
+#include "service/base/proto_time.h"
+#include "service/execute/interrupter.h"
+#include "service/execute/plan_report.h"
+#include "service/execute/step_runner.h"
+#include "service/execute/plan_action.h"
+
+namespace migd {
+namespace {
+
+using migration::v1::OperationEvent;
+
+// How often the mutex is tried: soon at first, for the migration that takes a moment, then rarely.
+constexpr absl::Duration kFirstPoll = absl::Milliseconds(20);
+constexpr absl::Duration kSlowestPoll = absl::Seconds(1);
+
+OperationEvent WaitingEvent(const MutexHolder& holder) {
+  OperationEvent event;
+  migration::v1::WaitingForMutex& waiting = *event.mutable_waiting_for_mutex();
+  waiting.set_holder_pid(holder.pid);
+  waiting.set_holder_application(holder.application);
+  waiting.set_holder_user(holder.user);
+  waiting.set_holder_address(holder.address);
+  return event;
+}
+
+std::string DescribeHolder(const MutexHolder& holder) {
+  return absl::StrCat("pid ", holder.pid, " (", holder.application, ", user ", holder.user, ")");
+}
+
+// Polls for the mutex: a session that waited inside pg_advisory_lock would hold a snapshot, and
+// every CREATE INDEX CONCURRENTLY of the holder would wait for it.
+absl::Status AcquireMutex(Session& session, const ExecuteRequest& request,
+                          Cancellation& cancellation, const EventSink& sink) {
+  const absl::Time start = absl::Now();
+  absl::BitGen random;
+  absl::Duration pause = kFirstPoll;
+  absl::optional<MutexHolder> reported;
+  while (true) {
+    const auto acquired = session.TryAcquireMutex();
+    if (!acquired.ok()) return acquired.status();
+    if (*acquired) return absl::OkStatus();
+
+    const auto holder = session.ReadMutexHolder();
+    if (!holder.ok()) return holder.status();
+    if (holder->has_value() && *holder != reported) {
+      reported = *holder;
+      sink(WaitingEvent(**holder));
+    }
+    if (absl::Now() >= request.mutex_deadline) {
+      return errors::MutexTimeout(absl::Now() - start, reported ? DescribeHolder(*reported) : "");
+    }
+    const absl::Duration jittered = pause * absl::Uniform(random, 0.5, 1.0);
+    if (cancellation.WaitFor(std::min(jittered, request.mutex_deadline - absl::Now()))) {
+      return errors::OperationCancelled(cancellation.why());
+    }
+    pause = std::min(pause * 2, kSlowestPoll);
+  }
+}
+
+OperationEvent StepStartedEvent(const migration::v1::Plan& plan, int index) {
+  OperationEvent event;
+  event.mutable_step_started()->set_step_index(index + 1);
+  event.mutable_step_started()->set_step_count(plan.steps_size());
+  *event.mutable_step_started()->mutable_step() = plan.steps(index);
+  return event;
+}
+
+OperationEvent StepFinishedEvent(const migration::v1::Plan& plan, int index,
+                                 absl::Duration duration) {
+  OperationEvent event;
+  const migration::v1::Step& step = plan.steps(index);
+  migration::v1::StepFinished& finished = *event.mutable_step_finished();
+  finished.set_step_index(index + 1);
+  finished.set_step_count(plan.steps_size());
+  finished.set_revision(step.revision());
+  finished.set_direction(step.direction());
+  *finished.mutable_duration() = ToProtoDuration(duration);
+  *finished.mutable_resulting_revisions() = step.resulting_revisions();
+  return event;
+}
+
+// Runs the steps of `plan` in order, until one fails.
+absl::Status RunSteps(Session& session, const ScriptSet& scripts, const Plan& plan,
+                      const ExecuteRequest& request, Cancellation& cancellation,
+                      const EventSink& sink, ExecuteResult& result) {
+  const migration::v1::Plan described = DescribePlan(scripts, plan);
+  {
+    OperationEvent event;
+    *event.mutable_plan() = described;
+    sink(std::move(event));
+  }
+  if (plan.steps.empty()) return absl::OkStatus();
+  absl::Status status = session.PrepareForWriting();
+  if (!status.ok()) return status;
+
+  Interrupter interrupter(session, cancellation);
+  StepRunner runner(session, scripts, request, cancellation, interrupter, sink);
+  std::vector<std::string> finished;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    if (cancellation.requested()) return errors::OperationCancelled(cancellation.why());
+    const Step& step = plan.steps[i];
+    const absl::Time start = absl::Now();
+    sink(StepStartedEvent(described, static_cast<int>(i)));
+    VersionRows rows = result.rows;
+    ApplyWrites(step.writes, rows);
+    status = runner.Run(step, rows, finished);
+    if (!status.ok()) return status;
+    result.rows = std::move(rows);
+    result.finished_steps = static_cast<int>(i) + 1;
+    finished.push_back(step.revision);
+    sink(StepFinishedEvent(described, static_cast<int>(i), absl::Now() - start));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
+                         Cancellation& cancellation, const EventSink& sink,
+                         ExecuteResult& result) {
+  if (workspace.database == nullptr) return errors::Offline();
+  auto session = workspace.database->OpenSession(request.operation);
+  if (!session.ok()) return session.status();
+  absl::Status status = (*session)->CheckWritable();
+  if (status.ok()) status = AcquireMutex(**session, request, cancellation, sink);
+  if (!status.ok()) return status;
+
+  // Under the mutex: nobody else migrates from here on.
+  const auto scripts = workspace.scripts->Load();
+  if (!scripts.ok()) return scripts.status();
+  const auto rows = (*session)->ReadRows();
+  if (!rows.ok()) return rows.status();
+  result.rows = *rows;
+  const auto plan =
+      PlanAction(**scripts, *rows, request.action, request.targets, request.purge);
+  if (!plan.ok()) return plan.status();
+  return RunSteps(**session, **scripts, *plan, request, cancellation, sink, result);
+}
+
+}  // namespace
+
+ExecuteResult Execute(Workspace& workspace, const ExecuteRequest& request,
+                      Cancellation& cancellation, const EventSink& sink) {
+  ExecuteResult result;
+  result.status = ExecuteInto(workspace, request, cancellation, sink, result);
+  return result;
+}
+
+}  // namespace migd

@@ -1,0 +1,54 @@
+// Takes a database from where it is to where it was told to be, one step at a time.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "migration/v1/operation.pb.h"
+#include "service/execute/cancellation.h"
+#include "service/execute/workspace.h"
+#include "service/plan/plan.h"
+
+namespace migd {
+
+// What to run.
+struct ExecuteRequest {
+  migration::v1::Action action = migration::v1::ACTION_UNSPECIFIED;
+  std::vector<std::string> targets;
+  // Stamp only: empty the version table first.
+  bool purge = false;
+  Timeouts timeouts;
+  // When to stop waiting for the mutex; InfiniteFuture waits without end.
+  absl::Time mutex_deadline = absl::InfiniteFuture();
+  // The id of the operation: shown to others, and written to the log.
+  std::string operation;
+};
+
+// How it went.
+struct ExecuteResult {
+  absl::Status status;
+  // The rows after the last step that was finished; those found if none was. Empty if they were
+  // never read.
+  VersionRows rows;
+  int finished_steps = 0;
+};
+
+// Takes each event as it happens, without operation, sequence and time. Called on the thread that
+// runs the operation; must not block.
+using EventSink = std::function<void(migration::v1::OperationEvent)>;
+
+// Runs `request`: takes the mutex (polling; the version table is read only under it), plans, and
+// runs the steps of the plan. A transactional step is one transaction with its write to the version
+// table and its log entry; the statements of another run one by one, and the version table is
+// written when all are done. Stops at the first failure: the step that failed leaves nothing (if
+// transactional), those before it stay.
+//
+// A request to cancel ends the statement that runs, and rolls its step back; it does not disturb a
+// commit, nor the version write that follows the last statement of a step.
+ExecuteResult Execute(Workspace& workspace, const ExecuteRequest& request,
+                      Cancellation& cancellation, const EventSink& sink);
+
+}  // namespace migd

@@ -1,0 +1,110 @@
+#include "service/execute/failure_report.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace migd {
+namespace {
+
+// Limits in bytes. gRPC delivers a status with its details only up to 8 KB of header.
+constexpr size_t kLongestText = 1200;
+constexpr size_t kLongestLine = 240;
+
+bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+int CountCharacters(absl::string_view text) {
+  return static_cast<int>(
+      std::count_if(text.begin(), text.end(), [](char c) { return !IsContinuation(c); }));
+}
+
+// The byte at which character `position` (from 1) of `text` begins; its end if there is none.
+size_t ByteOfCharacter(absl::string_view text, int position) {
+  int character = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (!IsContinuation(text[i]) && ++character == position) return i;
+  }
+  return text.size();
+}
+
+std::string Shortened(absl::string_view text, size_t longest = kLongestText) {
+  if (text.size() <= longest) return std::string(text);
+  size_t end = longest;
+  while (end > 0 && IsContinuation(text[end])) --end;
+  return absl::StrCat(text.substr(0, end), "...");
+}
+
+bool IsWordCharacter(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' ||
+         (static_cast<unsigned char>(c) & 0x80) != 0;
+}
+
+// How many characters the token at the beginning of `text` has: a word, a quoted one, or one sign.
+int TokenLength(absl::string_view text) {
+  if (text.empty()) return 0;
+  size_t end = 1;
+  if (text[0] == '"' || text[0] == '\'') {
+    const size_t close = text.find_first_of(absl::StrCat(text.substr(0, 1), "\n"), 1);
+    if (close != absl::string_view::npos && text[close] == text[0]) end = close + 1;
+  } else if (IsWordCharacter(text[0])) {
+    while (end < text.size() && IsWordCharacter(text[end])) ++end;
+  }
+  return CountCharacters(text.substr(0, end));
+}
+
+// A piece of the line around `column` (a byte), and where the column is in it.
+struct Excerpt {
+  std::string text;
+  size_t column;
+};
+
+Excerpt ExcerptOf(absl::string_view line, size_t column) {
+  if (line.size() <= kLongestLine) return {std::string(line), column};
+  size_t begin = column > kLongestLine / 2 ? column - kLongestLine / 2 : 0;
+  while (begin > 0 && IsContinuation(line[begin])) --begin;
+  size_t end = std::min(line.size(), begin + kLongestLine);
+  while (end < line.size() && IsContinuation(line[end])) ++end;
+  return {std::string(line.substr(begin, end - begin)), column - begin};
+}
+
+}  // namespace
+
+migration::v1::StatementFailure DescribeFailure(const MigrationFile& file,
+                                                const Statement& statement,
+                                                const ServerError& error) {
+  const absl::string_view contents = file.contents();
+  const size_t fault =
+      statement.offset +
+      (error.position > 0 ? ByteOfCharacter(statement.text, error.position) : 0);
+
+  const size_t newline_before = fault == 0 ? contents.npos : contents.rfind('\n', fault - 1);
+  const size_t line_begin = newline_before == contents.npos ? 0 : newline_before + 1;
+  size_t line_end = std::min(contents.find('\n', fault), contents.size());
+  if (line_end > fault && contents[line_end - 1] == '\r') --line_end;
+  const absl::string_view line = contents.substr(line_begin, line_end - line_begin);
+  const absl::string_view before_fault = contents.substr(line_begin, fault - line_begin);
+  const absl::string_view statement_before =
+      contents.substr(statement.offset, fault - statement.offset);
+
+  migration::v1::StatementFailure failure;
+  failure.set_revision(file.revision().id);
+  failure.set_file(file.revision().path);
+  failure.set_line(statement.line + static_cast<int>(std::count(statement_before.begin(),
+                                                                statement_before.end(), '\n')));
+  failure.set_column(CountCharacters(before_fault) + 1);
+  if (error.position > 0) failure.set_length(TokenLength(contents.substr(fault)));
+  const Excerpt excerpt = ExcerptOf(line, before_fault.size());
+  failure.set_source_line(excerpt.text);
+  failure.set_source_column(
+      CountCharacters(absl::string_view(excerpt.text).substr(0, excerpt.column)) + 1);
+  failure.set_sqlstate(error.sqlstate);
+  failure.set_postgres_message(Shortened(error.message));
+  failure.set_postgres_detail(Shortened(error.detail));
+  failure.set_postgres_hint(Shortened(error.hint));
+  failure.set_postgres_context(Shortened(error.context));
+  return failure;
+}
+
+}  // namespace migd

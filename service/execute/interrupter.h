@@ -1,0 +1,48 @@
+// Carries a request to cancel to the session that runs a statement.
+#pragma once
+
+#include <thread>
+
+#include "service/base/mutex.h"
+#include "service/database/database.h"
+#include "service/execute/cancellation.h"
+
+namespace migd {
+
+// While it lives, a request to cancel makes it call Session::Cancel, again and again until it is
+// destroyed: a single call that falls between two statements would be lost.
+class Interrupter {
+ public:
+  // Both must outlive it. Takes the cancellation's listener.
+  Interrupter(Session& session, Cancellation& cancellation);
+  ~Interrupter();
+
+  // While a Hold lives, the session is not interrupted: for the end of a step.
+  class Hold {
+   public:
+    explicit Hold(Interrupter& interrupter) : interrupter_(interrupter) {
+      interrupter_.SetHeld(true);
+    }
+    ~Hold() { interrupter_.SetHeld(false); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    Interrupter& interrupter_;
+  };
+
+ private:
+  void Run();
+  void SetHeld(bool held);
+
+  Session& session_;
+  Cancellation& cancellation_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool requested_ ABSL_GUARDED_BY(mutex_) = false;
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;  // last: runs with everything above in place
+};
+
+}  // namespace migd

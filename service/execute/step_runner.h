@@ -1,0 +1,64 @@
+// Runs one step of a plan.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "service/database/database.h"
+#include "service/execute/cancellation.h"
+#include "service/execute/executor.h"
+#include "service/execute/interrupter.h"
+#include "service/plan/plan.h"
+#include "service/script/script_directory.h"
+
+namespace migd {
+
+// Runs the steps of one operation on its session. Used by one thread; everything passed in must
+// outlive it.
+class StepRunner {
+ public:
+  StepRunner(Session& session, const ScriptSet& scripts, const ExecuteRequest& request,
+             Cancellation& cancellation, Interrupter& interrupter, const EventSink& sink);
+
+  // Runs `step`, which leads to `resulting_rows`, and emits the events of its statements. On
+  // failure the session is in no transaction any more, and the status tells what stays.
+  // `finished` names the revisions that the operation finished before, for that report.
+  absl::Status Run(const Step& step, const VersionRows& resulting_rows,
+                   const std::vector<std::string>& finished);
+
+ private:
+  // What is the same for all statements of the step that runs.
+  struct Context {
+    const Step& step;
+    const VersionRows& resulting_rows;
+    const std::vector<std::string>& finished;
+    const MigrationFile* file;  // null for a stamp
+    const Section* section;     // null for a stamp
+    absl::Time start_time;
+    int finished_statements = 0;
+  };
+
+  absl::Status RunTransactional(Context& context);
+  absl::Status RunOneByOne(Context& context);
+  absl::Status RunStatements(Context& context);
+  absl::Status RunStatement(Context& context, const Statement& statement, int index);
+  absl::Status ReportSkipped(const Context& context, const Statement& statement, int index);
+  absl::Status CheckTransaction(const Context& context, const Statement& statement, int index);
+  // Writes the rows and the log entry of the step, and commits.
+  absl::Status Finish(Context& context);
+  absl::Status WriteVersionAndLog(const Context& context);
+  absl::Status FailureOf(const Context& context, const Statement& statement, int index,
+                         const ServerError& error) const;
+  absl::Status Cancelled(const Context& context) const;
+  std::string StateAfterFailure(const Context& context) const;
+
+  Session& session_;
+  const ScriptSet& scripts_;
+  const ExecuteRequest& request_;
+  Cancellation& cancellation_;
+  Interrupter& interrupter_;
+  const EventSink& sink_;
+};
+
+}  // namespace migd

@@ -1,0 +1,25 @@
+// A configured database with its migration files: what a request's `database` names.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "service/database/database.h"
+#include "service/script/script_directory.h"
+
+namespace migd {
+
+// Thread-safe, as its parts are. Lives as long as the server.
+struct Workspace {
+  // The name by which requests call it.
+  std::string name;
+  std::shared_ptr<ScriptDirectory> scripts;
+  // Null on a server started with --offline.
+  std::unique_ptr<Database> database;
+  // For requests that set none.
+  Timeouts default_timeouts;
+};
+
+}  // namespace migd

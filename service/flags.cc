@@ -1,0 +1,162 @@
+#include "service/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "service/version.h"
+
+namespace migd {
+namespace {
+
+constexpr char kFooter[] = R"(
+Where the databases are: give one of --database, --embedded, --config and
+--offline, or set PGHOST, PGDATABASE and so on as for psql.
+
+Every flag can be set in the environment: --lock-timeout is MIGD_LOCK_TIMEOUT.
+
+Examples:
+  migd --embedded ./data
+  migd --database postgresql://app@db.internal/core --migrations ./migrations
+  migd --config migd.yaml --listen unix:/run/migd/migd.sock
+
+Exit codes: 0 stopped as asked, 1 could not start, 2 usage.)";
+
+// Shown when the name of a flag's value is a duration.
+std::string ParseDurationFlag(const std::string& text, absl::Duration& into) {
+  if (absl::ParseDuration(text, &into) && into >= absl::ZeroDuration()) return "";
+  return absl::StrCat("\"", text, "\" is no duration; write 500ms, 2s, 5m or 0");
+}
+
+CLI::Option* AddDuration(CLI::App& app, const std::string& flag, absl::Duration& into,
+                         const std::string& description) {
+  return app
+      .add_option_function<std::string>(
+          flag,
+          [flag, &into](const std::string& text) {
+            const std::string problem = ParseDurationFlag(text, into);
+            if (!problem.empty()) throw CLI::ValidationError(flag, problem);
+          },
+          description)
+      ->type_name("DURATION")
+      ->default_str(absl::FormatDuration(into));
+}
+
+bool HasPostgresEnvironment() {
+  for (const char* name : {"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE", "PGUSER"}) {
+    if (std::getenv(name) != nullptr) return true;
+  }
+  return false;
+}
+
+// Every flag from the environment, by the one rule.
+void NameEnvironment(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    std::string name = option->get_single_name();
+    if (name == "help" || name == "version") continue;
+    for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
+    option->envname(absl::StrCat("MIGD_", name));
+  }
+}
+
+int Complain(absl::string_view problem) {
+  std::cerr << "migd: " << problem << "\nTry: migd --help\n";
+  return 2;
+}
+
+}  // namespace
+
+CommandLine ReadCommandLine(int argc, const char* const* argv) {
+  Config config;
+  DatabaseConfig database;
+  EmbeddedConfig embedded;
+  std::string config_file;
+
+  CLI::App app("migd owns the schema migrations of PostgreSQL databases and serves them by gRPC.",
+               "migd");
+  app.footer(kFooter);
+  app.get_formatter()->column_width(34);
+  app.set_version_flag("--version", absl::StrCat("migd ", kVersion));
+
+  auto* url = app.add_option("--database", database.url,
+                             "the database: a URL, a conninfo string or a name")
+                  ->type_name("URL");
+  auto* in = app.add_option("--embedded", embedded.directory,
+                            "run a private PostgreSQL, kept in DIR; made on first use")
+                 ->type_name("DIR");
+  auto* file = app.add_option("--config", config_file, "several databases, in YAML")
+                   ->type_name("FILE");
+  auto* offline = app.add_flag("--offline", config.offline,
+                               "no database: read and plan over the files alone");
+  app.add_option("--database-name", database.name,
+                 "what requests call the database [its own name; with --embedded: app]")
+      ->type_name("NAME");
+  app.add_option("--password-file", database.password_file,
+                 "a file with the database's password, so that it stands in no command line")
+      ->type_name("FILE");
+  app.add_option("--migrations", database.migrations, "the migration files")
+      ->type_name("DIR")
+      ->capture_default_str();
+  app.add_option("--listen", config.listen,
+                 "where to listen: HOST:PORT or unix:PATH; repeatable [127.0.0.1:7433]")
+      ->type_name("ADDR")
+      ->delimiter(',');
+  app.add_flag("--insecure", config.insecure,
+               "allow listening beyond loopback, without encryption or authentication");
+  app.add_option("--version-table", database.version_table, "the version table")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--version-table-schema", database.version_table_schema,
+                 "its schema [where the search_path finds it]")
+      ->type_name("NAME");
+  AddDuration(app, "--lock-timeout", database.lock_timeout,
+              "how long a statement waits for a lock, if the call does not say; 0: without end");
+  AddDuration(app, "--statement-timeout", database.statement_timeout,
+              "how long a statement runs, if the call does not say; 0: without end");
+  AddDuration(app, "--connect-timeout", database.connect_timeout,
+              "how long to wait for PostgreSQL to answer");
+  AddDuration(app, "--shutdown-grace", config.shutdown_grace,
+              "how long a running operation may go on when migd is told to stop");
+  app.add_option("--embedded-user", embedded.user,
+                 "whom the private PostgreSQL runs as, if migd runs as root")
+      ->type_name("USER")
+      ->capture_default_str();
+  app.add_option("--embedded-programs", embedded.programs,
+                 "the folder of initdb and postgres [looked for]")
+      ->type_name("DIR");
+  NameEnvironment(app);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return {absl::nullopt, app.exit(asked)};
+  } catch (const CLI::ParseError& mistake) {
+    return {absl::nullopt, Complain(mistake.what())};
+  }
+
+  const int sources = (url->count() > 0) + (in->count() > 0) + (file->count() > 0) +
+                      (offline->count() > 0 && config.offline);
+  if (sources > 1) {
+    return {absl::nullopt,
+            Complain("give only one of --database, --embedded, --config and --offline")};
+  }
+  if (sources == 0 && !HasPostgresEnvironment()) {
+    return {absl::nullopt,
+            Complain("which database? give --database URL, --embedded DIR, --config FILE or "
+                     "--offline")};
+  }
+  config.databases = {database};
+  if (in->count() > 0) config.embedded = embedded;
+  if (file->count() > 0) {
+    const std::vector<std::string> listen = config.listen;
+    const absl::Status status = ReadConfigFile(config_file, config);
+    if (!status.ok()) return {absl::nullopt, Complain(status.message())};
+    if (!listen.empty()) config.listen = listen;  // what is typed wins
+  }
+  if (config.listen.empty()) config.listen = {"127.0.0.1:7433"};
+  return {config, 0};
+}
+
+}  // namespace migd

@@ -1,0 +1,170 @@
+// migd: flags -> configuration -> wiring. The only place where all parts meet.
+
+#include <grpc/support/log.h>
+#include <signal.h>
+
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "service/base/errors.h"
+#include "service/base/log.h"
+#include "service/config.h"
+#include "service/flags.h"
+#include "service/operation/operation_manager.h"
+#include "service/postgres/embedded_cluster.h"
+#include "service/postgres/postgres_database.h"
+#include "service/rpc/catalog.h"
+#include "service/rpc/server.h"
+#include "service/version.h"
+
+namespace migd {
+namespace {
+
+// The embedded cluster's database, and the name of the one that is none, if no name is given.
+constexpr char kDefaultName[] = "app";
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+void LogGrpc(gpr_log_func_args* args) {
+  if (args->severity == GPR_LOG_SEVERITY_ERROR) LogWarning("grpc", {{"message", args->message}});
+}
+
+absl::StatusOr<ConnectionOptions> ConnectionOf(const DatabaseConfig& config) {
+  auto options = ParseConninfo(config.url);
+  if (!options.ok() || config.password_file.empty()) return options;
+  std::ifstream file(config.password_file);
+  std::string password;
+  if (!std::getline(file, password)) {
+    return errors::InvalidRequest("password_file",
+                                  absl::StrCat("cannot read ", config.password_file));
+  }
+  (*options)["password"] = std::string(absl::StripAsciiWhitespace(password));
+  return options;
+}
+
+// Directories are shared: two databases with one directory read its files once.
+class ScriptDirectories {
+ public:
+  std::shared_ptr<ScriptDirectory> Get(const std::string& path) {
+    auto& directory = directories_[path];
+    if (directory == nullptr) directory = std::make_shared<ScriptDirectory>(path);
+    return directory;
+  }
+
+ private:
+  std::map<std::string, std::shared_ptr<ScriptDirectory>> directories_;
+};
+
+// Everything that serves, in the order in which it is made; it ends in the opposite order.
+struct Parts {
+  std::unique_ptr<EmbeddedCluster> cluster;
+  std::unique_ptr<Catalog> catalog;
+  std::unique_ptr<OperationManager> operations;
+  std::unique_ptr<Server> server;
+};
+
+absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
+                                                         const DatabaseConfig& database,
+                                                         ScriptDirectories& directories,
+                                                         const EmbeddedCluster* cluster) {
+  auto workspace = std::make_unique<Workspace>();
+  workspace->name = database.name;
+  workspace->scripts = directories.Get(database.migrations);
+  workspace->default_timeouts = {database.lock_timeout, database.statement_timeout};
+  if (config.offline) {
+    if (workspace->name.empty()) workspace->name = kDefaultName;
+    return workspace;
+  }
+  PostgresOptions options;
+  if (cluster != nullptr) {
+    options.connection = cluster->connection();
+  } else {
+    auto connection = ConnectionOf(database);
+    if (!connection.ok()) return connection.status();
+    options.connection = *std::move(connection);
+  }
+  if (workspace->name.empty()) workspace->name = DatabaseName(options.connection);
+  options.name = workspace->name;
+  options.version_table = database.version_table;
+  options.version_table_schema = database.version_table_schema;
+  options.connect_timeout = database.connect_timeout;
+  workspace->database = std::make_unique<PostgresDatabase>(std::move(options));
+  return workspace;
+}
+
+absl::StatusOr<Parts> Build(const Config& config) {
+  Parts parts;
+  if (config.embedded) {
+    EmbeddedOptions options;
+    options.directory = config.embedded->directory;
+    options.user = config.embedded->user;
+    options.program_directory = config.embedded->programs;
+    options.database =
+        config.databases[0].name.empty() ? kDefaultName : config.databases[0].name;
+    auto cluster = EmbeddedCluster::Start(options);
+    if (!cluster.ok()) return cluster.status();
+    parts.cluster = *std::move(cluster);
+  }
+  ScriptDirectories directories;
+  std::vector<std::unique_ptr<Workspace>> workspaces;
+  for (const DatabaseConfig& database : config.databases) {
+    auto workspace = MakeWorkspace(config, database, directories, parts.cluster.get());
+    if (!workspace.ok()) return workspace.status();
+    LogInfo("database", {{"name", (*workspace)->name}, {"migrations", database.migrations}});
+    workspaces.push_back(*std::move(workspace));
+  }
+  parts.catalog = std::make_unique<Catalog>(std::move(workspaces));
+  parts.operations = std::make_unique<OperationManager>();
+  auto server =
+      Server::Start(config.listen, config.insecure, *parts.catalog, *parts.operations);
+  if (!server.ok()) return server.status();
+  parts.server = *std::move(server);
+  return parts;
+}
+
+int Fail(const absl::Status& status) {
+  const migration::v1::Error error = errors::ToProto(status);
+  std::cerr << "migd: " << error.message() << "\n";
+  if (!error.hint().empty()) std::cerr << "hint: " << error.hint() << "\n";
+  return 1;
+}
+
+int Main(int argc, const char* const* argv) {
+  const CommandLine command_line = ReadCommandLine(argc, argv);
+  if (!command_line.config) return command_line.exit_code;
+  // Before the first thread, so that all inherit it: the signals are for the wait below.
+  const sigset_t signals = StopSignals();
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  gpr_set_log_function(LogGrpc);
+
+  auto parts = Build(*command_line.config);
+  if (!parts.ok()) return Fail(parts.status());
+  for (const std::string& address : parts->server->addresses()) {
+    LogInfo("listening", {{"address", address}, {"version", kVersion}});
+  }
+  int received = 0;
+  sigwait(&signals, &received);
+  LogInfo("stopping", {{"signal", strsignal(received)}});
+  parts->server->Shutdown(command_line.config->shutdown_grace);
+  LogInfo("stopped");
+  return 0;
+}
+
+}  // namespace
+}  // namespace migd
+
+int main(int argc, char** argv) { return migd::Main(argc, argv); }

@@ -1,0 +1,109 @@
+#include "service/postgres/connection.h"
+
+#include <poll.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+
+namespace migd {
+namespace {
+
+struct FinishConnection {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+using OwnedConnection = std::unique_ptr<PGconn, FinishConnection>;
+
+// In a verbose message the code stands after the severity: "FATAL:  28P01: password ...".
+// Returns where the code begins, or npos.
+size_t FindSqlstate(absl::string_view line) {
+  for (size_t at = line.find(":  "); at != absl::string_view::npos; at = line.find(":  ", at + 1)) {
+    const absl::string_view rest = line.substr(at + 3);
+    if (rest.size() < 7 || rest.substr(5, 2) != ": ") continue;
+    bool is_code = true;
+    for (const char c : rest.substr(0, 5)) {
+      is_code = is_code && (absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
+                            absl::ascii_isupper(static_cast<unsigned char>(c)));
+    }
+    if (is_code) return at + 3;
+  }
+  return absl::string_view::npos;
+}
+
+// The verbose message of a refused connection, without what is of use to PostgreSQL's developers
+// only. One line for each address that was tried.
+ConnectFailure FailureOf(PGconn* connection) {
+  std::string sqlstate;
+  std::string message;
+  for (absl::string_view line :
+       absl::StrSplit(PQerrorMessage(connection), '\n', absl::SkipWhitespace())) {
+    if (absl::StartsWith(line, "LOCATION:")) continue;
+    std::string text(absl::StripAsciiWhitespace(line));
+    if (const size_t at = FindSqlstate(text); at != absl::string_view::npos) {
+      sqlstate = text.substr(at, 5);
+      text.erase(at, 7);
+    }
+    absl::StrAppend(&message, message.empty() ? "" : "; ", text);
+  }
+  return ConnectFailure(std::move(sqlstate), message);
+}
+
+// Waits until the handshake can go on.
+bool WaitForSocket(PGconn* connection, PostgresPollingStatusType wanted, absl::Time deadline) {
+  pollfd socket = {PQsocket(connection),
+                   static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+  while (true) {
+    const int64_t left = absl::ToInt64Milliseconds(deadline - absl::Now());
+    if (left <= 0) return false;
+    const int ready = poll(&socket, 1, static_cast<int>(left));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+}
+
+}  // namespace
+
+namespace internal {
+
+ConnectPolicy::ConnectPolicy(const std::string& conninfo, absl::Duration timeout)
+    : pqxx::connectionpolicy(conninfo), timeout_(timeout) {}
+
+ConnectPolicy::handle ConnectPolicy::do_startconnect(handle old) {
+  if (old != nullptr) return old;
+  // libpqxx would connect again by itself, to a session without the mutex and the transaction.
+  if (connection_ != nullptr) throw ConnectFailure("", "the connection was lost");
+  const absl::Time deadline = absl::Now() + timeout_;
+  OwnedConnection connection(PQconnectStart(options().c_str()));
+  if (connection == nullptr) throw std::bad_alloc();
+  // The verbose form brings the SQLSTATE of a refusal, which libpq offers in no other way.
+  PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
+  PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+  while (PQstatus(connection.get()) != CONNECTION_BAD && status != PGRES_POLLING_OK &&
+         status != PGRES_POLLING_FAILED) {
+    if (!WaitForSocket(connection.get(), status, deadline)) {
+      throw ConnectFailure(
+          "", absl::StrCat("no answer within ", absl::FormatDuration(timeout_)));
+    }
+    status = PQconnectPoll(connection.get());
+  }
+  if (PQstatus(connection.get()) != CONNECTION_OK) throw FailureOf(connection.get());
+  PQsetErrorVerbosity(connection.get(), PQERRORS_DEFAULT);
+  connection_ = connection.release();  // libpqxx closes it
+  return connection_;
+}
+
+}  // namespace internal
+
+Connection::Connection(const std::string& conninfo, absl::Duration timeout)
+    : PolicyHolder{{conninfo, timeout}}, pqxx::connection_base(policy) {
+  init();
+}
+
+Connection::~Connection() noexcept { close(); }
+
+}  // namespace migd

@@ -1,0 +1,92 @@
+#include "service/postgres/postgres_database.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "service/base/errors.h"
+#include "service/postgres/status_translation.h"
+
+namespace migd {
+namespace {
+
+// More idle connections than this are closed after their use.
+constexpr size_t kMostIdle = 4;
+
+// A connection that TCP no longer carries is noticed within about a minute, not after hours.
+const ConnectionOptions& KeepaliveDefaults() {
+  static const ConnectionOptions defaults = {
+      {"keepalives_idle", "30"}, {"keepalives_interval", "10"}, {"keepalives_count", "3"}};
+  return defaults;
+}
+
+bool IsLost(const absl::Status& status) {
+  return errors::ReasonOf(status) == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE;
+}
+
+}  // namespace
+
+PostgresDatabase::PostgresDatabase(PostgresOptions options) : options_(std::move(options)) {}
+
+PostgresDatabase::~PostgresDatabase() = default;
+
+absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::Connect(
+    const std::string& application_name) {
+  ConnectionOptions connection = options_.connection;
+  connection["application_name"] = application_name;
+  connection["client_encoding"] = "UTF8";
+  connection.insert(KeepaliveDefaults().begin(), KeepaliveDefaults().end());
+  return Translated(options_.name, [&]() -> absl::StatusOr<std::unique_ptr<PostgresSession>> {
+    return std::make_unique<PostgresSession>(
+        std::make_unique<Connection>(FormatConninfo(connection), options_.connect_timeout),
+        options_.name,
+        PostgresSession::VersionTable{options_.version_table_schema, options_.version_table});
+  });
+}
+
+absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
+    absl::string_view operation) {
+  return Connect(absl::StrCat("migd ", operation));
+}
+
+template <typename Read>
+auto PostgresDatabase::OnReader(Read read) -> decltype(read(std::declval<PostgresSession&>())) {
+  std::unique_ptr<PostgresSession> reader;
+  {
+    MutexLock lock(mutex_);
+    if (!idle_.empty()) {
+      reader = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  const bool was_idle = reader != nullptr;
+  if (!was_idle) {
+    auto connected = Connect("migd");
+    if (!connected.ok()) return connected.status();
+    reader = *std::move(connected);
+  }
+  auto result = read(*reader);
+  if (!result.ok() && IsLost(result.status())) {
+    if (!was_idle) return result;
+    // An idle connection may have died long ago (PostgreSQL restarted): so may the others.
+    CloseIdle();
+    return OnReader(std::move(read));
+  }
+  MutexLock lock(mutex_);
+  if (idle_.size() < kMostIdle) idle_.push_back(std::move(reader));
+  return result;
+}
+
+void PostgresDatabase::CloseIdle() {
+  MutexLock lock(mutex_);
+  idle_.clear();
+}
+
+absl::StatusOr<VersionRows> PostgresDatabase::ReadRows() {
+  return OnReader([](PostgresSession& session) { return session.ReadRows(); });
+}
+
+absl::StatusOr<std::map<std::string, absl::Time>> PostgresDatabase::ReadApplyTimes() {
+  return OnReader([](PostgresSession& session) { return session.ReadApplyTimes(); });
+}
+
+}  // namespace migd

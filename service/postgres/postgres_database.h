@@ -1,0 +1,54 @@
+// The one implementation of Database for use: PostgreSQL, on libpqxx and libpq.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "service/base/mutex.h"
+#include "service/database/database.h"
+#include "service/postgres/conninfo.h"
+#include "service/postgres/postgres_session.h"
+
+namespace migd {
+
+// Where a database is, and how its version table is called.
+struct PostgresOptions {
+  // The name for errors, and in requests.
+  std::string name;
+  // What libpq needs to connect; what is left open comes from the PG* environment. May hold a
+  // password: never shown.
+  ConnectionOptions connection;
+  std::string version_table = "alembic_version";
+  // Empty: where the search_path finds the table, else the first schema of the search_path.
+  std::string version_table_schema;
+  absl::Duration connect_timeout = absl::Seconds(10);
+};
+
+// Thread-safe. Keeps a few idle connections for its reads.
+class PostgresDatabase : public Database {
+ public:
+  // Connects to nothing yet.
+  explicit PostgresDatabase(PostgresOptions options);
+  ~PostgresDatabase() override;
+
+  absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) override;
+  absl::StatusOr<VersionRows> ReadRows() override;
+  absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
+
+ private:
+  absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);
+  // Runs `read` on an idle connection, or on a fresh one if there is none or it turns out lost.
+  template <typename Read>
+  auto OnReader(Read read) -> decltype(read(std::declval<PostgresSession&>()));
+  void CloseIdle();
+
+  const PostgresOptions options_;
+  Mutex mutex_;
+  std::vector<std::unique_ptr<PostgresSession>> idle_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace migd

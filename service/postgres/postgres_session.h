@@ -1,0 +1,66 @@
+// A connection to PostgreSQL for one operation.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "service/database/database.h"
+#include "service/postgres/connection.h"
+#include "service/postgres/statement_runner.h"
+
+namespace migd {
+
+// See Session for threads and errors.
+class PostgresSession : public Session {
+ public:
+  // Where the version table is or would be.
+  struct VersionTable {
+    std::string schema;
+    std::string name;
+  };
+
+  // Takes an open connection to the database called `database`, and finds the version table `table`
+  // (an empty schema: the search_path decides). Throws libpqxx's exceptions.
+  PostgresSession(std::unique_ptr<Connection> connection, std::string database,
+                  VersionTable table);
+  ~PostgresSession() override;
+
+  absl::Status CheckWritable() override;
+  absl::StatusOr<bool> TryAcquireMutex() override;
+  absl::StatusOr<absl::optional<MutexHolder>> ReadMutexHolder() override;
+  absl::StatusOr<VersionRows> ReadRows() override;
+  absl::Status PrepareForWriting() override;
+  absl::Status SetTimeouts(const Timeouts& timeouts) override;
+  absl::Status ResetSettings() override;
+  absl::Status Begin() override;
+  absl::StatusOr<StatementResult> Commit() override;
+  absl::Status Rollback() override;
+  bool InTransaction() const override;
+  absl::StatusOr<StatementResult> Execute(const Statement& statement) override;
+  absl::StatusOr<absl::optional<ObjectState>> Inspect(const GuardedObject& object) override;
+  absl::Status WriteVersion(const VersionWrite& write, absl::string_view revision) override;
+  absl::Status AppendLog(const LogEntry& entry) override;
+  void SetNoticeHandler(NoticeHandler handler) override;
+  void Cancel() override;
+
+  // When each revision was last applied, as far as the log knows.
+  absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes();
+
+ private:
+  struct FreeCancel {
+    void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
+  };
+
+  // Runs a text of the service's own; whatever the server refuses in it is a status.
+  absl::Status RunOwn(const std::string& sql);
+  std::string QualifiedVersionTable() const;
+
+  const std::unique_ptr<Connection> connection_;
+  const std::string database_;
+  VersionTable table_;
+  StatementRunner runner_;
+  const std::unique_ptr<PGcancel, FreeCancel> cancel_;
+};
+
+}  // namespace migd

@@ -1,0 +1,35 @@
+// From libpqxx's exceptions to statuses. No exception of libpqxx leaves service/postgres/.
+#pragma once
+
+#include <pqxx/pqxx>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "service/postgres/connection.h"
+
+namespace migd {
+
+// The status of a refused connection to `database`.
+absl::Status TranslateConnectFailure(const ConnectFailure& failure, const std::string& database);
+
+// The status of a query that the server refused, though the service made it.
+absl::Status TranslateSqlError(const pqxx::sql_error& error, const std::string& database);
+
+// Runs `body`, which returns a Status or a StatusOr and uses libpqxx.
+template <typename Body>
+auto Translated(const std::string& database, Body&& body) -> decltype(body()) {
+  try {
+    return std::forward<Body>(body)();
+  } catch (const ConnectFailure& failure) {
+    return TranslateConnectFailure(failure, database);
+  } catch (const pqxx::broken_connection& failure) {
+    return TranslateConnectFailure(ConnectFailure("", failure.what()), database);
+  } catch (const pqxx::sql_error& error) {
+    return TranslateSqlError(error, database);
+  }
+}
+
+}  // namespace migd

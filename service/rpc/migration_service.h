@@ -1,0 +1,73 @@
+// The RPCs: each validates, calls, converts, and is done.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "migration/v1/migration_service.grpc.pb.h"
+#include "service/operation/operation_manager.h"
+#include "service/rpc/catalog.h"
+#include "service/rpc/event_stream.h"
+
+namespace migd {
+
+// The answers of one call, on the caller's thread, for the RPCs that only read; the streams cost no
+// thread each, so their handlers are gRPC's callback ones.
+using MigrationServiceBase =
+    migration::v1::MigrationService::WithCallbackMethod_Upgrade<
+        migration::v1::MigrationService::WithCallbackMethod_Downgrade<
+            migration::v1::MigrationService::WithCallbackMethod_Stamp<
+                migration::v1::MigrationService::WithCallbackMethod_WatchOperation<
+                    migration::v1::MigrationService::Service>>>>;
+
+// Thread-safe. See the proto for what each RPC does and how it fails.
+class MigrationServiceImpl final : public MigrationServiceBase {
+ public:
+  // Both must outlive the service.
+  MigrationServiceImpl(const Catalog& catalog, OperationManager& operations);
+
+  grpc::Status Current(grpc::ServerContext* context, const migration::v1::CurrentRequest* request,
+                       migration::v1::CurrentResponse* response) override;
+  grpc::Status History(grpc::ServerContext* context, const migration::v1::HistoryRequest* request,
+                       migration::v1::HistoryResponse* response) override;
+  grpc::Status Heads(grpc::ServerContext* context, const migration::v1::HeadsRequest* request,
+                     migration::v1::HeadsResponse* response) override;
+  grpc::Status Branches(grpc::ServerContext* context,
+                        const migration::v1::BranchesRequest* request,
+                        migration::v1::BranchesResponse* response) override;
+  grpc::Status Show(grpc::ServerContext* context, const migration::v1::ShowRequest* request,
+                    migration::v1::ShowResponse* response) override;
+  grpc::Status Plan(grpc::ServerContext* context, const migration::v1::PlanRequest* request,
+                    migration::v1::PlanResponse* response) override;
+  EventReactor* Upgrade(grpc::CallbackServerContext* context,
+                        const migration::v1::UpgradeRequest* request) override;
+  EventReactor* Downgrade(grpc::CallbackServerContext* context,
+                          const migration::v1::DowngradeRequest* request) override;
+  EventReactor* Stamp(grpc::CallbackServerContext* context,
+                      const migration::v1::StampRequest* request) override;
+  grpc::Status GetOperation(grpc::ServerContext* context,
+                            const migration::v1::GetOperationRequest* request,
+                            migration::v1::GetOperationResponse* response) override;
+  grpc::Status ListOperations(grpc::ServerContext* context,
+                              const migration::v1::ListOperationsRequest* request,
+                              migration::v1::ListOperationsResponse* response) override;
+  EventReactor* WatchOperation(grpc::CallbackServerContext* context,
+                               const migration::v1::WatchOperationRequest* request) override;
+  grpc::Status CancelOperation(grpc::ServerContext* context,
+                               const migration::v1::CancelOperationRequest* request,
+                               migration::v1::CancelOperationResponse* response) override;
+
+ private:
+  // Makes an operation of what Upgrade, Downgrade and Stamp have in common.
+  absl::StatusOr<std::shared_ptr<Operation>> StartOperation(
+      OperationRequest request, const migration::v1::RunOptions& options);
+  EventReactor* StreamOperation(absl::StatusOr<std::shared_ptr<Operation>> operation);
+
+  const Catalog& catalog_;
+  OperationManager& operations_;
+};
+
+}  // namespace migd

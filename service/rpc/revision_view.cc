@@ -1,0 +1,74 @@
+#include "service/rpc/revision_view.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "service/base/proto_time.h"
+
+namespace migd {
+namespace {
+
+RevisionSet AppliedBy(const RevisionGraph& graph, const VersionRows& rows) {
+  std::vector<RevisionIndex> known;
+  for (const std::string& row : rows) {
+    if (const auto index = graph.Find(row)) known.push_back(*index);
+  }
+  return Ancestors(graph, known, Follow::kDependenciesToo);
+}
+
+}  // namespace
+
+RevisionView::RevisionView(const ScriptSet& scripts, VersionRows rows,
+                           std::map<std::string, absl::Time> apply_times)
+    : scripts_(scripts),
+      rows_(std::move(rows)),
+      apply_times_(std::move(apply_times)),
+      applied_(AppliedBy(scripts.graph(), rows_)) {
+  for (RevisionIndex i = 0; i < scripts_.graph().size(); ++i) applied_count_ += applied_.contains(i);
+}
+
+migration::v1::Revision RevisionView::Show(RevisionIndex index) const {
+  const RevisionGraph& graph = scripts_.graph();
+  const Revision& revision = graph.revision(index);
+  migration::v1::Revision out;
+  out.set_revision(revision.id);
+  out.mutable_down_revisions()->Assign(revision.down_revisions.begin(),
+                                       revision.down_revisions.end());
+  out.mutable_depends_on()->Assign(revision.depends_on.begin(), revision.depends_on.end());
+  for (std::string& label : graph.labels(index)) out.add_branch_labels(std::move(label));
+  out.set_message(revision.message);
+  if (revision.create_time) *out.mutable_create_time() = ToProtoTimestamp(*revision.create_time);
+  out.set_path(revision.path);
+  out.set_is_head(graph.children(index).empty());
+  out.set_is_base(graph.parents(index).empty());
+  out.set_is_branch_point(graph.children(index).size() > 1);
+  out.set_is_merge_point(graph.parents(index).size() > 1);
+  out.set_is_current(rows_.count(revision.id) > 0);
+  out.set_is_applied(applied_.contains(index));
+  for (const RevisionIndex child : graph.children(index)) {
+    out.add_next_revisions(graph.revision(child).id);
+  }
+  const auto applied = apply_times_.find(revision.id);
+  if (out.is_applied() && applied != apply_times_.end()) {
+    *out.mutable_apply_time() = ToProtoTimestamp(applied->second);
+  }
+  return out;
+}
+
+migration::v1::Revision RevisionView::ShowRow(const std::string& id) const {
+  if (const auto index = scripts_.graph().Find(id)) return Show(*index);
+  migration::v1::Revision out;
+  out.set_revision(id);
+  out.set_is_current(true);
+  out.set_is_applied(true);
+  out.set_is_missing(true);
+  return out;
+}
+
+bool RevisionView::is_at_heads() const {
+  const std::vector<RevisionIndex>& heads = scripts_.graph().heads();
+  return std::all_of(heads.begin(), heads.end(),
+                     [this](RevisionIndex head) { return applied_.contains(head); });
+}
+
+}  // namespace migd

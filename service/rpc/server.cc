@@ -1,0 +1,86 @@
+#include "service/rpc/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "service/base/errors.h"
+
+namespace migd {
+namespace {
+
+// Keepalive: a client may ping this often also without a call under way; a peer that answers no
+// ping for this long is gone, also if no packet says so.
+constexpr absl::Duration kLeastPingInterval = absl::Seconds(10);
+constexpr absl::Duration kPingInterval = absl::Seconds(60);
+constexpr absl::Duration kPingTimeout = absl::Seconds(20);
+
+// What calls that wait for nothing but their client get to end by themselves.
+constexpr absl::Duration kLastGrace = absl::Seconds(2);
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
+}  // namespace
+
+Server::Server(const Catalog& catalog, OperationManager& operations)
+    : operations_(operations), service_(catalog, operations) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::string>& addresses,
+                                                      bool allow_network, const Catalog& catalog,
+                                                      OperationManager& operations) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+  std::unique_ptr<Server> server(new Server(catalog, operations));
+  grpc::ServerBuilder builder;
+  // Without this a second server shares the port silently.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Milliseconds(kLeastPingInterval));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kPingInterval));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kPingTimeout));
+  std::vector<int> ports(addresses.size(), 0);
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    auto listener = Listener::Prepare(addresses[i], allow_network);
+    if (!listener.ok()) return listener.status();
+    server->listeners_.push_back(*std::move(listener));
+    builder.AddListeningPort(addresses[i], grpc::InsecureServerCredentials(), &ports[i]);
+  }
+  builder.RegisterService(&server->service_);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr) {
+    return errors::InvalidRequest("listen", "gRPC cannot listen on what it was given");
+  }
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    const std::string& address = addresses[i];
+    server->addresses_.push_back(
+        absl::StartsWith(address, "unix:")
+            ? address
+            : absl::StrCat(address.substr(0, address.rfind(':')), ":", ports[i]));
+  }
+  grpc::HealthCheckServiceInterface* health = server->server_->GetHealthCheckService();
+  health->SetServingStatus(std::string(migration::v1::MigrationService::service_full_name()),
+                           true);
+  return server;
+}
+
+Server::~Server() {
+  if (server_ != nullptr) Shutdown(absl::ZeroDuration());
+}
+
+void Server::Shutdown(absl::Duration grace) {
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  operations_.Drain(grace);
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + kLastGrace));
+  server_->Wait();
+  server_.reset();
+}
+
+}  // namespace migd

@@ -1,0 +1,47 @@
+// The gRPC server: listeners, health, reflection.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "service/operation/operation_manager.h"
+#include "service/rpc/catalog.h"
+#include "service/rpc/listener.h"
+#include "service/rpc/migration_service.h"
+
+namespace migd {
+
+// Serves the migration service, grpc.health.v1 and reflection from its start to its end.
+class Server {
+ public:
+  // Listens on `addresses`. DatabaseUnsuitable never; InvalidRequest for an address that is not of
+  // its form, is taken, or would be open to a network though `allow_network` is false.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const std::vector<std::string>& addresses,
+                                                       bool allow_network, const Catalog& catalog,
+                                                       OperationManager& operations);
+  ~Server();
+
+  // The addresses, with the port that was chosen where port 0 was asked for.
+  const std::vector<std::string>& addresses() const { return addresses_; }
+
+  // Says NOT_SERVING, lets the operations end for `grace`, cancels what still runs, then ends what
+  // is left of the calls. Returns when all has ended.
+  void Shutdown(absl::Duration grace);
+
+ private:
+  Server(const Catalog& catalog, OperationManager& operations);
+
+  OperationManager& operations_;
+  MigrationServiceImpl service_;
+  std::vector<Listener> listeners_;
+  std::vector<std::string> addresses_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace migd

@@ -1,0 +1,254 @@
+#include "client/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "client/request_id.h"
+
+namespace migctl {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+ParsedCommandLine Parse(const std::vector<std::string>& arguments,
+                        const std::map<std::string, std::string>& variables = {}) {
+  return ParseCommandLine(arguments, [&variables](const char* name) -> const char* {
+    const auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  });
+}
+
+// The command, which must be of type T.
+template <typename T>
+T ParseAs(const std::vector<std::string>& arguments) {
+  const ParsedCommandLine parsed = Parse(arguments);
+  if (const auto* usage = std::get_if<UsageError>(&parsed)) {
+    ADD_FAILURE() << usage->message;
+    return T();
+  }
+  const Command& command = std::get<Invocation>(parsed).command;
+  if (!std::holds_alternative<T>(command)) {
+    ADD_FAILURE() << "another command";
+    return T();
+  }
+  return std::get<T>(command);
+}
+
+GlobalOptions Globals(const std::vector<std::string>& arguments,
+                      const std::map<std::string, std::string>& variables = {}) {
+  const ParsedCommandLine parsed = Parse(arguments, variables);
+  if (const auto* usage = std::get_if<UsageError>(&parsed)) {
+    ADD_FAILURE() << usage->message;
+    return GlobalOptions();
+  }
+  return std::get<Invocation>(parsed).global;
+}
+
+UsageError ParseWrong(const std::vector<std::string>& arguments,
+                      const std::map<std::string, std::string>& variables = {}) {
+  const ParsedCommandLine parsed = Parse(arguments, variables);
+  if (!std::holds_alternative<UsageError>(parsed)) {
+    ADD_FAILURE() << "was understood";
+    return UsageError();
+  }
+  return std::get<UsageError>(parsed);
+}
+
+std::string Help(const std::vector<std::string>& arguments) {
+  const ParsedCommandLine parsed = Parse(arguments);
+  if (!std::holds_alternative<HelpText>(parsed)) {
+    ADD_FAILURE() << "no help";
+    return "";
+  }
+  return std::get<HelpText>(parsed).text;
+}
+
+TEST(CommandLine, TakesRelativeRevisionsAsTyped) {
+  EXPECT_EQ(ParseAs<DowngradeCommand>({"downgrade", "-1"}).target, "-1");
+  EXPECT_EQ(ParseAs<DowngradeCommand>({"downgrade", "-12"}).target, "-12");
+  EXPECT_EQ(ParseAs<UpgradeCommand>({"upgrade", "+2"}).target, "+2");
+  EXPECT_EQ(ParseAs<DowngradeCommand>({"downgrade", "core@-1"}).target, "core@-1");
+  EXPECT_EQ(ParseAs<DowngradeCommand>({"downgrade", "--", "-1"}).target, "-1");
+  EXPECT_EQ(ParseAs<ShowCommand>({"show", "-1"}).revision, "-1");
+  EXPECT_THAT(ParseAs<PlanCommand>({"plan", "downgrade", "-1"}).targets, ElementsAre("-1"));
+  EXPECT_THAT(ParseAs<StampCommand>({"stamp", "-1", "a"}).targets, ElementsAre("-1", "a"));
+}
+
+TEST(CommandLine, TakesRangesThatBeginWithAMinus) {
+  EXPECT_EQ(ParseAs<HistoryCommand>({"history", "-r", "-3:current"}).range, "-3:current");
+  EXPECT_EQ(ParseAs<HistoryCommand>({"history", "-r-3:current"}).range, "-3:current");
+  EXPECT_EQ(ParseAs<HistoryCommand>({"history", "--range=-3:"}).range, "-3:");
+  EXPECT_EQ(ParseAs<HistoryCommand>({"history", "-r", "a:b"}).range, "a:b");
+}
+
+TEST(CommandLine, TakesARevisionThatIsCalledLikeACommand) {
+  EXPECT_EQ(ParseAs<ShowCommand>({"show", "heads"}).revision, "heads");
+  EXPECT_EQ(ParseAs<ShowCommand>({"show", "current"}).revision, "current");
+  EXPECT_EQ(ParseAs<UpgradeCommand>({"upgrade", "heads"}).target, "heads");
+  EXPECT_THAT(ParseAs<PlanCommand>({"plan", "upgrade", "heads"}).targets, ElementsAre("heads"));
+  EXPECT_THAT(ParseAs<StampCommand>({"stamp", "heads", "plan"}).targets,
+              ElementsAre("heads", "plan"));
+}
+
+TEST(CommandLine, SplitsTheRevisionsOfFromAtCommasOnly) {
+  const auto plan = ParseAs<PlanCommand>({"plan", "upgrade", "--from", "a,b", "head"});
+  EXPECT_THAT(plan.from, ElementsAre("a", "b"));
+  EXPECT_THAT(plan.targets, ElementsAre("head"));
+  EXPECT_EQ(plan.action, migration::v1::ACTION_UPGRADE);
+}
+
+TEST(CommandLine, ReadsEveryCommand) {
+  EXPECT_TRUE(ParseAs<CurrentCommand>({"current", "--check-heads"}).check_heads);
+  EXPECT_FALSE(ParseAs<CurrentCommand>({"current"}).check_heads);
+  EXPECT_EQ(ParseAs<HistoryCommand>({"history", "--limit", "7"}).limit, 7);
+  ParseAs<HeadsCommand>({"heads"});
+  ParseAs<BranchesCommand>({"branches"});
+  EXPECT_TRUE(ParseAs<PlanCommand>({"plan", "stamp", "--purge", "base"}).purge);
+  EXPECT_TRUE(ParseAs<StampCommand>({"stamp", "base", "--purge"}).purge);
+  EXPECT_THAT(
+      ParseAs<ListOperationsCommand>({"operations", "list", "--state", "running,failed"}).states,
+      ElementsAre(migration::v1::Operation::STATE_RUNNING, migration::v1::Operation::STATE_FAILED));
+  EXPECT_EQ(ParseAs<ShowOperationCommand>({"operations", "show", "7k"}).operation, "7k");
+  EXPECT_EQ(
+      ParseAs<WatchOperationCommand>({"operations", "watch", "7k", "--after", "3"}).after_sequence,
+      3);
+  EXPECT_EQ(ParseAs<CancelOperationCommand>({"operations", "cancel", "7k"}).operation, "7k");
+  EXPECT_EQ(ParseAs<HealthCommand>({"health"}).service, "");
+  EXPECT_EQ(ParseAs<HealthCommand>({"health", "migration.v1.MigrationService"}).service,
+            "migration.v1.MigrationService");
+  ParseAs<VersionCommand>({"version"});
+}
+
+TEST(CommandLine, ReadsTheOptionsOfARun) {
+  const RunSettings run =
+      ParseAs<UpgradeCommand>({"upgrade", "head", "--lock-timeout", "2s", "--statement-timeout",
+                               "5m", "--mutex-timeout", "0", "--request-id",
+                               "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71"})
+          .run;
+  EXPECT_EQ(run.lock_timeout, absl::Seconds(2));
+  EXPECT_EQ(run.statement_timeout, absl::Minutes(5));
+  EXPECT_EQ(run.mutex_timeout, absl::ZeroDuration());
+  EXPECT_EQ(run.request_id, "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71");
+}
+
+TEST(CommandLine, LeavesTimeoutsThatAreNotGivenToTheServer) {
+  const RunSettings run = ParseAs<DowngradeCommand>({"downgrade", "base"}).run;
+  EXPECT_FALSE(run.lock_timeout.has_value());
+  EXPECT_FALSE(run.statement_timeout.has_value());
+  EXPECT_FALSE(run.mutex_timeout.has_value());
+}
+
+TEST(CommandLine, MakesARequestIdOfItsOwnForEachCall) {
+  const std::string first = ParseAs<UpgradeCommand>({"upgrade", "head"}).run.request_id;
+  const std::string second = ParseAs<UpgradeCommand>({"upgrade", "head"}).run.request_id;
+  EXPECT_TRUE(IsUuid(first)) << first;
+  EXPECT_EQ(first[14], '4') << first;
+  EXPECT_NE(first, second);
+}
+
+TEST(CommandLine, TakesGlobalOptionsBeforeAndAfterTheCommand) {
+  const std::vector<std::vector<std::string>> placements = {
+      {"--server", "unix:/run/migd", "--output", "json", "plan", "upgrade", "head"},
+      {"plan", "--server", "unix:/run/migd", "upgrade", "--output=json", "head"},
+      {"plan", "upgrade", "head", "--output", "json", "--server=unix:/run/migd"}};
+  for (const auto& arguments : placements) {
+    const GlobalOptions globals = Globals(arguments);
+    EXPECT_EQ(globals.server, "unix:/run/migd");
+    EXPECT_EQ(globals.output, OutputFormat::kJson);
+  }
+}
+
+TEST(CommandLine, HasDefaultsForGlobalOptions) {
+  const GlobalOptions globals = Globals({"current"});
+  EXPECT_EQ(globals.server, "127.0.0.1:7433");
+  EXPECT_EQ(globals.database, "");
+  EXPECT_EQ(globals.output, OutputFormat::kText);
+  EXPECT_EQ(globals.color, ColorMode::kAuto);
+  EXPECT_FALSE(globals.timeout.has_value());
+}
+
+TEST(CommandLine, TakesGlobalOptionsFromTheEnvironment) {
+  const GlobalOptions globals = Globals({"current"}, {{"MIGCTL_SERVER", "db:1"},
+                                                      {"MIGCTL_DATABASE", "core"},
+                                                      {"MIGCTL_OUTPUT", "json"},
+                                                      {"MIGCTL_TIMEOUT", "3s"},
+                                                      {"MIGCTL_COLOR", "never"}});
+  EXPECT_EQ(globals.server, "db:1");
+  EXPECT_EQ(globals.database, "core");
+  EXPECT_EQ(globals.output, OutputFormat::kJson);
+  EXPECT_EQ(globals.timeout, absl::Seconds(3));
+  EXPECT_EQ(globals.color, ColorMode::kNever);
+}
+
+TEST(CommandLine, PrefersTheCommandLineToTheEnvironment) {
+  EXPECT_EQ(Globals({"current", "--server", "a:1"}, {{"MIGCTL_SERVER", "b:1"}}).server, "a:1");
+}
+
+TEST(CommandLine, TakesAnEmptyVariableForUnset) {
+  EXPECT_EQ(Globals({"current"}, {{"MIGCTL_OUTPUT", ""}}).output, OutputFormat::kText);
+}
+
+TEST(CommandLine, NamesWhereAWrongValueComesFrom) {
+  EXPECT_EQ(ParseWrong({"current", "--output", "xml"}).message, "--output 'xml': use text or json");
+  EXPECT_EQ(ParseWrong({"current"}, {{"MIGCTL_OUTPUT", "xml"}}).message,
+            "MIGCTL_OUTPUT 'xml': use text or json");
+  EXPECT_THAT(ParseWrong({"current", "--timeout", "5"}).message, HasSubstr("--timeout '5'"));
+  EXPECT_THAT(ParseWrong({"current", "--timeout", "0"}).message, HasSubstr("--timeout '0'"));
+  EXPECT_THAT(ParseWrong({"current", "--color", "red"}).message,
+              HasSubstr("auto, always or never"));
+}
+
+TEST(CommandLine, SaysWhatItDoesNotUnderstandAndWhereToLookItUp) {
+  EXPECT_EQ(ParseWrong({"frob"}).message, "not understood: frob");
+  EXPECT_EQ(ParseWrong({"frob"}).hint, "migctl --help");
+  EXPECT_EQ(ParseWrong({"upgrade", "a", "b"}).message, "not understood: b");
+  EXPECT_EQ(ParseWrong({"upgrade", "a", "b"}).hint, "migctl upgrade --help");
+  EXPECT_EQ(ParseWrong({"upgrade", "a", "--frob"}).message, "not understood: --frob");
+  EXPECT_EQ(ParseWrong({"plan", "upgrade", "a", "-2"}).message, "not understood: -2");
+  EXPECT_EQ(ParseWrong({"plan", "upgrade", "a", "-2"}).hint, "migctl plan upgrade --help");
+}
+
+TEST(CommandLine, SaysWhatIsMissing) {
+  EXPECT_EQ(ParseWrong({}).message, "no command given");
+  EXPECT_EQ(ParseWrong({"upgrade"}).message, "REV is required");
+  EXPECT_THAT(ParseWrong({"plan"}).message, HasSubstr("upgrade, downgrade or stamp"));
+  EXPECT_THAT(ParseWrong({"operations"}).message, HasSubstr("list, show, watch or cancel"));
+}
+
+TEST(CommandLine, RefusesValuesThatMeanNothing) {
+  EXPECT_EQ(ParseWrong({"upgrade", "a", "--lock-timeout", "soon"}).message,
+            "--lock-timeout: 'soon' is no duration: write 2s, 500ms, 5m or 0");
+  EXPECT_EQ(ParseWrong({"upgrade", "a", "--request-id", "7"}).message,
+            "--request-id: '7' is no UUID");
+  EXPECT_EQ(ParseWrong({"history", "--limit", "-5"}).message,
+            "--limit: '-5' is no number from 1 on");
+  EXPECT_THAT(ParseWrong({"operations", "list", "--state", "lost"}).message,
+              HasSubstr("--state 'lost'"));
+}
+
+TEST(CommandLine, ReportsUsageErrorsInTheFormatThatWasAskedFor) {
+  EXPECT_EQ(ParseWrong({"frob", "--output", "json"}).output, OutputFormat::kJson);
+  EXPECT_EQ(ParseWrong({"frob"}, {{"MIGCTL_OUTPUT", "json"}}).output, OutputFormat::kJson);
+  EXPECT_EQ(ParseWrong({"frob"}).output, OutputFormat::kText);
+}
+
+TEST(CommandLine, ExplainsItself) {
+  const std::string help = Help({"--help"});
+  for (const char* expected :
+       {"upgrade", "MIGCTL_SERVER", "Exit codes:", "130", "migctl downgrade -1", "Revisions:"}) {
+    EXPECT_THAT(help, HasSubstr(expected));
+  }
+  EXPECT_THAT(Help({"upgrade", "--help"}), HasSubstr("--lock-timeout"));
+  EXPECT_THAT(Help({"plan", "stamp", "-h"}), HasSubstr("--purge"));
+  EXPECT_THAT(Help({"operations", "watch", "--help"}), HasSubstr("leaves the operation running"));
+}
+
+}  // namespace
+}  // namespace migctl

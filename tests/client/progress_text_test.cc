@@ -1,0 +1,171 @@
+#include "client/progress_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client/time_text.h"
+#include "tests/client/events.h"
+
+namespace migctl {
+namespace {
+
+using migration::v1::OperationEvent;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+absl::Time Second(int second) { return ToTime(EventAt(1, second).time()); }
+
+OperationEvent Skipped(int sequence, const std::string& name) {
+  OperationEvent event = EventAt(sequence);
+  event.mutable_object_skipped()->set_revision("7c20");
+  event.mutable_object_skipped()->set_object_kind("table");
+  event.mutable_object_skipped()->set_object_name(name);
+  event.mutable_object_skipped()->set_reason(migration::v1::SKIP_REASON_EXISTS);
+  return event;
+}
+
+TEST(LiveProgress, SaysWhichOperationStarted) {
+  LiveProgress progress{Style(false)};
+  EXPECT_THAT(progress.Consume(Accepted(1)), ElementsAre("    Started  operation 7k2m on core"));
+}
+
+TEST(LiveProgress, ShowsTheStatementThatRunsAndForHowLong) {
+  LiveProgress progress{Style(false)};
+  EXPECT_THAT(progress.Consume(Started(2, "7c20", 2)), IsEmpty());
+  EXPECT_EQ(progress.LiveLine(Second(5)), "   Applying  7c20 message of 7c20  [1/2]  5s");
+  EXPECT_THAT(progress.Consume(Statement(3, "7c20", 1, 2, 6)), IsEmpty());
+  EXPECT_EQ(progress.LiveLine(Second(18)), "   Applying  7c20 message of 7c20  [2/2]  12s");
+}
+
+TEST(LiveProgress, KeepsTheLastStatementWhileTheStepCommits) {
+  LiveProgress progress{Style(false)};
+  progress.Consume(Started(2, "7c20", 1));
+  progress.Consume(Statement(3, "7c20", 1, 1, 6));
+  EXPECT_EQ(progress.LiveLine(Second(6)), "   Applying  7c20 message of 7c20  [1/1]  0s");
+}
+
+TEST(LiveProgress, NamesThePlaceOfARevisionAmongSeveral) {
+  LiveProgress progress{Style(false)};
+  OperationEvent started = Started(2, "7c20", 0);
+  started.mutable_step_started()->set_step_index(3);
+  started.mutable_step_started()->set_step_count(120);
+  progress.Consume(started);
+  EXPECT_EQ(progress.LiveLine(Second(1)),
+            "   Applying  7c20 message of 7c20  1s  revision 3 of 120");
+}
+
+TEST(LiveProgress, LeavesOneLinePerFinishedStep) {
+  LiveProgress progress{Style(false)};
+  progress.Consume(Started(2, "7c20", 2));
+  EXPECT_THAT(progress.Consume(StepDone(5, "7c20", 20100)),
+              ElementsAre("    Applied  7c20 message of 7c20  20.1s"));
+  EXPECT_EQ(progress.LiveLine(Second(30)), "");
+}
+
+TEST(LiveProgress, UsesTheVerbsOfTheDirection) {
+  LiveProgress progress{Style(false)};
+  OperationEvent started = Started(2, "7c20", 0);
+  started.mutable_step_started()->mutable_step()->set_direction(migration::v1::DIRECTION_DOWNGRADE);
+  progress.Consume(started);
+  EXPECT_EQ(progress.LiveLine(Second(0)), "  Reverting  7c20 message of 7c20  0s");
+  OperationEvent done = StepDone(3, "7c20", 5);
+  done.mutable_step_finished()->set_direction(migration::v1::DIRECTION_DOWNGRADE);
+  EXPECT_THAT(progress.Consume(done), ElementsAre("   Reverted  7c20 message of 7c20  5ms"));
+}
+
+TEST(LiveProgress, SaysForWhomItWaits) {
+  LiveProgress progress{Style(false)};
+  progress.Consume(Accepted(1));
+  OperationEvent waiting = EventAt(2, 1);
+  waiting.mutable_waiting_for_mutex()->set_holder_pid(4711);
+  waiting.mutable_waiting_for_mutex()->set_holder_application("billing");
+  waiting.mutable_waiting_for_mutex()->set_holder_user("app");
+  waiting.mutable_waiting_for_mutex()->set_holder_address("10.0.0.3");
+  EXPECT_THAT(progress.Consume(waiting), IsEmpty());
+  EXPECT_EQ(progress.LiveLine(Second(4)),
+            "    Waiting  for pid 4711 (billing, user app, at 10.0.0.3)  3s");
+}
+
+TEST(LiveProgress, CountsSkipsBeyondAFewInsteadOfListingThem) {
+  LiveProgress progress{Style(false)};
+  progress.Consume(Started(1, "7c20", 9));
+  EXPECT_THAT(progress.Consume(Skipped(2, "a")),
+              ElementsAre("    Skipped  table a exists already"));
+  for (int i = 0; i < 7; ++i) progress.Consume(Skipped(3 + i, "b"));
+  EXPECT_THAT(
+      progress.Consume(StepDone(10, "7c20", 5)),
+      ElementsAre("     Notice  and 3 more like these", "    Applied  7c20 message of 7c20  5ms"));
+}
+
+TEST(LiveProgress, SaysHowFarAFailedOperationCame) {
+  LiveProgress progress{Style(false)};
+  OperationEvent plan = EventAt(1);
+  plan.mutable_plan()->add_steps();
+  plan.mutable_plan()->add_steps();
+  progress.Consume(plan);
+  progress.Consume(Started(2, "7c20", 9));
+  OperationEvent ended =
+      Ended(3, migration::v1::Operation::STATE_FAILED, "ABORTED", "LOCK_TIMEOUT", "no lock");
+  ended.mutable_operation_finished()->set_finished_step_count(1);
+  EXPECT_THAT(progress.Consume(ended),
+              ElementsAre("   Finished  operation 7k2m: failed after 3.0s, 1 of 2 revisions done"));
+  EXPECT_EQ(progress.LiveLine(Second(4)), "");
+}
+
+TEST(LiveProgress, EscapesNotices) {
+  LiveProgress progress{Style(false)};
+  OperationEvent notice = EventAt(1);
+  notice.mutable_notice()->set_severity("NOTICE");
+  notice.mutable_notice()->set_message("a\x1b[2J\nb");
+  EXPECT_THAT(progress.Consume(notice), ElementsAre("     Notice  NOTICE: a\\x1b[2J\\nb"));
+}
+
+TEST(LiveProgress, IgnoresAKindOfEventThatItDoesNotKnow) {
+  LiveProgress progress{Style(false)};
+  EXPECT_THAT(progress.Consume(EventAt(1)), IsEmpty());
+}
+
+TEST(LogProgress, WritesTheTimeOfTheEvent) {
+  LogProgress progress;
+  EXPECT_THAT(progress.Consume(Started(2, "7c20", 2)),
+              ElementsAre("2026-08-22T10:04:11Z applying 7c20 statement=1/2"));
+  EXPECT_THAT(progress.Consume(StepDone(3, "7c20", 20100, 20)),
+              ElementsAre("2026-08-22T10:04:31Z applied  7c20 duration=20.1s"));
+}
+
+TEST(LogProgress, NamesTheOperationFirst) {
+  LogProgress progress;
+  EXPECT_THAT(progress.Consume(Accepted(1)),
+              ElementsAre("2026-08-22T10:04:11Z accepted operation=7k2m database=core "
+                          "action=upgrade targets=head"));
+}
+
+TEST(LogProgress, DoesNotWriteALineForEachQuickStatement) {
+  LogProgress progress;
+  progress.Consume(Started(1, "7c20", 4, 0));
+  EXPECT_THAT(progress.Consume(Statement(2, "7c20", 1, 4, 0)), IsEmpty());
+  EXPECT_THAT(progress.Consume(Statement(3, "7c20", 2, 4, 2)),
+              ElementsAre("2026-08-22T10:04:13Z applying 7c20 statement=3/4"));
+  EXPECT_THAT(progress.Consume(Statement(4, "7c20", 3, 4, 2)), IsEmpty());
+  EXPECT_THAT(progress.Consume(Statement(5, "7c20", 4, 4, 9)), IsEmpty());
+}
+
+TEST(LogProgress, LeavesSuccessToTheResult) {
+  LogProgress progress;
+  EXPECT_THAT(progress.Consume(Succeeded(9, 1, {"a"})), IsEmpty());
+  EXPECT_THAT(progress.Consume(Ended(9, migration::v1::Operation::STATE_CANCELLED, "CANCELLED",
+                                     "OPERATION_CANCELLED", "cancelled")),
+              ElementsAre("2026-08-22T10:04:14Z cancelled operation=7k2m steps=0 duration=3.0s"));
+}
+
+TEST(HolderText, NamesWhatIsKnown) {
+  migration::v1::WaitingForMutex waiting;
+  EXPECT_EQ(HolderText(waiting), "another holder of the database's mutex");
+  waiting.set_holder_pid(4711);
+  EXPECT_EQ(HolderText(waiting), "pid 4711");
+  waiting.set_holder_operation("9x");
+  EXPECT_EQ(HolderText(waiting), "operation 9x");
+}
+
+}  // namespace
+}  // namespace migctl

@@ -1,0 +1,229 @@
+#!/usr/bin/env bash
+# Tests what ./dev says and does when things are not as it needs them, and how it starts, replaces
+# and stops the service. Each test has a checkout of its own: a copy of ./dev and stand-ins for the
+# programs that it drives, so nothing is built or installed and no database is needed.
+#
+# usage: dev_test.sh PATH-OF-DEV
+set -uo pipefail
+
+readonly DEV_UNDER_TEST=$1
+WORK=$(mktemp -d)
+chmod 755 "$WORK"  # The user postgres must be able to reach it, if this runs as root.
+readonly WORK
+failures=0
+helpers=()
+
+end_helpers() {
+  if ((${#helpers[@]})); then kill "${helpers[@]}" 2>/dev/null; fi
+  local checkout
+  for checkout in "$WORK"/*/; do (cd "$checkout" && ./dev down >/dev/null 2>&1); done
+  chmod -R u+w "$WORK" && rm -rf "$WORK"
+}
+trap end_helpers EXIT
+
+# --- A checkout with stand-ins ---
+
+# Sets checkout to a new one, and makes it the current directory.
+new_checkout() {
+  checkout=$WORK/$1
+  mkdir -p "$checkout"/{stubs,migrations,build/dev/service,build/dev/client}
+  cp "$DEV_UNDER_TEST" "$checkout/dev"
+  cd "$checkout" || exit 1
+  # Built already, as far as ./dev can see.
+  touch CMakePresets.json build/dev/build.ninja
+  local name
+  for name in cmake g++ ninja ccache psql; do stand_in "stubs/$name" 'exit 0'; done
+  # shellcheck disable=SC2016  # The stand-in expands it.
+  stand_in build/dev/service/migd '
+    while [[ $1 != --embedded ]]; do shift; done
+    mkdir -p "$2" && echo postgresql:///stand-in > "$2/uri" && exec sleep 600'
+  stand_in build/dev/client/migctl 'exit 0'
+}
+
+# Writes the executable script $1 with the body $2.
+stand_in() {
+  printf '#!/usr/bin/env bash\n%s\n' "$2" >"$1"
+  chmod +x "$1"
+}
+
+# Runs ./dev of the checkout on a port that nothing listens on, unless DEV_PORT is given. Sets
+# output and code.
+run_dev() {
+  output=$(env PATH="$checkout/stubs:$PATH" DEV_PACKAGES="${packages-skip}" \
+    DEV_PORT="${port-$FREE_PORT}" "${as_user[@]}" ./dev "$@" 2>&1 </dev/null)
+  code=$?
+}
+as_user=()
+
+# --- Expectations ---
+
+fail() {
+  failures=$((failures + 1))
+  printf 'FAILED %s: %s\n  exit code %s, output:\n%s\n' "$test_name" "$1" "$code" "$output"
+}
+expect_code() { ((code == $1)) || fail "expected exit code $1"; }
+expect_output() { [[ $output == *"$1"* ]] || fail "expected in the output: $1"; }
+expect_alive() { is_alive "$1" || fail "expected process $1 to be alive"; }
+expect_gone() { ! is_alive "$1" || fail "expected process $1 to be gone"; }
+# A zombie, which whoever adopted it has not buried yet, is not alive.
+is_alive() { grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"; }
+pid_of_service() { cut -d ' ' -f 1 .dev/migd.pid; }
+
+# --- Ports ---
+
+# Listens on a port of the system's choosing until it is killed, and writes the port to file $1.
+listen() {
+  perl -MIO::Socket::INET -e '
+    my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1) or die $!;
+    open(my $f, ">", "$ARGV[0].part") or die $!; print $f $s->sockport; close $f;
+    rename("$ARGV[0].part", $ARGV[0]); sleep' "$1" &
+  helpers+=($!)
+  until [[ -s $1 ]]; do sleep 0.05; done
+}
+
+# A port that nothing listens on; below 32768, from where the system hands out ports to others.
+FREE_PORT=$(perl -MIO::Socket::INET -e '
+  for (20000 + $$ % 10000 .. 32767) {
+    if (IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $_, Listen => 1)) {
+      print; exit;
+    }
+  }')
+readonly FREE_PORT
+
+# --- Tests ---
+
+test_an_unknown_command_is_a_usage_error() {
+  run_dev upp
+  expect_code 2
+  expect_output "unknown command 'upp'"
+  expect_output "usage: ./dev COMMAND"
+}
+
+test_a_port_that_is_none_is_refused() {
+  port=http run_dev up
+  expect_code 1
+  expect_output "DEV_PORT is 'http'"
+}
+
+test_a_taken_port_is_reported_with_its_holder() {
+  listen "$checkout/port"
+  port=$(<"$checkout/port") run_dev up
+  expect_code 1
+  expect_output "port $(<"$checkout/port") is taken by"
+  expect_output "DEV_PORT="
+  if command -v ss >/dev/null; then expect_output "perl (pid ${helpers[-1]})"; fi
+}
+
+test_a_checkout_that_cannot_be_written_is_reported() {
+  chmod 555 .
+  # Permissions do not hold root back.
+  if ((EUID == 0)); then as_user=(setpriv --reuid=nobody --regid=nogroup --clear-groups); fi
+  run_dev up
+  as_user=()
+  expect_code 1
+  expect_output "cannot write to $checkout/.dev"
+}
+
+test_a_full_disk_is_reported_before_the_build() {
+  stand_in stubs/df 'printf "Filesystem 1M-blocks Used Available\n/dev/sda 9 8 1\n"'
+  run_dev up
+  expect_code 1
+  expect_output "only 1 MiB are free"
+}
+
+test_a_missing_compiler_is_reported_when_packages_are_skipped() {
+  rm stubs/g++
+  mkdir tools
+  local name
+  for name in bash dirname id mkdir rm df awk flock; do ln -s "$(command -v $name)" tools/; done
+  output=$(PATH=$checkout/stubs:$checkout/tools DEV_PACKAGES=skip DEV_PORT=$FREE_PORT ./dev up 2>&1)
+  code=$?
+  expect_code 1
+  expect_output "the command 'g++' is not on the PATH"
+}
+
+test_a_failing_installation_is_reported() {
+  stand_in stubs/dpkg-query 'exit 1'
+  stand_in stubs/apt-get 'exit 100'
+  stand_in stubs/tee 'exit 0'
+  stand_in stubs/mkdir '[[ $* == *postgresql-common* ]] || exec /bin/mkdir "$@"'
+  # shellcheck disable=SC2016  # The stand-in expands it.
+  stand_in stubs/sudo '"$@"'
+  packages='' run_dev up
+  expect_code 1
+  expect_output "Debian packages: g++ cmake"
+  expect_output "apt-get update failed"
+}
+
+test_a_service_that_ends_while_starting_is_reported_with_its_log() {
+  stand_in build/dev/service/migd 'echo "the cluster is of another version"; exit 1'
+  run_dev up
+  expect_code 1
+  expect_output "the cluster is of another version"
+  expect_output "migd ended while starting"
+}
+
+test_a_failed_upgrade_fails_and_leaves_the_service_running() {
+  # shellcheck disable=SC2016  # The stand-in expands it.
+  stand_in build/dev/client/migctl '[[ $* != *upgrade* ]]'
+  run_dev up
+  expect_code 1
+  expect_output "the upgrade failed"
+  expect_alive "$(pid_of_service)"
+}
+
+test_a_second_up_leaves_the_service_alone() {
+  run_dev up
+  expect_code 0
+  local first
+  first=$(pid_of_service)
+  run_dev up
+  expect_code 0
+  expect_output "already runs"
+  [[ $(pid_of_service) == "$first" ]] || fail "expected process $first to go on"
+}
+
+test_up_replaces_a_service_that_was_rebuilt() {
+  run_dev up
+  local first
+  first=$(pid_of_service)
+  touch build/dev/service/migd
+  run_dev up
+  expect_code 0
+  expect_output "was rebuilt since it started"
+  expect_gone "$first"
+}
+
+test_down_stops_the_service_and_can_be_repeated() {
+  run_dev up
+  local first
+  first=$(pid_of_service)
+  run_dev down
+  expect_code 0
+  expect_output "(pid $first) is stopped"
+  expect_gone "$first"
+  run_dev down
+  expect_code 0
+  expect_output "migd does not run"
+}
+
+test_down_spares_a_process_that_got_the_pid_of_a_service_long_gone() {
+  sleep 600 &
+  helpers+=($!)
+  mkdir .dev
+  echo "$! 1 127.0.0.1:7433" >.dev/migd.pid
+  run_dev down
+  expect_code 0
+  expect_output "migd does not run"
+  expect_alive "${helpers[-1]}"
+}
+
+for test_name in $(compgen -A function test_); do
+  new_checkout "$test_name"
+  "$test_name"
+done
+if ((failures)); then
+  echo "$failures expectations failed"
+  exit 1
+fi
+echo "all expectations held"
