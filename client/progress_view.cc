@@ -78,7 +78,7 @@ class LiveView : public ProgressView {
 
  private:
   static constexpr absl::Duration kBetweenDraws = absl::Milliseconds(50);
-  static constexpr std::chrono::milliseconds kTick{200};
+  static constexpr std::chrono::milliseconds kTick{100};
 
   // The clocks of client and server differ. Events that arrive live tell by how much; the smallest
   // difference seen is the one with the least delay in it.

@@ -231,6 +231,7 @@ DECLARE
     constraint_name text;
     definition text;
     statement text;
+    reason text;
 BEGIN
     FOR child, constraint_name, definition IN VALUES
         ('users', 'users_tenant_id_fkey',
@@ -268,8 +269,9 @@ BEGIN
         EXCEPTION
             WHEN undefined_column OR datatype_mismatch OR invalid_foreign_key
                 OR wrong_object_type THEN
-                RAISE WARNING 'foreign key "%" is left out: %', constraint_name, SQLERRM
-                    USING HINT = 'Correct the parent table, then run: ' || statement || ';';
+                GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL;
+                RAISE WARNING 'foreign key "%" is left out: %; correct the parent, then run: %',
+                    constraint_name, coalesce(nullif(rtrim(reason, '.'), ''), SQLERRM), statement;
         END;
     END LOOP;
 END

@@ -300,17 +300,19 @@ class MigrationFile::Parser {
 
   void CheckTransactionControl(const Section& section) {
     if (!section.transactional) return;
+    const std::string& id = file_.revision_.id;
+    const std::string revision = id.empty() ? "the revision" : absl::StrCat("revision ", id);
     for (const Statement& statement : section.statements) {
       if (!IsTransactionControl(statement.text)) continue;
       SqlLexer lexer(statement.text);
       const std::string word = absl::AsciiStrToUpper(lexer.TextOf(lexer.NextOfStatement()));
       const bool begins = word == "BEGIN" || word == "START";
-      AddProblem(statement.line,
-                 absl::StrCat(word, " at line ", statement.line,
-                              begins ? " would begin a transaction within the one"
-                                     : " would end the transaction",
-                              " that keeps revision ", file_.revision_.id,
-                              " whole; remove it or mark the section transaction:false"));
+      AddProblem(
+          statement.line,
+          absl::StrCat(
+              word, " at line ", statement.line,
+              begins ? " would begin a transaction within the one" : " would end the transaction",
+              " that keeps ", revision, " whole; remove it or mark the section transaction:false"));
     }
   }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "service/script/sql_lexer.h"
 #include "service/script/utf8.h"
@@ -25,7 +25,7 @@ class StatementScanner {
   bool complete() const { return parentheses_ == 0 && !in_body_; }
 
   // Where the parenthesis or the BEGIN stands that keeps the statement from being complete.
-  size_t opened_at() const { return opened_at_; }
+  size_t opened_at() const { return parentheses_ > 0 ? parenthesis_begin_ : block_begin_; }
   absl::string_view Remedy() const {
     return parentheses_ > 0 ? "this parenthesis is never closed; close it with )"
                             : "this BEGIN ATOMIC has no END; end its last statement with ; and the "
@@ -51,7 +51,7 @@ class StatementScanner {
 
   void AddSymbol(const Token& token) {
     if (lexer_->IsSymbol(token, '(')) {
-      if (complete()) opened_at_ = token.begin;
+      if (parentheses_ == 0) parenthesis_begin_ = token.begin;
       ++parentheses_;
     } else if (lexer_->IsSymbol(token, ')') && parentheses_ > 0) {
       --parentheses_;
@@ -102,7 +102,7 @@ class StatementScanner {
     } else if (lexer_->IsWord(token, "atomic") && lexer_->IsWord(previous_, "begin")) {
       in_body_ = true;
       body_begin_ = token.begin;
-      opened_at_ = previous_.begin;
+      block_begin_ = previous_.begin;
     }
   }
 
@@ -113,20 +113,30 @@ class StatementScanner {
   Head head_ = Head::kStart;
   bool copies_from_stdin_ = false;
   size_t parentheses_ = 0;
+  size_t parenthesis_begin_ = 0;  // of the outermost that is open
   bool in_body_ = false;
-  size_t body_begin_ = 0;  // of ATOMIC
-  size_t opened_at_ = 0;
+  size_t block_begin_ = 0;  // of BEGIN
+  size_t body_begin_ = 0;   // of ATOMIC
   Token previous_;
 };
 
+// The name of a psql command, with its backslash: letters, or one other character.
+absl::string_view PsqlCommandName(absl::string_view text) {
+  constexpr size_t kLongest = 32;
+  size_t end = 1;
+  while (end < std::min(text.size(), kLongest) && absl::ascii_isalpha(text[end])) ++end;
+  if (end == 1 && text.size() > 1 && absl::ascii_ispunct(text[1])) ++end;
+  return text.substr(0, end);
+}
+
 // The problem with a psql command, given the text from its backslash on.
 std::string PsqlCommandProblem(absl::string_view text) {
-  const absl::string_view word = text.substr(0, text.find_first_of(" \t\r\n\f\v;", 1));
-  if (word == "\\.") {
+  const absl::string_view name = PsqlCommandName(text);
+  if (name == "\\.") {
     return "\\. ends the data of COPY ... FROM stdin, but none precedes it; remove it";
   }
-  if (word == "\\") return "a backslash outside quotes is not SQL; remove it";
-  return absl::StrCat("psql command ", word, " is not SQL; remove it");
+  if (name == "\\") return "a backslash outside quotes is not SQL; remove it";
+  return absl::StrCat("psql command ", name, " is not SQL; remove it");
 }
 
 // The part of `text` from `from` on up to the end of its line, the newline included.
@@ -245,9 +255,8 @@ class PartSplitter {
   bool RestOfLineIsEmpty() {
     const absl::string_view rest = LineAt(lexer_.text(), lexer_.position());
     SqlLexer lexer(rest);
-    const Token token = lexer.Next();
-    const bool empty = token.kind == Token::Kind::kEnd || token.kind == Token::Kind::kLineComment;
-    if (!empty) {
+    const Token token = lexer.NextOfStatement();
+    if (token.kind != Token::Kind::kEnd) {
       Fail(lexer_.position() + token.begin,
            "nothing may follow COPY ... FROM stdin on its line; the data begins on the next one");
       return false;

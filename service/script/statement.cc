@@ -102,8 +102,8 @@ struct QualifiedName {
   std::string name;
 };
 
-// Reads a statement by what is expected next. Each Accept either takes what it names and returns
-// true, or takes nothing.
+// Reads a statement by what is expected next. Accept... takes what it names if that comes, and
+// nothing otherwise; only names and kinds of several tokens may be taken in part.
 class Reader {
  public:
   explicit Reader(absl::string_view sql) : lexer_(sql), next_(lexer_.NextOfStatement()) {}
@@ -156,7 +156,7 @@ class Reader {
 
   // A name as PostgreSQL folds it.
   absl::optional<std::string> AcceptName() {
-    const std::string text(lexer_.TextOf(next_));
+    const absl::string_view text = lexer_.TextOf(next_);
     switch (next_.kind) {
       case Token::Kind::kWord:
         return Truncated(AcceptWord());
@@ -219,40 +219,19 @@ class Reader {
 // the guard. Those of objects with argument lists (functions, aggregates, operators, casts) are
 // left out.
 absl::optional<std::string> AcceptKind(Reader& reader) {
-  static constexpr absl::string_view kKinds[] = {"table",
-                                                 "view",
-                                                 "materialized view",
-                                                 "index",
-                                                 "sequence",
-                                                 "schema",
-                                                 "extension",
-                                                 "type",
-                                                 "domain",
-                                                 "collation",
-                                                 "conversion",
-                                                 "foreign table",
-                                                 "statistics",
-                                                 "server",
-                                                 "text search configuration",
-                                                 "text search dictionary",
-                                                 "text search parser",
-                                                 "text search template",
-                                                 "foreign data wrapper",
-                                                 "event trigger",
-                                                 "access method",
-                                                 "publication",
-                                                 "subscription",
-                                                 "role",
-                                                 "user",
-                                                 "group",
-                                                 "database",
-                                                 "tablespace",
-                                                 "language",
-                                                 "trigger",
-                                                 "rule",
-                                                 "policy"};
+  // clang-format off
+  static constexpr absl::string_view kKinds[] = {
+      "access method", "collation", "conversion", "database", "domain", "event trigger",
+      "extension", "foreign data wrapper", "foreign table", "group", "index", "language",
+      "materialized view", "policy", "publication", "role", "rule", "schema", "sequence", "server",
+      "statistics", "subscription", "table", "tablespace", "text search configuration",
+      "text search dictionary", "text search parser", "text search template", "trigger", "type",
+      "user", "view",
+  };
+  // clang-format on
+  constexpr int kMostWords = 3;
   std::string kind = reader.AcceptWord();
-  for (int words = 1; words <= 3; ++words) {
+  for (int words = 1; words <= kMostWords; ++words) {
     if (std::find(std::begin(kKinds), std::end(kKinds), kind) != std::end(kKinds)) return kind;
     absl::StrAppend(&kind, " ", reader.AcceptWord());
   }

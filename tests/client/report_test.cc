@@ -58,7 +58,8 @@ core: 3 of 5 applied, 1 head
 
 TEST(HistoryText, ShortensMessagesToTheWidthOfTheTerminal) {
   const std::string text = HistoryText(SmallHistory(), OnTerminal(60));
-  EXPECT_NE(text.find("a91f  merge orders…  pending  (head) (merge point)\n"), std::string::npos)
+  EXPECT_NE(text.find("a91f  merge orders, ema…  pending  (head) (merge point)\n"),
+            std::string::npos)
       << text;
 }
 

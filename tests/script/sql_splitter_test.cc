@@ -292,6 +292,15 @@ TEST(SplitSql, NamesTheLineOfABodyWithoutEnd) {
             "2: this BEGIN ATOMIC has no END; end its last statement with ; and the body with END");
 }
 
+TEST(SplitSql, NamesTheLineOfAParenthesisOpenInABody) {
+  EXPECT_EQ(ErrorOf("CREATE FUNCTION f()\nBEGIN ATOMIC\nSELECT (1; END;"),
+            "3: this parenthesis is never closed; close it with )");
+}
+
+TEST(SplitSql, RefusesABackslashThatIsNoCommand) {
+  EXPECT_EQ(ErrorOf("SELECT \\ 1;"), "1: a backslash outside quotes is not SQL; remove it");
+}
+
 TEST(SplitSql, RefusesPsqlCommands) {
   EXPECT_EQ(ErrorOf("SELECT 1;\n\\d\n"), "2: psql command \\d is not SQL; remove it");
 }

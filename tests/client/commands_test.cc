@@ -1,0 +1,659 @@
+#include "client/commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "client/interrupts.h"
+#include "client/operation_follower.h"
+#include "google/protobuf/util/json_util.h"
+#include "tests/client/events.h"
+#include "tests/client/fake_server.h"
+
+namespace migctl {
+namespace {
+
+using migration::v1::CancelOperationRequest;
+using migration::v1::CancelOperationResponse;
+using migration::v1::CurrentRequest;
+using migration::v1::CurrentResponse;
+using migration::v1::HeadsRequest;
+using migration::v1::HeadsResponse;
+using migration::v1::HistoryRequest;
+using migration::v1::HistoryResponse;
+using migration::v1::Operation;
+using migration::v1::UpgradeRequest;
+using migration::v1::WatchOperationRequest;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr auto kPatience = std::chrono::seconds(30);
+
+// What was written to a stream; a test can wait until something was.
+class Captured {
+ public:
+  Terminal::Sink Sink() {
+    return [this](absl::string_view bytes) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      text_ += std::string(bytes);
+      changed_.notify_all();
+    };
+  }
+
+  std::string text() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return text_;
+  }
+
+  bool WaitFor(const std::string& expected) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, kPatience,
+                             [&] { return text_.find(expected) != std::string::npos; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string text_;
+};
+
+// A flag that one thread sets and another waits for.
+class Flag {
+ public:
+  void Set() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    set_ = true;
+    changed_.notify_all();
+  }
+
+  bool Wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [this] { return set_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool set_ = false;
+};
+
+class CommandsTest : public testing::Test {
+ protected:
+  CommandsTest() { options_.server = server_.address(); }
+
+  ExitCode RunCommand(const Command& command) {
+    Terminal out(out_.Sink(), out_traits_);
+    Terminal err(err_.Sink(), err_traits_);
+    Output output(options_.output, out, err);
+    Connection connection(options_);
+    Session session{options_.database, connection, output, interrupts_};
+    return migctl::Run(command, session);
+  }
+
+  // Runs an upgrade on a thread of its own, for tests that interrupt it.
+  std::future<ExitCode> StartUpgrade() {
+    return std::async(std::launch::async, [this] {
+      return RunCommand(UpgradeCommand{"head", {}});
+    });
+  }
+
+  static TerminalTraits Smart() {
+    TerminalTraits traits;
+    traits.smart = true;
+    traits.width = [] { return 80; };
+    return traits;
+  }
+
+  FakeServer server_;
+  GlobalOptions options_;
+  TerminalTraits out_traits_;
+  TerminalTraits err_traits_;
+  Interrupts interrupts_;
+  Captured out_;
+  Captured err_;
+};
+
+// --- current ---
+
+TEST_F(CommandsTest, CurrentPrintsTheRowsOfTheDatabaseThatIsNamed) {
+  options_.database = "core";
+  server_.handlers.current = [](const CurrentRequest& request, CurrentResponse* response) {
+    EXPECT_EQ(request.database(), "core");
+    response->add_revisions()->set_revision("a91f");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(CurrentCommand()), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "a91f\n");
+  EXPECT_EQ(err_.text(), "");
+}
+
+TEST_F(CommandsTest, CurrentSaysOnStderrThatNothingIsApplied) {
+  server_.handlers.current = [](const CurrentRequest&, CurrentResponse* response) {
+    response->set_database("core");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(CurrentCommand()), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "");
+  EXPECT_EQ(err_.text(), "no revision is applied to core\n");
+}
+
+TEST_F(CommandsTest, CheckHeadsNamesTheHeadsThatAreMissing) {
+  server_.handlers.current = [](const CurrentRequest&, CurrentResponse* response) {
+    response->set_database("core");
+    response->add_revisions()->set_revision("4b11");
+    return grpc::Status::OK;
+  };
+  server_.handlers.heads = [](const HeadsRequest&, HeadsResponse* response) {
+    response->add_revisions()->set_revision("4b11");
+    response->add_revisions()->set_revision("7c20");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(CurrentCommand{true}), ExitCode::kCheckFailed);
+  EXPECT_EQ(out_.text(), "4b11\n");
+  EXPECT_THAT(err_.text(), StartsWith("error: core is not at the heads: 7c20 is missing\n"));
+}
+
+TEST_F(CommandsTest, CheckHeadsIsQuietAtTheHeads) {
+  server_.handlers.current = [](const CurrentRequest&, CurrentResponse* response) {
+    response->add_revisions()->set_revision("4b11");
+    response->set_is_at_heads(true);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(CurrentCommand{true}), ExitCode::kDone);
+  EXPECT_EQ(err_.text(), "");
+}
+
+// --- errors ---
+
+TEST_F(CommandsTest, ReportsAnErrorOfTheService) {
+  server_.handlers.current = [](const CurrentRequest&, CurrentResponse*) {
+    return ServiceStatus(grpc::StatusCode::NOT_FOUND, "UNKNOWN_DATABASE", "no database \"x\"");
+  };
+  EXPECT_EQ(RunCommand(CurrentCommand()), ExitCode::kFailed);
+  EXPECT_EQ(out_.text(), "");
+  EXPECT_EQ(err_.text(), "error: no database \"x\" [UNKNOWN_DATABASE]\n");
+}
+
+TEST_F(CommandsTest, ReportsAnErrorAsOneJsonObject) {
+  options_.output = OutputFormat::kJson;
+  server_.handlers.current = [](const CurrentRequest&, CurrentResponse*) {
+    return ServiceStatus(grpc::StatusCode::NOT_FOUND, "UNKNOWN_DATABASE", "no database x");
+  };
+  EXPECT_EQ(RunCommand(CurrentCommand()), ExitCode::kFailed);
+  EXPECT_EQ(out_.text(), "");
+  EXPECT_EQ(err_.text(),
+            "{\"error\":{\"code\":\"NOT_FOUND\",\"reason\":\"UNKNOWN_DATABASE\","
+            "\"message\":\"no database x\",\"hint\":\"\",\"metadata\":{}}}\n");
+}
+
+TEST_F(CommandsTest, SaysThatNoServerAnswers) {
+  server_.Stop();
+  EXPECT_EQ(RunCommand(HeadsCommand()), ExitCode::kUnreachable);
+  EXPECT_THAT(err_.text(), HasSubstr("no migd answers at " + server_.address()));
+}
+
+TEST_F(CommandsTest, GivesUpWhenTheTimeoutPasses) {
+  options_.timeout = absl::Milliseconds(50);
+  Flag passed;
+  server_.handlers.heads = [&passed](const HeadsRequest&, HeadsResponse*) {
+    passed.Wait();
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(HeadsCommand()), ExitCode::kUnreachable);
+  passed.Set();
+  EXPECT_THAT(err_.text(), HasSubstr("did not answer in time"));
+}
+
+// --- history ---
+
+// Three revisions, at most two on a page.
+grpc::Status AnswerHistory(const HistoryRequest& request, HistoryResponse* page) {
+  const std::vector<std::string> all = {"c", "b", "a"};
+  const size_t first = request.page_token().empty() ? 0 : std::stoul(request.page_token());
+  const size_t last = std::min({all.size(), first + 2, first + request.page_size()});
+  for (size_t i = first; i < last; ++i) page->add_revisions()->set_revision(all[i]);
+  if (last < all.size()) page->set_next_page_token(std::to_string(last));
+  page->set_total_count(3);
+  return grpc::Status::OK;
+}
+
+TEST_F(CommandsTest, HistoryMergesItsPagesIntoOneResponse) {
+  options_.output = OutputFormat::kJson;
+  server_.handlers.history = AnswerHistory;
+  EXPECT_EQ(RunCommand(HistoryCommand()), ExitCode::kDone);
+
+  HistoryResponse history;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(out_.text(), &history).ok());
+  ASSERT_EQ(history.revisions_size(), 3);
+  EXPECT_EQ(history.revisions(2).revision(), "a");
+  EXPECT_EQ(history.next_page_token(), "");
+  EXPECT_EQ(history.total_count(), 3);
+}
+
+TEST_F(CommandsTest, HistoryStopsAtItsLimitAndSaysThatThereIsMore) {
+  server_.handlers.history = AnswerHistory;
+  EXPECT_EQ(RunCommand(HistoryCommand{"", {}, 1}), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "<base> -> c\n");
+  EXPECT_THAT(err_.text(), HasSubstr("there are more than these 1 revision"));
+}
+
+TEST_F(CommandsTest, HistoryAsksForWhatWasAskedFor) {
+  server_.handlers.history = [](const HistoryRequest& request, HistoryResponse*) {
+    EXPECT_EQ(request.range(), "-3:current");
+    EXPECT_THAT(request.from(), ElementsAre("a", "b"));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(HistoryCommand{"-3:current", {"a", "b"}, 0}), ExitCode::kDone);
+}
+
+TEST_F(CommandsTest, HistoryIsPrintedThoughTheDatabaseDoesNotAnswer) {
+  server_.handlers.history = [](const HistoryRequest&, HistoryResponse* response) {
+    response->add_revisions()->set_revision("a");
+    response->mutable_database_error()->set_message("core does not answer");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(HistoryCommand()), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "<base> -> a\n");
+  EXPECT_EQ(err_.text(),
+            "warning: which revisions are applied is not known: core does not answer\n");
+}
+
+// --- health, version ---
+
+TEST_F(CommandsTest, HealthHoldsWhileTheServerTakesCalls) {
+  server_.handlers.health = [](const auto& request, auto* response) {
+    EXPECT_EQ(request.service(), "migration.v1.MigrationService");
+    response->set_status(grpc::health::v1::HealthCheckResponse::SERVING);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(HealthCommand{"migration.v1.MigrationService"}), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "SERVING\n");
+}
+
+TEST_F(CommandsTest, HealthFailsACheckWhileItTakesNone) {
+  server_.handlers.health = [](const auto&, auto* response) {
+    response->set_status(grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(HealthCommand()), ExitCode::kCheckFailed);
+  EXPECT_EQ(out_.text(), "NOT_SERVING\n");
+}
+
+TEST_F(CommandsTest, VersionNeedsNoServer) {
+  server_.Stop();
+  EXPECT_EQ(RunCommand(VersionCommand()), ExitCode::kDone);
+  EXPECT_THAT(out_.text(), StartsWith("migctl "));
+}
+
+// --- upgrade ---
+
+TEST_F(CommandsTest, UpgradeShowsProgressOnStderrAndItsResultOnStdout) {
+  server_.handlers.upgrade = [](grpc::ServerContext*, const UpgradeRequest& request,
+                                FakeServer::Events* events) {
+    EXPECT_EQ(request.target(), "head");
+    EXPECT_EQ(request.options().lock_timeout().seconds(), 2);
+    EXPECT_FALSE(request.options().has_mutex_timeout());
+    events->Write(Accepted(1));
+    events->Write(Started(2, "7c20", 2));
+    events->Write(StepDone(3, "7c20", 20100, 20));
+    events->Write(Succeeded(4, 1, {"7c20"}));
+    return grpc::Status::OK;
+  };
+  RunSettings run;
+  run.lock_timeout = absl::Seconds(2);
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", run}), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "Upgraded core to 7c20: 1 revision in 20.1s\n");
+  EXPECT_EQ(err_.text(),
+            "2026-08-22T10:04:11Z accepted operation=7k2m database=core action=upgrade "
+            "targets=head\n"
+            "2026-08-22T10:04:11Z applying 7c20 statement=1/2\n"
+            "2026-08-22T10:04:31Z applied  7c20 duration=20.1s\n");
+}
+
+TEST_F(CommandsTest, UpgradePrintsOneJsonObjectPerEvent) {
+  options_.output = OutputFormat::kJson;
+  server_.handlers.upgrade = [](grpc::ServerContext*, const UpgradeRequest&,
+                                FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    events->Write(Succeeded(2, 0, {"7c20"}));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", {}}), ExitCode::kDone);
+  const std::string out = out_.text();
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 2);
+  EXPECT_THAT(out, HasSubstr("\"operation_finished\":{\"state\":\"STATE_SUCCEEDED\""));
+  EXPECT_EQ(err_.text(), "");
+}
+
+TEST_F(CommandsTest, UpgradeRedrawsALiveLineOnATerminal) {
+  err_traits_ = Smart();
+  server_.handlers.upgrade = [this](grpc::ServerContext*, const UpgradeRequest&,
+                                    FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    events->Write(Started(2, "7c20", 2));
+    EXPECT_TRUE(err_.WaitFor("   Applying  7c20 message of 7c20  [1/2]"));
+    events->Write(StepDone(3, "7c20", 20100));
+    events->Write(Succeeded(4, 1, {"7c20"}));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", {}}), ExitCode::kDone);
+  EXPECT_THAT(err_.text(), HasSubstr("    Started  operation 7k2m on core\n"));
+  EXPECT_THAT(err_.text(), HasSubstr("    Applied  7c20 message of 7c20  20.1s\n"));
+}
+
+TEST_F(CommandsTest, ReportsTheErrorOfAFailedOperationOnce) {
+  server_.handlers.upgrade = [](grpc::ServerContext*, const UpgradeRequest&,
+                                FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    events->Write(Ended(2, Operation::STATE_FAILED, "FAILED_PRECONDITION", "STATEMENT_FAILED",
+                        "revision 7c20 failed"));
+    return ServiceStatus(grpc::StatusCode::FAILED_PRECONDITION, "STATEMENT_FAILED",
+                         "revision 7c20 failed");
+  };
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", {}}), ExitCode::kFailed);
+  const std::string err = err_.text();
+  const std::string report = "error: revision 7c20 failed [STATEMENT_FAILED]\n";
+  EXPECT_NE(err.find(report), std::string::npos) << err;
+  EXPECT_EQ(err.find("error:"), err.rfind("error:")) << err;
+}
+
+TEST_F(CommandsTest, ReportsAnErrorThatComesBeforeAnyOperation) {
+  server_.handlers.upgrade = [](grpc::ServerContext*, const UpgradeRequest&, FakeServer::Events*) {
+    return ServiceStatus(grpc::StatusCode::UNAVAILABLE, "DRAINING", "migd is shutting down");
+  };
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", {}}), ExitCode::kUnreachable);
+  EXPECT_EQ(err_.text(), "error: migd is shutting down [DRAINING]\n");
+}
+
+TEST_F(CommandsTest, NamesTheRequestIdWhenItIsNotKnownWhetherTheOperationWasAccepted) {
+  options_.timeout = absl::Milliseconds(50);
+  server_.handlers.upgrade = [](grpc::ServerContext* context, const UpgradeRequest&,
+                                FakeServer::Events*) {
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
+  };
+  RunSettings run;
+  run.request_id = "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71";
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", run}), ExitCode::kUnreachable);
+  EXPECT_THAT(err_.text(), HasSubstr("--request-id 0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71"));
+}
+
+TEST_F(CommandsTest, SaysHowToFollowAnOperationThatOutlastsTheTimeout) {
+  options_.timeout = absl::Milliseconds(500);
+  server_.handlers.upgrade = [](grpc::ServerContext* context, const UpgradeRequest&,
+                                FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
+  };
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", {}}), ExitCode::kUnreachable);
+  EXPECT_THAT(err_.text(), HasSubstr("operation 7k2m goes on in the server"));
+  EXPECT_THAT(err_.text(), HasSubstr("migctl operations watch 7k2m"));
+}
+
+// --- broken streams ---
+
+TEST_F(CommandsTest, GoesOnAfterTheLastEventWhenTheStreamBreaks) {
+  options_.output = OutputFormat::kJson;
+  server_.handlers.upgrade = [](grpc::ServerContext*, const UpgradeRequest&,
+                                FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    events->Write(Started(2, "7c20", 1));
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+  };
+  server_.handlers.watch = [](grpc::ServerContext*, const WatchOperationRequest& request,
+                              FakeServer::Events* events) {
+    EXPECT_EQ(request.operation(), "7k2m");
+    EXPECT_EQ(request.after_sequence(), 2);
+    events->Write(Started(2, "7c20", 1));  // A replay that overlaps is not shown twice.
+    events->Write(StepDone(3, "7c20", 10));
+    events->Write(Succeeded(4, 1, {"7c20"}));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", {}}), ExitCode::kDone);
+  const std::string out = out_.text();
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 4) << out;
+}
+
+TEST_F(CommandsTest, GoesOnWhenAServerThatStopsEndsTheStreamTooEarly) {
+  server_.handlers.upgrade = [](grpc::ServerContext*, const UpgradeRequest&,
+                                FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    return grpc::Status::OK;
+  };
+  server_.handlers.watch = [](grpc::ServerContext*, const WatchOperationRequest&,
+                              FakeServer::Events* events) {
+    events->Write(Succeeded(2, 1, {"7c20"}));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", {}}), ExitCode::kDone);
+  EXPECT_THAT(err_.text(), HasSubstr("watching operation 7k2m again"));
+}
+
+TEST_F(CommandsTest, ReportsWhyAnOperationCannotBeWatchedAnyMore) {
+  server_.handlers.upgrade = [](grpc::ServerContext*, const UpgradeRequest&,
+                                FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+  };
+  server_.handlers.watch = [](grpc::ServerContext*, const WatchOperationRequest&,
+                              FakeServer::Events*) {
+    return ServiceStatus(grpc::StatusCode::NOT_FOUND, "UNKNOWN_OPERATION", "no operation 7k2m");
+  };
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", {}}), ExitCode::kFailed);
+  EXPECT_THAT(err_.text(), HasSubstr("no operation 7k2m [UNKNOWN_OPERATION]"));
+}
+
+// Follows with settings of the test's own, so that it need not wait for the backoff.
+TEST_F(CommandsTest, GivesUpOnALostServerAndSaysThatTheOperationGoesOn) {
+  server_.handlers.watch = [this](grpc::ServerContext*, const WatchOperationRequest& request,
+                                  FakeServer::Events* events) {
+    if (request.after_sequence() == 0) events->Write(Accepted(1));
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+  };
+  Terminal out(out_.Sink(), out_traits_);
+  Terminal err(err_.Sink(), err_traits_);
+  Output output(OutputFormat::kText, out, err);
+  Connection connection(options_);
+  const auto view = MakeProgressView(output);
+  FollowSettings settings;
+  settings.max_attempts = 3;
+  settings.first_backoff = absl::Milliseconds(1);
+  OperationFollower follower(connection, output, *view, settings);
+
+  const auto error =
+      follower.Follow([](Connection::Migrations& migrations, grpc::ClientContext* context) {
+        return migrations.WatchOperation(context, WatchOperationRequest());
+      });
+
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(ExitCodeOf(*error), ExitCode::kUnreachable);
+  EXPECT_THAT(error->message(), HasSubstr("operation 7k2m goes on in the server"));
+  EXPECT_EQ(error->hint(), "follow it with: migctl operations watch 7k2m");
+}
+
+// --- Ctrl-C ---
+
+TEST_F(CommandsTest, TheFirstInterruptCancelsTheOperationAndWaitsForItsEnd) {
+  Flag cancelled;
+  server_.handlers.upgrade = [&cancelled](grpc::ServerContext*, const UpgradeRequest&,
+                                          FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    EXPECT_TRUE(cancelled.Wait());
+    events->Write(Ended(2, Operation::STATE_CANCELLED, "CANCELLED", "OPERATION_CANCELLED",
+                        "operation 7k2m was cancelled"));
+    return ServiceStatus(grpc::StatusCode::CANCELLED, "OPERATION_CANCELLED",
+                         "operation 7k2m was cancelled");
+  };
+  server_.handlers.cancel = [&cancelled](const CancelOperationRequest& request,
+                                         CancelOperationResponse*) {
+    EXPECT_EQ(request.operation(), "7k2m");
+    cancelled.Set();
+    return grpc::Status::OK;
+  };
+  std::future<ExitCode> exit_code = StartUpgrade();
+  ASSERT_TRUE(err_.WaitFor("accepted operation=7k2m"));
+  EXPECT_TRUE(interrupts_.Raise());
+  EXPECT_EQ(exit_code.get(), ExitCode::kInterrupted);
+  EXPECT_THAT(err_.text(), HasSubstr("asking migd to cancel the operation"));
+  EXPECT_THAT(err_.text(), HasSubstr("error: operation 7k2m was cancelled"));
+}
+
+TEST_F(CommandsTest, TheSecondInterruptLeavesTheOperationRunning) {
+  server_.handlers.upgrade = [](grpc::ServerContext* context, const UpgradeRequest&,
+                                FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
+  };
+  server_.handlers.cancel = [](const CancelOperationRequest&, CancelOperationResponse*) {
+    return grpc::Status::OK;
+  };
+  std::future<ExitCode> exit_code = StartUpgrade();
+  ASSERT_TRUE(err_.WaitFor("accepted operation=7k2m"));
+  interrupts_.Raise();
+  interrupts_.Raise();
+  EXPECT_EQ(exit_code.get(), ExitCode::kInterrupted);
+  EXPECT_THAT(err_.text(), HasSubstr("left operation 7k2m, which goes on in the server"));
+  EXPECT_THAT(err_.text(), HasSubstr("migctl operations watch 7k2m"));
+}
+
+TEST_F(CommandsTest, AnInterruptBeforeTheFirstEventCancelsAsSoonAsTheOperationIsKnown) {
+  Flag called;
+  Flag interrupted;
+  Flag cancelled;
+  server_.handlers.upgrade = [&](grpc::ServerContext*, const UpgradeRequest&,
+                                 FakeServer::Events* events) {
+    called.Set();
+    EXPECT_TRUE(interrupted.Wait());
+    events->Write(Accepted(1));
+    EXPECT_TRUE(cancelled.Wait());
+    events->Write(Ended(2, Operation::STATE_CANCELLED, "CANCELLED", "OPERATION_CANCELLED", "gone"));
+    return grpc::Status::OK;
+  };
+  server_.handlers.cancel = [&](const CancelOperationRequest&, CancelOperationResponse*) {
+    cancelled.Set();
+    return grpc::Status::OK;
+  };
+  std::future<ExitCode> exit_code = StartUpgrade();
+  ASSERT_TRUE(called.Wait());
+  interrupts_.Raise();
+  interrupted.Set();
+  EXPECT_EQ(exit_code.get(), ExitCode::kInterrupted);
+}
+
+TEST_F(CommandsTest, SaysThatTheServerCouldNotBeAskedToCancel) {
+  server_.handlers.upgrade = [](grpc::ServerContext* context, const UpgradeRequest&,
+                                FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
+  };
+  server_.handlers.cancel = [](const CancelOperationRequest&, CancelOperationResponse*) {
+    return ServiceStatus(grpc::StatusCode::PERMISSION_DENIED, "INTERNAL", "not you");
+  };
+  std::future<ExitCode> exit_code = StartUpgrade();
+  ASSERT_TRUE(err_.WaitFor("accepted operation=7k2m"));
+  interrupts_.Raise();
+  EXPECT_TRUE(err_.WaitFor("could not ask migd to cancel: not you"));
+  interrupts_.Raise();
+  EXPECT_EQ(exit_code.get(), ExitCode::kInterrupted);
+}
+
+TEST_F(CommandsTest, AnInterruptOfWatchCancelsNothing) {
+  server_.handlers.watch = [](grpc::ServerContext* context, const WatchOperationRequest&,
+                              FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
+  };
+  server_.handlers.cancel = [](const CancelOperationRequest&, CancelOperationResponse*) {
+    ADD_FAILURE() << "was asked to cancel";
+    return grpc::Status::OK;
+  };
+  std::future<ExitCode> exit_code = std::async(std::launch::async, [this] {
+    return RunCommand(WatchOperationCommand{"7k2m", 0});
+  });
+  ASSERT_TRUE(err_.WaitFor("accepted operation=7k2m"));
+  interrupts_.Raise();
+  EXPECT_EQ(exit_code.get(), ExitCode::kInterrupted);
+  EXPECT_THAT(err_.text(), HasSubstr("left operation 7k2m"));
+}
+
+TEST(Interrupts, AreNotTakenWithoutASubscription) {
+  Interrupts interrupts;
+  int raised = 0;
+  {
+    const Interrupts::Subscription subscription(interrupts, [&raised] { ++raised; });
+    EXPECT_TRUE(interrupts.Raise());
+  }
+  EXPECT_FALSE(interrupts.Raise());
+  EXPECT_EQ(raised, 1);
+}
+
+// --- operations ---
+
+TEST_F(CommandsTest, WatchTellsHowTheOperationEndedByItsExitCode) {
+  server_.handlers.watch = [](grpc::ServerContext*, const WatchOperationRequest& request,
+                              FakeServer::Events* events) {
+    EXPECT_EQ(request.after_sequence(), 1);
+    events->Write(Ended(2, Operation::STATE_FAILED, "ABORTED", "LOCK_TIMEOUT", "no lock"));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(WatchOperationCommand{"7k2m", 1}), ExitCode::kFailed);
+  EXPECT_THAT(err_.text(), HasSubstr("error: no lock [LOCK_TIMEOUT]"));
+}
+
+TEST_F(CommandsTest, ListAsksForTheStatesThatWereNamed) {
+  server_.handlers.list = [](const migration::v1::ListOperationsRequest& request,
+                             migration::v1::ListOperationsResponse* response) {
+    EXPECT_THAT(request.states(), ElementsAre(Operation::STATE_RUNNING));
+    EXPECT_EQ(request.page_size(), 20);
+    response->add_operations()->set_operation("7k2m");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(ListOperationsCommand{{Operation::STATE_RUNNING}, 20}), ExitCode::kDone);
+  EXPECT_THAT(out_.text(), StartsWith("7k2m"));
+}
+
+TEST_F(CommandsTest, CancelSaysWhatBecameOfIt) {
+  server_.handlers.cancel = [](const CancelOperationRequest& request,
+                               CancelOperationResponse* response) {
+    response->mutable_operation()->set_operation(request.operation());
+    response->mutable_operation()->set_state(Operation::STATE_RUNNING);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(CancelOperationCommand{"7k2m"}), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "asked operation 7k2m to stop; it was running\n");
+}
+
+TEST_F(CommandsTest, PlanSendsItsTargetsAndStartingPoints) {
+  server_.handlers.plan = [](const migration::v1::PlanRequest& request,
+                             migration::v1::PlanResponse*) {
+    EXPECT_EQ(request.action(), migration::v1::ACTION_DOWNGRADE);
+    EXPECT_THAT(request.targets(), ElementsAre("-1"));
+    EXPECT_THAT(request.from(), ElementsAre("a"));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(PlanCommand{migration::v1::ACTION_DOWNGRADE, {"-1"}, {"a"}, false}),
+            ExitCode::kDone);
+  EXPECT_THAT(out_.text(), StartsWith("nothing to do"));
+}
+
+TEST(ChannelTarget, AddsTheDefaultPortToAHost) {
+  EXPECT_EQ(ChannelTarget("db.internal"), "db.internal:7433");
+  EXPECT_EQ(ChannelTarget("127.0.0.1:1"), "127.0.0.1:1");
+  EXPECT_EQ(ChannelTarget("unix:/run/migd"), "unix:/run/migd");
+}
+
+}  // namespace
+}  // namespace migctl
