@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "client/request_id.h"
 #include "client/time_text.h"
+#include "client/version.h"
 
 namespace migctl {
 namespace {
@@ -158,7 +159,10 @@ class Grammar {
     app_.fallthrough();
     app_.formatter(std::make_shared<HelpFormatter>());
     app_.footer(kFooter);
-    app_.set_help_flag("-h,--help", "Print this help");
+    app_.set_help_flag("-h,--help", "Print this help")->group(kGlobalGroup);
+    app_.set_version_flag("--version", absl::StrCat("migctl ", kVersion, "\n"),
+                          "Print the version of migctl")
+        ->group(kGlobalGroup);
     AddGlobalOptions();
     AddCurrent();
     AddHistory();
@@ -185,6 +189,8 @@ class Grammar {
       return Invocation{Globals(), *command_};
     } catch (const CLI::CallForHelp&) {
       return HelpText{app_.help()};
+    } catch (const CLI::CallForVersion& version) {
+      return HelpText{version.what()};
     } catch (const CLI::ParseError& error) {
       return Usage(error);
     }
@@ -201,7 +207,7 @@ class Grammar {
     }
     return app_.add_option(flag, value, absl::StrCat(description, " [", variable, "]"))
         ->option_text(type)
-        ->group("Global options, before or after the command");
+        ->group(kGlobalGroup);
   }
 
   void AddGlobalOptions() {
@@ -280,6 +286,7 @@ class Grammar {
     return value;
   }
 
+  static constexpr char kGlobalGroup[] = "Global options, before or after the command";
   static constexpr char kRevisions[] = "Revisions";
   static constexpr char kChanges[] = "Changing the database";
   static constexpr char kServer[] = "The server";

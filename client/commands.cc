@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "client/version.h"
 #include "google/protobuf/struct.pb.h"
 
 namespace migctl {
@@ -44,8 +45,9 @@ ExitCode Run(const HealthCommand& command, Session& session) {
 
 ExitCode Run(const VersionCommand&, Session& session) {
   google::protobuf::Struct version;
-  (*version.mutable_fields())["version"].set_string_value(MIGCTL_VERSION);
-  session.output.Result(version, [](const TextSettings&) { return "migctl " MIGCTL_VERSION "\n"; });
+  (*version.mutable_fields())["version"].set_string_value(kVersion);
+  session.output.Result(
+      version, [](const TextSettings&) { return absl::StrCat("migctl ", kVersion, "\n"); });
   return ExitCode::kDone;
 }
 

@@ -20,9 +20,11 @@ std::shared_ptr<grpc::Channel> MakeChannel(absl::string_view server) {
   // migd is a neighbour: a proxy that the environment names for the web must not come between.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  // A quiet stream may be a waiting migration or a peer that is gone; only pings tell.
+  // A quiet stream may be a waiting migration or a peer that is gone; only pings tell,
+  // however long it lasts.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   return grpc::CreateCustomChannel(ChannelTarget(server), grpc::InsecureChannelCredentials(),
                                    arguments);
 }

@@ -151,12 +151,13 @@ Error OperationFollower::StreamError(const grpc::Status& status) const {
     return error;
   }
   Error error = ErrorFromStatus(status, connection_.server());
-  if (HasServiceDetails(error) || ExitCodeOf(error) != ExitCode::kUnreachable) return error;
+  if (ExitCodeOf(error) != ExitCode::kUnreachable) return error;
   if (!outcome_.operation.empty()) {
     error.set_message(absl::StrCat(error.message(), "; operation ", outcome_.operation,
                                    " goes on in the server"));
     error.set_hint(HowToFollow(outcome_.operation));
-  } else if (error.code() == "DEADLINE_EXCEEDED" && !settings_.request_id.empty()) {
+  } else if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
+             !settings_.request_id.empty()) {
     error.set_hint(absl::StrCat("migd may have accepted it; the same command with --request-id ",
                                 settings_.request_id, " attaches to it then"));
   }

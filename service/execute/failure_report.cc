@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "service/base/redact.h"
 
 namespace migd {
 namespace {
@@ -96,14 +97,14 @@ migration::v1::StatementFailure DescribeFailure(const MigrationFile& file,
   failure.set_column(CountCharacters(before_fault) + 1);
   if (error.position > 0) failure.set_length(TokenLength(contents.substr(fault)));
   const Excerpt excerpt = ExcerptOf(line, before_fault.size());
-  failure.set_source_line(excerpt.text);
+  failure.set_source_line(MaskPasswords(excerpt.text));
   failure.set_source_column(
       CountCharacters(absl::string_view(excerpt.text).substr(0, excerpt.column)) + 1);
   failure.set_sqlstate(error.sqlstate);
-  failure.set_postgres_message(Shortened(error.message));
-  failure.set_postgres_detail(Shortened(error.detail));
-  failure.set_postgres_hint(Shortened(error.hint));
-  failure.set_postgres_context(Shortened(error.context));
+  failure.set_postgres_message(Shortened(MaskPasswords(error.message)));
+  failure.set_postgres_detail(Shortened(MaskPasswords(error.detail)));
+  failure.set_postgres_hint(Shortened(MaskPasswords(error.hint)));
+  failure.set_postgres_context(Shortened(MaskPasswords(error.context)));
   return failure;
 }
 

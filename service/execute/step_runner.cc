@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
+#include "service/base/redact.h"
 #include "service/execute/failure_report.h"
 #include "service/execute/plan_report.h"
 
@@ -57,9 +58,9 @@ class NoticeRelay {
     out.set_statement_index(index_);
     out.set_severity(notice.severity);
     out.set_sqlstate(notice.sqlstate);
-    out.set_message(notice.message);
-    out.set_detail(notice.detail);
-    out.set_hint(notice.hint);
+    out.set_message(MaskPasswords(notice.message));
+    out.set_detail(MaskPasswords(notice.detail));
+    out.set_hint(MaskPasswords(notice.hint));
     sink_(std::move(event));
   }
 

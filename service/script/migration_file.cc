@@ -217,9 +217,9 @@ class MigrationFile::Parser {
   // --- The sections ---
 
   void ParseSections() {
-    const SplitPart preamble = SplitSqlPart(text_, position_, IsMarker);
-    if (!preamble.result.statements.empty()) {
-      AddProblem(preamble.result.statements.front().line,
+    const SplitResult preamble = SplitSqlPart(text_, position_, IsMarker);
+    if (!preamble.statements.empty()) {
+      AddProblem(preamble.statements.front().line,
                  "SQL before the first marker; put \"-- migrate:up\" above it");
       up_may_be_misplaced_ = true;
     }
@@ -234,9 +234,9 @@ class MigrationFile::Parser {
   }
 
   // Behind an unterminated quote and its like, nothing is what it seems.
-  bool CanReadOn(const SplitPart& part) {
-    if (!part.result.error.has_value()) return true;
-    AddProblem(part.result.error->line, part.result.error->problem);
+  bool CanReadOn(const SplitResult& part) {
+    if (!part.error.has_value()) return true;
+    AddProblem(part.error->line, part.error->problem);
     return false;
   }
 
@@ -247,13 +247,13 @@ class MigrationFile::Parser {
     const int line = position_.line();
     const absl::optional<Marker> marker = ParseMarker(line, CommentText(lexer.TextOf(comment)));
     position_.AdvanceTo(comment.end);
-    SplitPart part = SplitSqlPart(text_, position_, IsMarker);
+    SplitResult part = SplitSqlPart(text_, position_, IsMarker);
     if (marker.has_value()) {
       Section section;
       section.present = true;
       section.transactional = marker->transactional;
       section.line = line;
-      section.statements = std::move(part.result.statements);
+      section.statements = std::move(part.statements);
       for (Statement& statement : section.statements) statement.offset += text_offset_;
       CheckTransactionControl(section);
       Store(*marker, std::move(section));

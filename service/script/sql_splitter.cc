@@ -160,9 +160,9 @@ class PartSplitter {
         ends_part_(ends_part),
         statement_(lexer_) {}
 
-  SplitPart Split() {
+  SplitResult Split() {
     while (!done_) Step();
-    return std::move(part_);
+    return std::move(result_);
   }
 
  private:
@@ -207,7 +207,6 @@ class PartSplitter {
     } else {
       EmitStatement();
       position_.AdvanceTo(end);
-      part_.end = end;
       done_ = true;
     }
   }
@@ -227,7 +226,7 @@ class PartSplitter {
       statement.offset = statement_.begin();
       statement.line = position_.line();
       statement.column = position_.column();
-      part_.result.statements.push_back(std::move(statement));
+      result_.statements.push_back(std::move(statement));
     }
     statement_ = StatementScanner(lexer_);
   }
@@ -241,13 +240,13 @@ class PartSplitter {
     while (at < text.size()) {
       const absl::string_view line = LineAt(text, at);
       if (EndsCopyData(line)) {
-        part_.result.statements.back().copy_data = text.substr(begin, at - begin);
+        result_.statements.back().copy_data = text.substr(begin, at - begin);
         lexer_.MoveTo(at + line.size());
         return;
       }
       at += line.size();
     }
-    Fail(part_.result.statements.back().offset,
+    Fail(result_.statements.back().offset,
          "the data of this COPY ... FROM stdin never ends; end it with a line \\.");
   }
 
@@ -267,8 +266,7 @@ class PartSplitter {
 
   void Fail(size_t offset, std::string problem) {
     position_.AdvanceTo(offset);
-    part_.result.error = SqlTextError{position_.line(), std::move(problem)};
-    part_.end = offset;
+    result_.error = SqlTextError{position_.line(), std::move(problem)};
     done_ = true;
   }
 
@@ -276,7 +274,7 @@ class PartSplitter {
   TextPosition& position_;
   absl::FunctionRef<bool(absl::string_view)> ends_part_;
   StatementScanner statement_;
-  SplitPart part_;
+  SplitResult result_;
   bool done_ = false;
 };
 
@@ -310,8 +308,8 @@ absl::optional<SqlTextError> CheckEncoding(absl::string_view text, int line) {
   return absl::nullopt;
 }
 
-SplitPart SplitSqlPart(absl::string_view text, TextPosition& position,
-                       absl::FunctionRef<bool(absl::string_view comment)> ends_part) {
+SplitResult SplitSqlPart(absl::string_view text, TextPosition& position,
+                         absl::FunctionRef<bool(absl::string_view comment)> ends_part) {
   return PartSplitter(text, position, ends_part).Split();
 }
 
@@ -320,7 +318,7 @@ SplitResult SplitSql(absl::string_view sql, size_t offset, int line) {
     return SplitResult{{}, std::move(error)};
   }
   TextPosition position(sql, 0, line);
-  SplitResult result = SplitSqlPart(sql, position, [](absl::string_view) { return false; }).result;
+  SplitResult result = SplitSqlPart(sql, position, [](absl::string_view) { return false; });
   for (Statement& statement : result.statements) statement.offset += offset;
   return result;
 }

@@ -59,17 +59,11 @@ class TextPosition {
 // Where a text is encoded wrongly, if it is: invalid UTF-8 or a NUL byte.
 absl::optional<SqlTextError> CheckEncoding(absl::string_view text, int line);
 
-// A part of a text, split up to a comment that ends it.
-struct SplitPart {
-  SplitResult result;
-  // Where the comment begins; the size of the text if none ended the part.
-  size_t end = 0;
-};
-
 // Splits the part of `text` from `position` on up to the first comment with `--` that is the first
 // thing on its line, stands between tokens, and for which `ends_part` holds. Moves `position` to
-// the part's end, or to where it found an error. The text must have passed CheckEncoding.
-SplitPart SplitSqlPart(absl::string_view text, TextPosition& position,
-                       absl::FunctionRef<bool(absl::string_view comment)> ends_part);
+// where that comment begins, to the end of the text, or to where it found an error. The text must
+// have passed CheckEncoding.
+SplitResult SplitSqlPart(absl::string_view text, TextPosition& position,
+                         absl::FunctionRef<bool(absl::string_view comment)> ends_part);
 
 }  // namespace migd

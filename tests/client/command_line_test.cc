@@ -16,6 +16,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 ParsedCommandLine Parse(const std::vector<std::string>& arguments,
                         const std::map<std::string, std::string>& variables = {}) {
@@ -245,6 +246,7 @@ TEST(CommandLine, ExplainsItself) {
        {"upgrade", "MIGCTL_SERVER", "Exit codes:", "130", "migctl downgrade -1", "Revisions:"}) {
     EXPECT_THAT(help, HasSubstr(expected));
   }
+  EXPECT_THAT(Help({"--version"}), StartsWith("migctl "));
   EXPECT_THAT(Help({"upgrade", "--help"}), HasSubstr("--lock-timeout"));
   EXPECT_THAT(Help({"plan", "stamp", "-h"}), HasSubstr("--purge"));
   EXPECT_THAT(Help({"operations", "watch", "--help"}), HasSubstr("leaves the operation running"));

@@ -26,12 +26,12 @@ struct Names {
 
 // One file: {"d", {"b", "c"}} is a merge of b and c, {"e", {}, "d"} a base that depends on d.
 struct File {
-  std::string id;
-  Names revises;
-  Names depends_on;
-  Names labels;
+  std::string id = "";
+  Names revises = {};
+  Names depends_on = {};
+  Names labels = {};
   // `<id>.sql` if empty; the order of the paths is the order of the files.
-  std::string path;
+  std::string path = "";
 };
 
 // The revisions of `files`, and bases for what they revise but do not contain.

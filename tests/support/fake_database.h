@@ -1,0 +1,114 @@
+// A database in memory, with faults that a test plants.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "service/base/mutex.h"
+#include "service/database/database.h"
+
+namespace migd {
+
+// Keeps version rows, a log, and the names of tables and indexes. It understands CREATE and DROP of
+// TABLE and INDEX with their IF [NOT] EXISTS, INSERT, SELECT, SET, BEGIN, COMMIT, ROLLBACK, and
+// `DO ... RAISE <severity> '<text>'`; `SELECT pg_sleep(...)` runs until it is cancelled; anything
+// else is a syntax error. Names are unquoted, of one schema. A transaction works on a copy of the
+// committed state. Passes the contract suite of Database. Thread-safe; sessions must end before it.
+//
+// Faults meet every statement that begins with the given text, until the test ends.
+class FakeDatabase : public Database {
+ public:
+  FakeDatabase();
+  ~FakeDatabase() override;
+
+  absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) override;
+  absl::StatusOr<VersionRows> ReadRows() override;
+  absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
+
+  // --- What is there ---
+  void SetRows(const VersionRows& rows);
+  void AddTable(const std::string& name);
+  // An index whose concurrent build did not finish.
+  void AddInvalidIndex(const std::string& name);
+  bool HasTable(const std::string& name) const;
+  std::vector<LogEntry> log() const;
+  // The statements that sessions ran, in their order, with BEGIN, COMMIT, ROLLBACK, RESET ALL and
+  // `version +a`, `version -a`, `version a->b` in between.
+  std::vector<std::string> journal() const;
+
+  // --- Faults ---
+  // Connecting fails from now on; OK ends that.
+  void RefuseConnections(absl::Status status);
+  void SetReadOnly();
+  // The version table and the service's own schema cannot be made.
+  void FailPreparation(absl::Status status);
+  void FailStatement(const std::string& beginning, ServerError error);
+  // The connection is lost instead of the statement being run.
+  void LoseConnectionAt(const std::string& beginning);
+  // The connection is lost while COMMIT runs, which succeeds or not.
+  void LoseConnectionAtCommit(bool committed);
+  // COMMIT is refused, and everything rolled back.
+  void FailCommit(ServerError error);
+  // Calls `hook` when a COMMIT begins; a Session::Cancel from then until its end is remembered.
+  void OnCommit(std::function<void()> hook);
+  [[nodiscard]] bool AwaitCancelDuringCommit(absl::Duration timeout);
+  // The server says this while the statement runs, `times` times.
+  void Say(const std::string& beginning, ServerNotice notice, int times = 1);
+  // Somebody who is no session of this database holds the mutex.
+  void HoldMutex(const MutexHolder& holder);
+  void ReleaseMutex();
+
+  // Waits until a session runs a statement that ends only by Cancel. False after a minute.
+  [[nodiscard]] bool AwaitBlockedStatement();
+  // How many sessions are open.
+  int open_sessions() const;
+
+ private:
+  class FakeSession;
+
+  // What a transaction can change.
+  struct State {
+    VersionRows rows;
+    std::set<std::string> tables;
+    std::set<std::string> indexes;
+    std::set<std::string> invalid_indexes;
+    std::vector<LogEntry> log;
+    std::map<std::string, absl::Time> apply_times;
+  };
+
+  struct Saying {
+    ServerNotice notice;
+    int times;
+  };
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  State committed_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> journal_ ABSL_GUARDED_BY(mutex_);
+  absl::optional<MutexHolder> holder_ ABSL_GUARDED_BY(mutex_);
+  int next_pid_ ABSL_GUARDED_BY(mutex_) = 1000;
+  int open_sessions_ ABSL_GUARDED_BY(mutex_) = 0;
+  int blocked_ ABSL_GUARDED_BY(mutex_) = 0;
+
+  absl::Status connect_fault_ ABSL_GUARDED_BY(mutex_);
+  absl::Status preparation_fault_ ABSL_GUARDED_BY(mutex_);
+  bool read_only_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<std::string, ServerError> statement_faults_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> losses_ ABSL_GUARDED_BY(mutex_);
+  absl::optional<bool> commit_loss_ ABSL_GUARDED_BY(mutex_);
+  absl::optional<ServerError> commit_fault_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> commit_hook_ ABSL_GUARDED_BY(mutex_);
+  bool committing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancelled_in_commit_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<std::string, Saying> sayings_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace migd
