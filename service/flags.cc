@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -24,7 +25,7 @@ Examples:
 
 Exit codes: 0 stopped as asked, 1 could not start, 2 usage.)";
 
-// Shown when the name of a flag's value is a duration.
+// Returns what is wrong with `text`; nothing if it is a duration.
 std::string ParseDurationFlag(const std::string& text, absl::Duration& into) {
   if (absl::ParseDuration(text, &into) && into >= absl::ZeroDuration()) return "";
   return absl::StrCat("\"", text, "\" is no duration; write 500ms, 2s, 5m or 0");
@@ -50,6 +51,16 @@ bool HasPostgresEnvironment() {
   }
   return false;
 }
+
+// CLI11's own, without the environment variable at each flag: the footer has the rule.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string text = option->get_type_name().empty() ? "" : " " + option->get_type_name();
+    if (!option->get_default_str().empty()) text += " [" + option->get_default_str() + "]";
+    return text;
+  }
+};
 
 // Every flag from the environment, by the one rule.
 void NameEnvironment(CLI::App& app) {
@@ -77,6 +88,7 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
   CLI::App app("migd owns the schema migrations of PostgreSQL databases and serves them by gRPC.",
                "migd");
   app.footer(kFooter);
+  app.formatter(std::make_shared<HelpFormatter>());
   app.get_formatter()->column_width(34);
   app.set_version_flag("--version", absl::StrCat("migd ", kVersion));
 

@@ -1,0 +1,356 @@
+// What every implementation of Database does: one suite, instantiated for each of them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "service/base/errors.h"
+#include "service/database/database.h"
+
+namespace migd {
+
+// Makes a fresh, empty database.
+using DatabaseFactory = std::function<std::unique_ptr<Database>()>;
+
+class DatabaseContract : public ::testing::TestWithParam<DatabaseFactory> {
+ protected:
+  DatabaseContract() : database_(GetParam()()) {}
+
+  std::unique_ptr<Session> OpenSession(const std::string& operation = "op") {
+    auto session = database_->OpenSession(operation);
+    EXPECT_TRUE(session.ok()) << session.status();
+    return *std::move(session);
+  }
+
+  // A session that can write.
+  std::unique_ptr<Session> OpenWriter() {
+    auto session = OpenSession();
+    EXPECT_TRUE(session->PrepareForWriting().ok());
+    return session;
+  }
+
+  static StatementResult Run(Session& session, const std::string& sql) {
+    Statement statement;
+    statement.text = sql;
+    const auto result = session.Execute(statement);
+    EXPECT_TRUE(result.ok()) << sql << ": " << result.status();
+    return result.value_or(StatementResult());
+  }
+
+  static std::string SqlstateOf(Session& session, const std::string& sql) {
+    const StatementResult result = Run(session, sql);
+    return result.error ? result.error->sqlstate : "";
+  }
+
+  static absl::Status Insert(Session& session, const std::string& row) {
+    return session.WriteVersion({VersionWrite::Kind::kInsert, "", row}, row);
+  }
+
+  static ObjectState StateOf(Session& session, const std::string& kind, const std::string& name) {
+    GuardedObject object;
+    object.kind = kind;
+    object.name = name;
+    object.guard = GuardedObject::Guard::kIfExists;
+    const auto state = session.Inspect(object);
+    EXPECT_TRUE(state.ok() && state->has_value()) << kind << " " << name;
+    return state->value_or(ObjectState::kInvalidIndex);
+  }
+
+  VersionRows CommittedRows() {
+    const auto rows = database_->ReadRows();
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    return rows.value_or(VersionRows());
+  }
+
+  static LogEntry Entry(const std::string& revision, Step::Direction direction) {
+    return {revision, direction, "checksum", "op", absl::Now(), {revision}};
+  }
+
+  // Until `condition` holds; for what a server does on its own time.
+  template <typename Condition>
+  static bool Eventually(Condition condition) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(30);
+    while (!condition()) {
+      if (absl::Now() > deadline) return false;
+      absl::SleepFor(absl::Milliseconds(2));
+    }
+    return true;
+  }
+
+  const std::unique_ptr<Database> database_;
+};
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+TEST_P(DatabaseContract, AFreshDatabaseHasNeitherRowsNorApplyTimes) {
+  EXPECT_THAT(CommittedRows(), IsEmpty());
+  EXPECT_THAT(OpenSession()->ReadRows().value(), IsEmpty());
+  EXPECT_THAT(database_->ReadApplyTimes().value(), IsEmpty());
+}
+
+TEST_P(DatabaseContract, CanBeWrittenUnlessItSaysOtherwise) {
+  EXPECT_TRUE(OpenSession()->CheckWritable().ok());
+}
+
+TEST_P(DatabaseContract, PreparingTwiceIsPreparingOnce) {
+  const auto session = OpenWriter();
+  ASSERT_TRUE(Insert(*session, "a").ok());
+  EXPECT_TRUE(session->PrepareForWriting().ok());
+  EXPECT_THAT(CommittedRows(), ElementsAre("a"));
+}
+
+TEST_P(DatabaseContract, WritesInsertUpdateAndDeleteRows) {
+  const auto session = OpenWriter();
+  ASSERT_TRUE(Insert(*session, "a").ok());
+  ASSERT_TRUE(Insert(*session, "b").ok());
+  ASSERT_TRUE(session->WriteVersion({VersionWrite::Kind::kUpdate, "a", "c"}, "c").ok());
+  ASSERT_TRUE(session->WriteVersion({VersionWrite::Kind::kDelete, "b", ""}, "b").ok());
+  EXPECT_THAT(CommittedRows(), ElementsAre("c"));
+  EXPECT_THAT(session->ReadRows().value(), ElementsAre("c"));
+}
+
+TEST_P(DatabaseContract, AWriteThatDoesNotMatchOneRowIsRefused) {
+  const auto session = OpenWriter();
+  ASSERT_TRUE(Insert(*session, "a").ok());
+  const std::vector<VersionWrite> mismatches = {{VersionWrite::Kind::kInsert, "", "a"},
+                                                {VersionWrite::Kind::kUpdate, "x", "y"},
+                                                {VersionWrite::Kind::kDelete, "x", ""}};
+  for (const VersionWrite& write : mismatches) {
+    EXPECT_EQ(errors::ReasonOf(session->WriteVersion(write, "r")),
+              migration::v1::ERROR_REASON_VERSION_ROW_MISMATCH)
+        << write.from << " -> " << write.to;
+  }
+  EXPECT_THAT(CommittedRows(), ElementsAre("a"));
+}
+
+TEST_P(DatabaseContract, OthersSeeATransactionOnlyAfterItsCommit) {
+  const auto session = OpenWriter();
+  ASSERT_TRUE(session->Begin().ok());
+  ASSERT_TRUE(Insert(*session, "a").ok());
+  EXPECT_THAT(CommittedRows(), IsEmpty());
+  EXPECT_THAT(session->ReadRows().value(), ElementsAre("a"));
+
+  const auto committed = session->Commit();
+  ASSERT_TRUE(committed.ok());
+  EXPECT_EQ(committed->command_tag, "COMMIT");
+  EXPECT_FALSE(committed->error.has_value());
+  EXPECT_THAT(CommittedRows(), ElementsAre("a"));
+}
+
+TEST_P(DatabaseContract, RollbackUndoesStatementsRowsAndLog) {
+  const auto session = OpenWriter();
+  ASSERT_TRUE(session->Begin().ok());
+  Run(*session, "CREATE TABLE t (a int)");
+  ASSERT_TRUE(Insert(*session, "a").ok());
+  ASSERT_TRUE(session->AppendLog(Entry("a", Step::Direction::kUpgrade)).ok());
+  ASSERT_TRUE(session->Rollback().ok());
+
+  EXPECT_EQ(StateOf(*session, "table", "t"), ObjectState::kMissing);
+  EXPECT_THAT(CommittedRows(), IsEmpty());
+  EXPECT_THAT(database_->ReadApplyTimes().value(), IsEmpty());
+}
+
+TEST_P(DatabaseContract, ASessionThatEndsRollsBackWhatIsOpen) {
+  {
+    const auto session = OpenWriter();
+    ASSERT_TRUE(session->Begin().ok());
+    ASSERT_TRUE(Insert(*session, "a").ok());
+  }
+  const auto next = OpenWriter();
+  // Waits for the row if the other transaction has not ended yet.
+  EXPECT_TRUE(Insert(*next, "a").ok());
+}
+
+TEST_P(DatabaseContract, TheMutexHasOneHolder) {
+  const auto first = OpenSession("first");
+  const auto second = OpenSession("second");
+  EXPECT_TRUE(first->TryAcquireMutex().value());
+  EXPECT_FALSE(second->TryAcquireMutex().value());
+}
+
+TEST_P(DatabaseContract, TheMutexNamesItsHolder) {
+  const auto observer = OpenSession("observer");
+  EXPECT_FALSE(observer->ReadMutexHolder().value().has_value());
+
+  const auto holder = OpenSession("7k2m");
+  ASSERT_TRUE(holder->TryAcquireMutex().value());
+  const auto found = observer->ReadMutexHolder().value();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->application, "migd 7k2m");
+  EXPECT_GT(found->pid, 0);
+  EXPECT_NE(found->user, "");
+}
+
+TEST_P(DatabaseContract, TheMutexOutlivesTransactionsAndEndsWithItsSession) {
+  auto holder = OpenSession("holder");
+  const auto other = OpenSession("other");
+  ASSERT_TRUE(holder->TryAcquireMutex().value());
+  ASSERT_TRUE(holder->Begin().ok());
+  ASSERT_TRUE(holder->Rollback().ok());
+  ASSERT_TRUE(holder->ResetSettings().ok());
+  EXPECT_FALSE(other->TryAcquireMutex().value());
+
+  holder.reset();
+  EXPECT_TRUE(Eventually([&] { return other->TryAcquireMutex().value(); }));
+}
+
+TEST_P(DatabaseContract, KnowsWhetherATransactionIsOpen) {
+  const auto session = OpenSession();
+  EXPECT_FALSE(session->InTransaction());
+  ASSERT_TRUE(session->Begin().ok());
+  EXPECT_TRUE(session->InTransaction());
+  ASSERT_TRUE(session->Commit().ok());
+  EXPECT_FALSE(session->InTransaction());
+}
+
+TEST_P(DatabaseContract, KnowsOfATransactionThatAStatementOpenedOrEnded) {
+  const auto session = OpenSession();
+  Run(*session, "BEGIN");
+  EXPECT_TRUE(session->InTransaction());
+  Run(*session, "COMMIT");
+  EXPECT_FALSE(session->InTransaction());
+}
+
+TEST_P(DatabaseContract, AFailedTransactionIsOpenAndTakesNoStatement) {
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->Begin().ok());
+  EXPECT_EQ(SqlstateOf(*session, "DROP TABLE nowhere"), "42P01");
+  EXPECT_TRUE(session->InTransaction());
+  EXPECT_EQ(SqlstateOf(*session, "SELECT 1"), "25P02");
+  ASSERT_TRUE(session->Rollback().ok());
+  EXPECT_EQ(SqlstateOf(*session, "SELECT 1"), "");
+}
+
+TEST_P(DatabaseContract, CommittingAFailedTransactionRollsItBack) {
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->Begin().ok());
+  Run(*session, "CREATE TABLE t (a int)");
+  EXPECT_EQ(SqlstateOf(*session, "DROP TABLE nowhere"), "42P01");
+  EXPECT_EQ(session->Commit()->command_tag, "ROLLBACK");
+  EXPECT_EQ(StateOf(*session, "table", "t"), ObjectState::kMissing);
+}
+
+TEST_P(DatabaseContract, ARefusedStatementIsAValueAndTheSessionGoesOn) {
+  const auto session = OpenSession();
+  EXPECT_EQ(SqlstateOf(*session, "CREATE TABLE t (a int)"), "");
+  const StatementResult refused = Run(*session, "CREATE TABLE t (a int)");
+  ASSERT_TRUE(refused.error.has_value());
+  EXPECT_EQ(refused.error->sqlstate, "42P07");
+  EXPECT_EQ(refused.error->message, "relation \"t\" already exists");
+  EXPECT_EQ(SqlstateOf(*session, "SELECT 1"), "");
+}
+
+TEST_P(DatabaseContract, AnErrorSaysWhereInTheStatementItIs) {
+  const auto session = OpenSession();
+  const StatementResult refused = Run(*session, "INSERT INTO nowhere VALUES (1)");
+  ASSERT_TRUE(refused.error.has_value());
+  EXPECT_EQ(refused.error->sqlstate, "42P01");
+  EXPECT_EQ(refused.error->position, 13);
+}
+
+TEST_P(DatabaseContract, TellsTagAndRowsOfAStatement) {
+  const auto session = OpenSession();
+  EXPECT_EQ(Run(*session, "CREATE TABLE t (a int)").command_tag, "CREATE TABLE");
+  const StatementResult inserted = Run(*session, "INSERT INTO t VALUES (1)");
+  EXPECT_EQ(inserted.command_tag, "INSERT 0 1");
+  EXPECT_EQ(inserted.rows, 1);
+  const StatementResult selected = Run(*session, "SELECT 1");
+  EXPECT_EQ(selected.command_tag, "SELECT 1");
+  EXPECT_EQ(selected.rows, 1);
+}
+
+TEST_P(DatabaseContract, IfNotExistsPassesOverWhatExists) {
+  const auto session = OpenSession();
+  Run(*session, "CREATE TABLE t (a int)");
+  EXPECT_EQ(SqlstateOf(*session, "CREATE TABLE IF NOT EXISTS t (a int)"), "");
+  EXPECT_EQ(SqlstateOf(*session, "DROP TABLE IF EXISTS nowhere"), "");
+}
+
+TEST_P(DatabaseContract, InspectTellsWhatIsThere) {
+  const auto session = OpenSession();
+  EXPECT_EQ(StateOf(*session, "table", "t"), ObjectState::kMissing);
+  EXPECT_EQ(StateOf(*session, "index", "i"), ObjectState::kMissing);
+  Run(*session, "CREATE TABLE t (a int)");
+  Run(*session, "CREATE INDEX i ON t (a)");
+  EXPECT_EQ(StateOf(*session, "table", "t"), ObjectState::kPresent);
+  EXPECT_EQ(StateOf(*session, "index", "i"), ObjectState::kPresent);
+}
+
+TEST_P(DatabaseContract, InspectSeesWhatTheTransactionMade) {
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->Begin().ok());
+  Run(*session, "CREATE TABLE t (a int)");
+  EXPECT_EQ(StateOf(*session, "table", "t"), ObjectState::kPresent);
+}
+
+TEST_P(DatabaseContract, InspectKnowsWhatItDoesNotKnow) {
+  GuardedObject object;
+  object.kind = "policy";
+  object.name = "p";
+  EXPECT_FALSE(OpenSession()->Inspect(object).value().has_value());
+}
+
+TEST_P(DatabaseContract, ConcurrentBuildsNeedToStandOutsideATransaction) {
+  const auto session = OpenSession();
+  Run(*session, "CREATE TABLE t (a int)");
+  EXPECT_EQ(SqlstateOf(*session, "CREATE INDEX CONCURRENTLY i ON t (a)"), "");
+  ASSERT_TRUE(session->Begin().ok());
+  EXPECT_EQ(SqlstateOf(*session, "CREATE INDEX CONCURRENTLY j ON t (a)"), "25001");
+}
+
+TEST_P(DatabaseContract, ApplyTimesAreThoseOfUpgrades) {
+  const auto session = OpenWriter();
+  const absl::Time before = absl::Now();
+  ASSERT_TRUE(session->AppendLog(Entry("up", Step::Direction::kUpgrade)).ok());
+  ASSERT_TRUE(session->AppendLog(Entry("down", Step::Direction::kDowngrade)).ok());
+  ASSERT_TRUE(session->AppendLog(Entry("stamped", Step::Direction::kStamp)).ok());
+  const auto times = database_->ReadApplyTimes().value();
+  ASSERT_EQ(times.size(), 1U);
+  // PostgreSQL keeps microseconds.
+  EXPECT_GE(times.at("up"), before - absl::Microseconds(1));
+  EXPECT_LE(times.at("up"), absl::Now() + absl::Microseconds(1));
+}
+
+TEST_P(DatabaseContract, CancelEndsTheRunningStatementAndTheSessionGoesOn) {
+  const auto session = OpenSession();
+  std::thread canceller([&session] {
+    // A cancel that comes before the statement is lost; so it is repeated.
+    for (int i = 0; i < 50; ++i) {
+      session->Cancel();
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+  });
+  EXPECT_EQ(SqlstateOf(*session, "SELECT pg_sleep(600)"), "57014");
+  canceller.join();
+  EXPECT_FALSE(session->InTransaction());
+  EXPECT_TRUE(session->ReadRows().ok());
+}
+
+TEST_P(DatabaseContract, NoticesGoToTheHandlerWhileThereIsOne) {
+  const auto session = OpenSession();
+  std::vector<std::string> said;
+  session->SetNoticeHandler([&said](const ServerNotice& notice) {
+    said.push_back(notice.severity + " " + notice.message);
+  });
+  Run(*session, "DO $$ BEGIN RAISE WARNING 'careful'; END $$");
+  session->SetNoticeHandler(nullptr);
+  Run(*session, "DO $$ BEGIN RAISE WARNING 'unheard'; END $$");
+  EXPECT_THAT(said, ElementsAre("WARNING careful"));
+}
+
+TEST_P(DatabaseContract, SettingsCanBeSetAndReset) {
+  const auto session = OpenSession();
+  EXPECT_TRUE(session->SetTimeouts({absl::Seconds(5), absl::Minutes(1)}).ok());
+  EXPECT_TRUE(session->ResetSettings().ok());
+  EXPECT_EQ(SqlstateOf(*session, "SELECT 1"), "");
+}
+
+}  // namespace migd
