@@ -404,6 +404,14 @@ absl::Status Draining() {
                {}});
 }
 
+absl::Status TooManyOperations(int limit) {
+  return Make({absl::StatusCode::kResourceExhausted,
+               migration::v1::ERROR_REASON_TOO_MANY_OPERATIONS,
+               absl::StrCat("the server has ", limit, " operations that have not ended"),
+               "try again when some have; `migctl operations list` shows them",
+               {{"limit", absl::StrCat(limit)}}});
+}
+
 absl::Status Internal(absl::string_view problem) {
   return Make({absl::StatusCode::kInternal,
                migration::v1::ERROR_REASON_INTERNAL,

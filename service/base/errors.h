@@ -61,6 +61,7 @@ absl::Status OperationCancelled(absl::string_view why);
 absl::Status UnknownOperation(absl::string_view operation);
 absl::Status RequestIdReused(absl::string_view request_id, absl::string_view operation);
 absl::Status Draining();
+absl::Status TooManyOperations(int limit);
 absl::Status Internal(absl::string_view problem);
 
 // --- Reading an error back ---

@@ -1,6 +1,7 @@
 // A mutex whose use clang's -Wthread-safety checks.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -44,10 +45,11 @@ class CondVar {
     lock.release();
   }
 
-  // Returns after `timeout` at the latest.
+  // Returns after `timeout` at the latest, which may be infinite.
   void WaitFor(Mutex& mutex, absl::Duration timeout) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
-    condition_.wait_for(lock, absl::ToChronoMilliseconds(timeout));
+    // Bounded, since std adds it to the time of day; to wake up early is allowed anyway.
+    condition_.wait_for(lock, absl::ToChronoMilliseconds(std::min(timeout, absl::Hours(1))));
     lock.release();
   }
 

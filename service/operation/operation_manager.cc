@@ -56,6 +56,7 @@ absl::StatusOr<std::shared_ptr<Operation>> OperationManager::Start(Workspace& wo
     }
   }
   if (draining_) return errors::Draining();
+  if (running_ >= kMostRunning) return errors::TooManyOperations(kMostRunning);
   ForgetOldest();
 
   auto operation = std::make_shared<Operation>(NewOperationId(), std::move(request));

@@ -31,14 +31,16 @@ struct OperationFilter {
 class OperationManager {
  public:
   static constexpr size_t kKept = 1000;
+  // As many may run and wait at once: each has a thread.
+  static constexpr int kMostRunning = 500;
 
   OperationManager() = default;
   // Drains without grace.
   ~OperationManager();
 
   // Makes an operation and runs it; or returns the one that an equal request with this request_id
-  // made. RequestIdReused if that request was another; Draining. `workspace` must outlive the
-  // manager.
+  // made. RequestIdReused if that request was another; Draining; TooManyOperations. `workspace`
+  // must outlive the manager.
   absl::StatusOr<std::shared_ptr<Operation>> Start(Workspace& workspace, OperationRequest request);
 
   // The operation whose id is or begins with `id`. UnknownOperation if there is none, or several.

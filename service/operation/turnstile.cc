@@ -17,37 +17,31 @@ absl::Status Turnstile::WaitForTurn(const std::string& operation, absl::Time dea
                                     Cancellation& cancellation,
                                     const std::function<void(const std::string&)>& on_wait) {
   const absl::Time start = absl::Now();
-  cancellation.SetListener([this] {
+  bool cancelled = false;  // guarded by mutex_
+  cancellation.SetListener([this, &cancelled] {
     MutexLock lock(mutex_);
+    cancelled = true;
     changed_.NotifyAll();
   });
-  absl::Status status;
+  std::string first;
   std::string reported;
-  while (true) {
-    std::string first;
-    const bool cancelled = cancellation.requested();
-    {
-      MutexLock lock(mutex_);
-      first = queue_.front();
-      if (first == operation || cancelled || absl::Now() >= deadline) {
-        if (cancelled) {
-          status = errors::OperationCancelled(cancellation.why());
-        } else if (first != operation) {
-          status = errors::MutexTimeout(absl::Now() - start, absl::StrCat("operation ", first));
-        }
-        break;
-      }
-      if (first == reported) {
-        // Bounded, because a request to cancel may have come since it was looked for.
-        changed_.WaitFor(mutex_, std::min(deadline - absl::Now(), absl::Seconds(1)));
-        continue;
-      }
+  mutex_.Lock();
+  while ((first = queue_.front()) != operation && !cancelled && absl::Now() < deadline) {
+    if (first == reported) {
+      changed_.WaitFor(mutex_, deadline - absl::Now());
+      continue;
     }
     reported = first;
+    mutex_.Unlock();
     on_wait(first);
+    mutex_.Lock();
   }
+  const bool stopped = cancelled;
+  mutex_.Unlock();
   cancellation.SetListener(nullptr);
-  return status;
+  if (stopped) return errors::OperationCancelled(cancellation.why());
+  if (first == operation) return absl::OkStatus();
+  return errors::MutexTimeout(absl::Now() - start, absl::StrCat("operation ", first));
 }
 
 void Turnstile::Leave(const std::string& operation) {

@@ -4,7 +4,7 @@ namespace migd {
 
 void ApplyWrites(const std::vector<VersionWrite>& writes, VersionRows& rows) {
   for (const VersionWrite& write : writes) {
-    if (write.kind != VersionWrite::Kind::kInsert) rows.erase(write.from);
+    if (write.kind != VersionWrite::Kind::kInsert && rows.erase(write.from) == 0) continue;
     if (write.kind != VersionWrite::Kind::kDelete) rows.insert(write.to);
   }
 }

@@ -5,6 +5,9 @@
 #include <limits>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+
 namespace migd {
 namespace {
 
@@ -21,6 +24,7 @@ class Sorter {
         pending_(std::move(pending)),
         blockers_(graph.size(), 0),
         slot_of_(graph.size(), kNone),
+        asked_(graph),
         first_above_(graph.size()) {
     for (const RevisionIndex index : pending_.ToVector()) {
       for (const RevisionIndex below : graph_.steps_down(index)) ++blockers_[below];
@@ -33,7 +37,9 @@ class Sorter {
     Slot current = first_;
     while (current != kNone) {
       const RevisionIndex tip = slots_[current].tip;
-      current = blockers_[tip] > 0 ? FirstSlotAbove(tip) : Emit(current);
+      current = blockers_[tip] == 0  ? Emit(current)
+                : asked_.insert(tip) ? FirstSlotAbove(tip)
+                                     : NextSlotAbove(tip);
     }
     return std::move(output_);
   }
@@ -53,6 +59,13 @@ class Sorter {
     RevisionIndex tip = -1;
   };
 
+  // A tip that was found blocked more than once: what is above it, and the slot up to which no tip
+  // is. A tip only ever moves down in its slot, so what is not above will not come to be.
+  struct Wait {
+    absl::flat_hash_set<RevisionIndex> above;
+    Slot cursor = 0;
+  };
+
   void Append(RevisionIndex tip) {
     const Slot slot = static_cast<Slot>(slots_.size());
     slots_.push_back({tip, last_, kNone});
@@ -66,6 +79,7 @@ class Sorter {
     const auto [tip, previous, next] = slots_[slot];
     (previous == kNone ? first_ : slots_[previous].next) = next;
     (next == kNone ? last_ : slots_[next].previous) = previous;
+    slots_[slot].tip = kNone;
     return previous == kNone ? first_ : previous;
   }
 
@@ -75,6 +89,7 @@ class Sorter {
     output_.push_back(tip);
     pending_.erase(tip);
     slot_of_[tip] = kNone;
+    waits_.erase(tip);
     bool inherited = false;
     for (const RevisionIndex below : graph_.steps_down(tip)) {
       --blockers_[below];
@@ -123,12 +138,38 @@ class Sorter {
     }
   }
 
+  // The same for a revision that was blocked before. Many branches from one revision, or many
+  // dependencies on one chain, block it once for each of them.
+  Slot NextSlotAbove(RevisionIndex blocked) {
+    const auto [found, is_new] = waits_.try_emplace(blocked);
+    Wait& wait = found->second;
+    if (is_new) wait.above = PendingAbove(blocked);
+    while (!wait.above.contains(slots_[wait.cursor].tip)) ++wait.cursor;
+    return wait.cursor;
+  }
+
+  absl::flat_hash_set<RevisionIndex> PendingAbove(RevisionIndex index) const {
+    absl::flat_hash_set<RevisionIndex> reached;
+    std::vector<RevisionIndex> todo = {index};
+    while (!todo.empty()) {
+      const RevisionIndex from = todo.back();
+      todo.pop_back();
+      for (const RevisionIndex next : graph_.needed_by(from)) {
+        if (pending_.contains(next) && reached.insert(next).second) todo.push_back(next);
+      }
+    }
+    return reached;
+  }
+
   const RevisionGraph& graph_;
   RevisionSet pending_;
   // How many pending revisions have a revision in their steps_down.
   std::vector<int32_t> blockers_;
   std::vector<Slot> slot_of_;
+  // The revisions that were found blocked.
+  RevisionSet asked_;
   std::vector<FirstAbove> first_above_;
+  absl::flat_hash_map<RevisionIndex, Wait> waits_;
   std::vector<SlotState> slots_;
   Slot first_ = kNone;
   Slot last_ = kNone;

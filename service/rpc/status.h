@@ -7,8 +7,9 @@
 
 namespace migd {
 
-// The same code and message, with the payloads of `status` as google.rpc details. A message too
-// long for the header that carries it is shortened.
+// The same code and message, with google.rpc.ErrorInfo and migration.v1.ErrorDetail in the details.
+// Texts too long for the header that carries them end in "..."; the last event of an operation has
+// them in full.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace migd

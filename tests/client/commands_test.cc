@@ -113,13 +113,17 @@ class CommandsTest : public testing::Test {
     return traits;
   }
 
+  // What the server's handlers use has to outlive the server, which waits for them when it ends.
+  Flag called_;
+  Flag interrupted_;
+  Flag released_;
+  Captured out_;
+  Captured err_;
   FakeServer server_;
   GlobalOptions options_;
   TerminalTraits out_traits_;
   TerminalTraits err_traits_;
   Interrupts interrupts_;
-  Captured out_;
-  Captured err_;
 };
 
 // --- current ---
@@ -203,13 +207,12 @@ TEST_F(CommandsTest, SaysThatNoServerAnswers) {
 
 TEST_F(CommandsTest, GivesUpWhenTheTimeoutPasses) {
   options_.timeout = absl::Milliseconds(50);
-  Flag passed;
-  server_.handlers.heads = [&passed](const HeadsRequest&, HeadsResponse*) {
-    passed.Wait();
+  server_.handlers.heads = [this](const HeadsRequest&, HeadsResponse*) {
+    released_.Wait();
     return grpc::Status::OK;
   };
   EXPECT_EQ(RunCommand(HeadsCommand()), ExitCode::kUnreachable);
-  passed.Set();
+  released_.Set();
   EXPECT_THAT(err_.text(), HasSubstr("did not answer in time"));
 }
 
@@ -484,20 +487,19 @@ TEST_F(CommandsTest, GivesUpOnALostServerAndSaysThatTheOperationGoesOn) {
 // --- Ctrl-C ---
 
 TEST_F(CommandsTest, TheFirstInterruptCancelsTheOperationAndWaitsForItsEnd) {
-  Flag cancelled;
-  server_.handlers.upgrade = [&cancelled](grpc::ServerContext*, const UpgradeRequest&,
-                                          FakeServer::Events* events) {
+  server_.handlers.upgrade = [this](grpc::ServerContext*, const UpgradeRequest&,
+                                    FakeServer::Events* events) {
     events->Write(Accepted(1));
-    EXPECT_TRUE(cancelled.Wait());
+    EXPECT_TRUE(released_.Wait());
     events->Write(Ended(2, Operation::STATE_CANCELLED, "CANCELLED", "OPERATION_CANCELLED",
                         "operation 7k2m was cancelled"));
     return ServiceStatus(grpc::StatusCode::CANCELLED, "OPERATION_CANCELLED",
                          "operation 7k2m was cancelled");
   };
-  server_.handlers.cancel = [&cancelled](const CancelOperationRequest& request,
-                                         CancelOperationResponse*) {
+  server_.handlers.cancel = [this](const CancelOperationRequest& request,
+                                   CancelOperationResponse*) {
     EXPECT_EQ(request.operation(), "7k2m");
-    cancelled.Set();
+    released_.Set();
     return grpc::Status::OK;
   };
   std::future<ExitCode> exit_code = StartUpgrade();
@@ -528,26 +530,23 @@ TEST_F(CommandsTest, TheSecondInterruptLeavesTheOperationRunning) {
 }
 
 TEST_F(CommandsTest, AnInterruptBeforeTheFirstEventCancelsAsSoonAsTheOperationIsKnown) {
-  Flag called;
-  Flag interrupted;
-  Flag cancelled;
-  server_.handlers.upgrade = [&](grpc::ServerContext*, const UpgradeRequest&,
-                                 FakeServer::Events* events) {
-    called.Set();
-    EXPECT_TRUE(interrupted.Wait());
+  server_.handlers.upgrade = [this](grpc::ServerContext*, const UpgradeRequest&,
+                                    FakeServer::Events* events) {
+    called_.Set();
+    EXPECT_TRUE(interrupted_.Wait());
     events->Write(Accepted(1));
-    EXPECT_TRUE(cancelled.Wait());
+    EXPECT_TRUE(released_.Wait());
     events->Write(Ended(2, Operation::STATE_CANCELLED, "CANCELLED", "OPERATION_CANCELLED", "gone"));
     return grpc::Status::OK;
   };
-  server_.handlers.cancel = [&](const CancelOperationRequest&, CancelOperationResponse*) {
-    cancelled.Set();
+  server_.handlers.cancel = [this](const CancelOperationRequest&, CancelOperationResponse*) {
+    released_.Set();
     return grpc::Status::OK;
   };
   std::future<ExitCode> exit_code = StartUpgrade();
-  ASSERT_TRUE(called.Wait());
+  ASSERT_TRUE(called_.Wait());
   interrupts_.Raise();
-  interrupted.Set();
+  interrupted_.Set();
   EXPECT_EQ(exit_code.get(), ExitCode::kInterrupted);
 }
 

@@ -410,22 +410,22 @@ TEST(MigrationFileChecksum, ChangesWithCopyData) {
 // --- Size ---
 
 TEST(MigrationFile, ReadsAFileOfFiftyMegabytes) {
-  const std::string insert = "INSERT INTO t (a, b) VALUES (1, 'it''s; text'), (2, $$ more; $$);\n";
+  const std::string insert =
+      absl::StrCat("INSERT INTO t VALUES ('", std::string(4096, ';'), "', $$ it's; $$);\n");
   const size_t count = 50'000'000 / insert.size();
   std::string contents = WithHeader("-- migrate:up\n");
-  contents.reserve(contents.size() + count * insert.size());
   for (size_t i = 0; i < count; ++i) contents += insert;
   const auto file = ParseGood(std::move(contents));
-  EXPECT_THAT(file->up().statements, SizeIs(count));
+  ASSERT_THAT(file->up().statements, SizeIs(count));
   EXPECT_EQ(file->up().statements.back().line, static_cast<int>(count) + 4);
 }
 
 TEST(MigrationFile, ReadsALineOfManyStatements) {
   std::string contents = WithHeader("-- migrate:up\n");
-  for (int i = 0; i < 1'000'000; ++i) contents += "SELECT 1;";
+  for (int i = 0; i < 100'000; ++i) contents += "SELECT 1;";
   const auto file = ParseGood(std::move(contents));
-  ASSERT_THAT(file->up().statements, SizeIs(1'000'000));
-  EXPECT_EQ(file->up().statements.back().column, 999'999 * 9 + 1);
+  ASSERT_THAT(file->up().statements, SizeIs(100'000));
+  EXPECT_EQ(file->up().statements.back().column, 99'999 * 9 + 1);
 }
 
 }  // namespace

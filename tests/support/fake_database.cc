@@ -333,6 +333,10 @@ class FakeDatabase::FakeSession : public Session {
       return Done("BEGIN");
     }
     if (Consume(words, {"commit"})) return CommitNow();
+    if (Consume(words, {"call", "commits"})) {
+      CommitNow();
+      return Done("CALL");
+    }
     if (Consume(words, {"rollback"})) {
       CloseTransaction();
       return Done("ROLLBACK");

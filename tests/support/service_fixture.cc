@@ -60,21 +60,21 @@ std::string ServiceTest::Dump() const {
 
 bool ServiceTest::SomebodyWaitsForALock() const {
   return Eventually([this] {
-    return Query("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                 "AND wait_event_type = 'Lock'") != "0";
+    return Query(
+               "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+               "AND wait_event_type = 'Lock'") != "0";
   });
 }
 
 void ServiceTest::Add(const Migration& migration) const {
   const std::string options = migration.options.empty() ? "" : " " + migration.options;
-  AddFile(absl::StrCat(migration.id, "_test.sql"),
-          absl::StrCat("-- message of ", migration.id, "\n--\n",
-                       HeaderLine("Revision ID", migration.id),
-                       HeaderLine("Revises", migration.revises),
-                       HeaderLine("Branch Labels", migration.labels),
-                       HeaderLine("Depends On", migration.depends_on), "\n", "-- migrate:up",
-                       options, "\n", migration.up, "\n\n-- migrate:down", options, "\n",
-                       migration.down, "\n"));
+  AddFile(
+      absl::StrCat(migration.id, "_test.sql"),
+      absl::StrCat(
+          "-- message of ", migration.id, "\n--\n", HeaderLine("Revision ID", migration.id),
+          HeaderLine("Revises", migration.revises), HeaderLine("Branch Labels", migration.labels),
+          HeaderLine("Depends On", migration.depends_on), "\n", "-- migrate:up", options, "\n",
+          migration.up, "\n\n-- migrate:down", options, "\n", migration.down, "\n"));
 }
 
 void ServiceTest::AddFile(const std::string& name, const std::string& contents) const {

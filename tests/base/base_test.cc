@@ -1,0 +1,147 @@
+// The small parts: log, time, hash, mutex, and the masking of passwords.
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "service/base/log.h"
+#include "service/base/mutex.h"
+#include "service/base/proto_time.h"
+#include "service/base/redact.h"
+#include "service/base/sha256.h"
+
+namespace migd {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+// What `write` logs.
+template <typename Write>
+std::string Logged(Write write) {
+  ::testing::internal::CaptureStderr();
+  write();
+  return ::testing::internal::GetCapturedStderr();
+}
+
+TEST(Log, WritesOneLineWithTimeLevelMessageAndFields) {
+  EXPECT_THAT(Logged([] { LogInfo("operation accepted", {{"operation", "7k2m"}}); }),
+              MatchesRegex("[0-9-]+T[0-9:]+\\.[0-9]+Z info operation accepted operation=7k2m\n"));
+  EXPECT_THAT(Logged([] { LogWarning("w"); }), HasSubstr(" warning w\n"));
+  EXPECT_THAT(Logged([] { LogError("e"); }), HasSubstr(" error e\n"));
+}
+
+TEST(Log, QuotesWhatWouldBeMisread) {
+  EXPECT_THAT(Logged([] { LogInfo("m", {{"a", "two words"}, {"b", ""}, {"c", "x=\"y\""}}); }),
+              EndsWith("a=\"two words\" b=\"\" c=\"x=\\\"y\\\"\"\n"));
+}
+
+TEST(Log, AMessageCannotForgeALine) {
+  const std::string line =
+      Logged([] { LogInfo("one\ntwo", {{"error", "a\nb\x1b[31m"}}); });
+  EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
+  EXPECT_EQ(line.find('\x1b'), std::string::npos);
+}
+
+TEST(Log, LinesOfThreadsDoNotMix) {
+  const std::string text = Logged([] {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([] {
+        for (int n = 0; n < 50; ++n) LogInfo("message", {{"field", std::string(300, 'x')}});
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  });
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n', absl::SkipEmpty());
+  EXPECT_EQ(lines.size(), 400U);
+  for (const std::string& line : lines) {
+    EXPECT_THAT(line, EndsWith(" info message field=" + std::string(300, 'x')));
+  }
+}
+
+TEST(ProtoTime, KeepsNanoseconds) {
+  const absl::Time time = absl::FromUnixSeconds(1737000000) + absl::Nanoseconds(123456789);
+  EXPECT_EQ(ToProtoTimestamp(time).seconds(), 1737000000);
+  EXPECT_EQ(ToProtoTimestamp(time).nanos(), 123456789);
+}
+
+TEST(ProtoTime, NanosecondsCountForwardsBeforeTheEpochToo) {
+  const google::protobuf::Timestamp before =
+      ToProtoTimestamp(absl::UnixEpoch() - absl::Milliseconds(1));
+  EXPECT_EQ(before.seconds(), -1);
+  EXPECT_EQ(before.nanos(), 999000000);
+}
+
+TEST(ProtoTime, DurationsComeBack) {
+  for (const absl::Duration duration :
+       {absl::ZeroDuration(), absl::Nanoseconds(1), absl::Hours(5) + absl::Milliseconds(7),
+        -absl::Milliseconds(1500)}) {
+    EXPECT_EQ(FromProtoDuration(ToProtoDuration(duration)), duration);
+  }
+}
+
+TEST(ProtoTime, ADurationThatIsNoneIsReadWithoutOverflow) {
+  google::protobuf::Duration endless;
+  endless.set_seconds(std::numeric_limits<int64_t>::max());
+  EXPECT_GT(FromProtoDuration(endless), absl::Hours(1000000));
+  endless.set_seconds(std::numeric_limits<int64_t>::min());
+  EXPECT_LT(FromProtoDuration(endless), absl::ZeroDuration());
+}
+
+TEST(Sha256, HashesAsTheStandardSays) {
+  Sha256 hash;
+  hash.Update("a");
+  hash.Update("bc");
+  EXPECT_EQ(hash.FinishHex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(MaskPasswords, MasksThemInSql) {
+  EXPECT_EQ(MaskPasswords("CREATE ROLE r PASSWORD 'secret' LOGIN"),
+            "CREATE ROLE r PASSWORD '******' LOGIN");
+  EXPECT_EQ(MaskPasswords("ENCRYPTED PASSWORD E'it''s'"), "ENCRYPTED PASSWORD E'*****'");
+  EXPECT_EQ(MaskPasswords("OPTIONS (user 'u', password 'secret')"),
+            "OPTIONS (user 'u', password '******')");
+}
+
+TEST(MaskPasswords, MasksThemInConnectionStrings) {
+  EXPECT_EQ(MaskPasswords("host=h password=secret dbname=d"), "host=h password=****** dbname=d");
+  EXPECT_EQ(MaskPasswords("sslpassword='a b' user=u"), "sslpassword='***' user=u");
+  EXPECT_EQ(MaskPasswords("postgresql://u:secret@h:5432/d"), "postgresql://u:******@h:5432/d");
+  EXPECT_EQ(MaskPasswords("postgresql://h/d?password=secret&user=u"),
+            "postgresql://h/d?password=******&user=u");
+}
+
+TEST(MaskPasswords, KeepsColumnsAndWhatIsNoPassword) {
+  for (const std::string text :
+       {"SELECT password FROM users", "host:5432/path@x", "postgresql://u@h/d", "", "password"}) {
+    EXPECT_EQ(MaskPasswords(text), text);
+  }
+}
+
+TEST(CondVar, WakesUpWhenNotifiedAndWhenTimeIsUp) {
+  Mutex mutex;
+  CondVar changed;
+  bool ready = false;
+  std::thread notifier([&] {
+    MutexLock lock(mutex);
+    ready = true;
+    changed.NotifyAll();
+  });
+  {
+    MutexLock lock(mutex);
+    while (!ready) changed.Wait(mutex);
+    changed.WaitFor(mutex, absl::Milliseconds(1));
+  }
+  notifier.join();
+  EXPECT_TRUE(ready);
+}
+
+}  // namespace
+}  // namespace migd

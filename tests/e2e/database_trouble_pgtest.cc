@@ -1,0 +1,228 @@
+// A database that is not there, does not let migd in, or must not be written to.
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "tests/support/service_fixture.h"
+
+namespace migd {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kPassword[] = "Tr0ub4dor-und-3";
+
+// Not the fixture's migd: one for a database that makes trouble.
+class DatabaseTroubleTest : public ServiceTest {
+ protected:
+  DatabaseTroubleTest() { Add({.id = "aa10", .up = "CREATE TABLE a ();"}); }
+
+  static Finished Ask(const Migd& server, Arguments arguments) {
+    arguments.insert(arguments.begin(), {TestVariable("MIGCTL"), "--server", server.address()});
+    return Run({arguments});
+  }
+
+  // Upgrades the database at `uri` and expects a failure.
+  Json FailureAt(const std::string& uri, int exit_code) {
+    const Migd server({"--database", uri, "--migrations", migrations()});
+    const Finished upgrade = Ask(server, {"--output", "json", "upgrade", "head"});
+    EXPECT_EQ(upgrade.exit_code, exit_code) << upgrade.err;
+    EXPECT_EQ(Ask(server, {"current"}).exit_code, exit_code);
+    // The files are there all the same.
+    EXPECT_EQ(Ask(server, {"heads"}).out, "aa10 (head)\n");
+    return Json::Parse(upgrade.err)["error"];
+  }
+
+  std::string UriAs(const std::string& user) const {
+    ConnectionOptions options = database();
+    options["user"] = user;
+    return TestCluster::Uri(options);
+  }
+};
+
+TEST_F(DatabaseTroubleTest, AServerThatIsDownIsUnavailable) {
+  ConnectionOptions nowhere = database();
+  nowhere["host"] = directory().path();
+  const Json error = FailureAt(TestCluster::Uri(nowhere), 4);
+  EXPECT_EQ(error["code"].text(), "UNAVAILABLE");
+  EXPECT_EQ(error["reason"].text(), "DATABASE_UNAVAILABLE");
+  EXPECT_THAT(error["message"].text(), HasSubstr(directory().path()));
+  EXPECT_THAT(error["hint"].text(), HasSubstr("host and port"));
+}
+
+TEST_F(DatabaseTroubleTest, ADatabaseThatIsMissingIsNamed) {
+  ConnectionOptions missing = database();
+  missing["dbname"] = "atlantis";
+  const Json error = FailureAt(TestCluster::Uri(missing), 1);
+  EXPECT_EQ(error["reason"].text(), "DATABASE_MISSING");
+  EXPECT_THAT(error["message"].text(), HasSubstr("atlantis"));
+  EXPECT_THAT(error["hint"].text(), HasSubstr("createdb"));
+}
+
+TEST_F(DatabaseTroubleTest, ARoleThatIsUnknownIsRefused) {
+  const Json error = FailureAt(UriAs("nobody_knows"), 1);
+  EXPECT_EQ(error["reason"].text(), "DATABASE_LOGIN_REFUSED");
+  EXPECT_THAT(error["message"].text(), HasSubstr("nobody_knows"));
+}
+
+TEST_F(DatabaseTroubleTest, AReadOnlyDatabaseIsNotTouched) {
+  Query(absl::StrCat("ALTER DATABASE ", database().at("dbname"),
+                     " SET default_transaction_read_only = on"));
+  const Failure failure = FailureOf({"upgrade", "head"});
+  EXPECT_EQ(failure.exit_code, 1);
+  EXPECT_EQ(failure.reason(), "DATABASE_READ_ONLY");
+  EXPECT_THAT(failure.text, HasSubstr("target_session_attrs=read-write"));
+  EXPECT_EQ(Migctl({"current"}).exit_code, 0);
+  EXPECT_EQ(VersionRows(), "no table");
+}
+
+TEST_F(DatabaseTroubleTest, ARoleThatMayNotCreateIsToldWhatItLacks) {
+  const std::string role = absl::StrCat("reader_of_", database().at("dbname"));
+  Query(absl::StrCat("CREATE ROLE ", role, " LOGIN"));
+  const Migd server({"--database", UriAs(role), "--migrations", migrations()});
+  const Finished upgrade = Ask(server, {"--output", "json", "upgrade", "head"});
+  EXPECT_EQ(upgrade.exit_code, 1);
+  const Json error = Json::Parse(upgrade.err)["error"];
+  EXPECT_EQ(error["reason"].text(), "INSUFFICIENT_PRIVILEGE");
+  EXPECT_EQ(error["code"].text(), "PERMISSION_DENIED");
+  EXPECT_THAT(error["message"].text(), HasSubstr("permission denied"));
+  EXPECT_EQ(VersionRows(), "no table");
+  EXPECT_EQ(Ask(server, {"current"}).exit_code, 0);
+}
+
+// --- Passwords ---
+
+// A role that needs a password, in a cluster that trusts everybody else.
+class PasswordTest : public DatabaseTroubleTest {
+ protected:
+  PasswordTest() : role_(absl::StrCat("guarded_of_", database().at("dbname"))) {
+    Query(absl::StrCat("CREATE ROLE ", role_, " LOGIN SUPERUSER PASSWORD '", kPassword, "'"));
+    const std::string file = Query("SHOW hba_file");
+    std::ostringstream rules;
+    rules << "local all " << role_ << " scram-sha-256\n" << std::ifstream(file).rdbuf();
+    std::ofstream(file) << rules.str();
+    Query("SELECT pg_reload_conf()");
+    // The reload reaches the postmaster by a signal.
+    EXPECT_TRUE(Eventually([this] {
+      const Finished login = Run({{"psql", UriAs(role_), "--no-password", "--command=SELECT 1"}});
+      return login.exit_code != 0;
+    }));
+  }
+
+  std::string UriWith(const std::string& password) const {
+    ConnectionOptions options = database();
+    options["user"] = absl::StrCat(role_, ":", password);
+    return TestCluster::Uri(options);
+  }
+
+  const std::string role_;
+};
+
+TEST_F(PasswordTest, AWrongPasswordIsRefusedAndShownNowhere) {
+  const std::string wrong = "Tr0ub4dor-und-4";
+  const Migd server({"--database", UriWith(wrong), "--migrations", migrations()});
+  std::string printed;
+  for (const Arguments& arguments : {Arguments{"upgrade", "head"},
+                                     {"--output", "json", "upgrade", "head"},
+                                     {"current"},
+                                     {"history"},
+                                     {"operations", "list"},
+                                     {"--output", "json", "operations", "list"}}) {
+    const Finished finished = Ask(server, arguments);
+    absl::StrAppend(&printed, finished.out, finished.err);
+  }
+  EXPECT_THAT(printed, AllOf(HasSubstr("[DATABASE_LOGIN_REFUSED]"),
+                             HasSubstr("password authentication failed"), HasSubstr(role_)));
+  EXPECT_THAT(printed + server.log(), Not(HasSubstr(wrong)));
+  EXPECT_EQ(VersionRows(), "no table");
+}
+
+TEST_F(PasswordTest, ARightPasswordIsShownNowhere) {
+  const Migd server({"--database", UriWith(kPassword), "--migrations", migrations()});
+  std::string printed;
+  for (const Arguments& arguments : {Arguments{"--output", "json", "upgrade", "head"},
+                                     {"upgrade", "nothing"},
+                                     {"history"},
+                                     {"--output", "json", "operations", "list"}}) {
+    const Finished finished = Ask(server, arguments);
+    absl::StrAppend(&printed, finished.out, finished.err);
+  }
+  EXPECT_EQ(VersionRows(), "aa10");
+  EXPECT_THAT(printed + server.log(), Not(HasSubstr(kPassword)));
+  EXPECT_EQ(Query(absl::StrCat("SELECT count(*) FROM migration_service.revision_log l WHERE "
+                               "l::text LIKE '%",
+                               kPassword, "%'")),
+            "0");
+}
+
+TEST_F(PasswordTest, APasswordComesFromAFile) {
+  const std::string file = directory().Write("password", absl::StrCat(kPassword, "\n"));
+  const Migd server(
+      {"--database", UriAs(role_), "--password-file", file, "--migrations", migrations()});
+  EXPECT_EQ(Ask(server, {"upgrade", "head"}).exit_code, 0);
+  EXPECT_EQ(VersionRows(), "aa10");
+}
+
+TEST_F(PasswordTest, AMissingPasswordIsARefusedLogin) {
+  const Json error = FailureAt(UriAs(role_), 1);
+  EXPECT_EQ(error["reason"].text(), "DATABASE_LOGIN_REFUSED");
+  EXPECT_THAT(error["message"].text(), HasSubstr("no password supplied"));
+}
+
+TEST_F(PasswordTest, AUriThatCannotBeReadIsNotRepeated) {
+  const Finished migd =
+      Run({{TestVariable("MIGD"), "--listen", "unix:" + directory().path() + "/s", "--database",
+            absl::StrCat("postgresql://me:", kPassword, "@host:port/x")}});
+  EXPECT_EQ(migd.exit_code, 1);
+  EXPECT_THAT(migd.err, HasSubstr("is no connection string"));
+  EXPECT_THAT(migd.out + migd.err, Not(HasSubstr(kPassword)));
+}
+
+// --- An embedded cluster ---
+
+class EmbeddedTest : public DatabaseTroubleTest {
+ protected:
+  std::string data() const { return directory().path() + "/embedded"; }
+  Arguments flags() const { return {"--embedded", data(), "--migrations", migrations()}; }
+
+  pid_t PostgresPid() const {
+    std::string line;
+    std::ifstream file(data() + "/data/postmaster.pid");
+    int pid = 0;
+    if (!std::getline(file, line) || !absl::SimpleAtoi(line, &pid)) ADD_FAILURE() << "no pid";
+    return pid;
+  }
+};
+
+TEST_F(EmbeddedTest, ItIsMadeOnFirstUseAndKeptAndStopsWithMigd) {
+  pid_t postgres = 0;
+  {
+    const Migd server(flags());
+    EXPECT_THAT(Ask(server, {"upgrade", "head"}).out, HasSubstr("Upgraded app to aa10"));
+    postgres = PostgresPid();
+    EXPECT_EQ(kill(postgres, 0), 0);
+  }
+  EXPECT_NE(kill(postgres, 0), 0);
+  const Migd again(flags());
+  EXPECT_EQ(Ask(again, {"current"}).out, "aa10 (head)\n");
+}
+
+TEST_F(EmbeddedTest, AServerThatDiesIsUnavailableFromThenOn) {
+  const Migd server(flags());
+  EXPECT_EQ(Ask(server, {"upgrade", "head"}).exit_code, 0);
+  kill(PostgresPid(), SIGQUIT);
+  EXPECT_TRUE(Eventually([&] { return Ask(server, {"current"}).exit_code == 4; }));
+  EXPECT_THAT(Ask(server, {"upgrade", "head"}).err, HasSubstr("[DATABASE_UNAVAILABLE]"));
+}
+
+}  // namespace
+}  // namespace migd

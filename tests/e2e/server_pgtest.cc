@@ -1,0 +1,105 @@
+// migd as its surroundings see it: addresses, health, reflection.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "tests/support/service_fixture.h"
+
+namespace migd {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// Debian's, which has Debian's grpc.
+constexpr char kPython[] = "/usr/bin/python3";
+
+class ServerTest : public ServiceTest {
+ protected:
+  // Starts a second migd that is expected not to start.
+  Finished FailedStart(const Arguments& flags) {
+    Arguments arguments = {TestVariable("MIGD"), "--offline", "--migrations", migrations()};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    return Run({arguments});
+  }
+};
+
+TEST_F(ServerTest, HealthIsServingForTheServerAndTheService) {
+  EXPECT_EQ(Text({"health"}), "SERVING\n");
+  EXPECT_EQ(Text({"health", "migration.v1.MigrationService"}), "SERVING\n");
+  EXPECT_EQ(Object({"health"})["status"].text(), "SERVING");
+  EXPECT_EQ(FailureOf({"health", "no.such.Service"}).exit_code, 1);
+}
+
+// Asks by reflection's wire format: Debian has no stubs of it.
+TEST_F(ServerTest, ReflectionListsAndDescribesTheServices) {
+  const Finished reflection = Run({{kPython, "-", migd().address()},
+                                   {},
+                                   R"(
+import sys, grpc
+
+LIST_SERVICES, FILE_CONTAINING_SYMBOL = b"\x3a", b"\x22"
+
+def request(field, text):
+    return field + bytes([len(text)]) + text
+
+channel = grpc.insecure_channel(sys.argv[1])
+ask = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+for answer in ask(iter([request(LIST_SERVICES, b"*"),
+                        request(FILE_CONTAINING_SYMBOL, b"migration.v1.MigrationService"),
+                        request(FILE_CONTAINING_SYMBOL, b"grpc.health.v1.Health")])):
+    print(answer)
+)"});
+  EXPECT_EQ(reflection.exit_code, 0) << reflection.err;
+  EXPECT_THAT(reflection.out,
+              AllOf(HasSubstr("migration.v1.MigrationService"), HasSubstr("grpc.health.v1.Health"),
+                    HasSubstr("UpgradeRequest"), HasSubstr("HealthCheckRequest")));
+}
+
+TEST_F(ServerTest, APortThatIsTakenIsNamed) {
+  StartMigdWith({"--listen", "127.0.0.1:0"});
+  ASSERT_TRUE(migd().process().WaitForOutput("127.0.0.1:"));
+  const std::string log = migd().log();
+  const size_t begin = log.find("127.0.0.1:");
+  const std::string address =
+      log.substr(begin, log.find_first_not_of("0123456789.:", begin) - begin);
+  EXPECT_EQ(Migctl({"--server", address, "health"}).exit_code, 0) << address;
+
+  const Finished second = FailedStart({"--listen", address});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.err, AllOf(HasSubstr(address), HasSubstr("another program listens there")));
+}
+
+TEST_F(ServerTest, ASocketThatIsTakenIsNamedAndKeptByItsOwner) {
+  const std::string address = migd().address();
+  const Finished second = FailedStart({"--listen", address});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.err, AllOf(HasSubstr(address), HasSubstr("another migd listens there")));
+  EXPECT_EQ(Migctl({"health"}).exit_code, 0);
+}
+
+TEST_F(ServerTest, TheNetworkIsNotListenedToByAccident) {
+  const Finished start = FailedStart({"--listen", "0.0.0.0:0"});
+  EXPECT_EQ(start.exit_code, 1);
+  EXPECT_THAT(start.err, HasSubstr("--insecure"));
+}
+
+TEST_F(ServerTest, ACommandLineWithoutADatabaseIsAUsageError) {
+  const Finished none = Run({{TestVariable("MIGD")}});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.err, HasSubstr("which database?"));
+  EXPECT_EQ(Run({{TestVariable("MIGD"), "--offline", "--embedded", "x"}}).exit_code, 2);
+  EXPECT_EQ(Run({{TestVariable("MIGD"), "--lock-timeout", "soon"}}).exit_code, 2);
+  EXPECT_EQ(Run({{TestVariable("MIGD"), "--help"}}).exit_code, 0);
+}
+
+TEST_F(ServerTest, AConfigurationThatIsWrongIsNamedWithItsLine) {
+  const std::string config =
+      directory().Write("migd.yaml", "databases:\n  core:\n    ulr: postgresql:///core\n");
+  const Finished start = Run({{TestVariable("MIGD"), "--config", config}});
+  EXPECT_EQ(start.exit_code, 2);
+  EXPECT_THAT(start.err, HasSubstr(absl::StrCat(config, ":3: unknown key ulr")));
+}
+
+}  // namespace
+}  // namespace migd

@@ -1,0 +1,62 @@
+// Events as short lines, so that a test can show the whole course of an operation.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "migration/v1/operation.pb.h"
+
+namespace migd {
+
+// What happened, without times and ids.
+inline std::string Brief(const migration::v1::OperationEvent& event) {
+  using migration::v1::OperationEvent;
+  switch (event.kind_case()) {
+    case OperationEvent::kOperationAccepted:
+      return absl::StrCat("accepted ",
+                          absl::StrJoin(event.operation_accepted().targets(), ","));
+    case OperationEvent::kWaitingForMutex: {
+      const auto& waiting = event.waiting_for_mutex();
+      return waiting.holder_operation().empty()
+                 ? absl::StrCat("waiting for pid ", waiting.holder_pid())
+                 : absl::StrCat("waiting for operation ", waiting.holder_operation());
+    }
+    case OperationEvent::kPlan:
+      return absl::StrCat(
+          "plan", event.plan().steps().empty() ? "" : " ",
+          absl::StrJoin(event.plan().steps(), " ",
+                        [](std::string* out, const migration::v1::Step& step) {
+                          absl::StrAppend(out, step.revision());
+                        }));
+    case OperationEvent::kStepStarted:
+      return absl::StrCat("start ", event.step_started().step().revision(), " ",
+                          event.step_started().step_index(), "/",
+                          event.step_started().step_count());
+    case OperationEvent::kStatementFinished: {
+      const auto& statement = event.statement_finished();
+      return absl::StrCat("statement ", statement.revision(), " ", statement.statement_index(),
+                          "/", statement.statement_count(), " ", statement.command_tag());
+    }
+    case OperationEvent::kObjectSkipped: {
+      const auto& skipped = event.object_skipped();
+      return absl::StrCat(
+          "skip ", skipped.object_kind(), " ", skipped.object_name(), " ",
+          skipped.reason() == migration::v1::SKIP_REASON_EXISTS ? "exists" : "missing");
+    }
+    case OperationEvent::kNotice:
+      return absl::StrCat("notice ", event.notice().severity(), " ", event.notice().message());
+    case OperationEvent::kStepFinished:
+      return absl::StrCat("finish ", event.step_finished().revision(), " {",
+                          absl::StrJoin(event.step_finished().resulting_revisions(), ","), "}");
+    case OperationEvent::kOperationFinished:
+      return absl::StrCat(
+          "end ", migration::v1::Operation::State_Name(event.operation_finished().state()), " {",
+          absl::StrJoin(event.operation_finished().resulting_revisions(), ","), "}");
+    case OperationEvent::KIND_NOT_SET:
+      break;
+  }
+  return "nothing";
+}
+
+}  // namespace migd
