@@ -64,7 +64,7 @@ Exit codes:
 
 constexpr char kOperationFooter[] =
     R"(The operation runs in the server. Ctrl-C asks the server to cancel it and waits for its
-end; a second Ctrl-C leaves it running. Durations are written like 2s, 500ms, 5m or 0.)";
+end; a second Ctrl-C leaves at once. Durations are written like 2s, 500ms, 5m or 0.)";
 
 constexpr char kGlobalHint[] = "Global options, taken here too: migctl --help";
 

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/version.h"
-#include "google/protobuf/struct.pb.h"
 
 namespace migctl {
 namespace {
@@ -32,8 +31,15 @@ ExitCode Run(const HealthCommand& command, Session& session) {
   HealthCheckRequest request;
   request.set_service(command.service);
   HealthCheckResponse response;
-  const auto error = session.connection.Call(&Connection::Health::Check, request, response);
-  if (error.has_value()) return session.output.Fail(*error);
+  auto error = session.connection.Call(&Connection::Health::Check, request, response);
+  if (error.has_value()) {
+    // gRPC's own health service answers this without naming the service.
+    if (error->code() == "NOT_FOUND") {
+      error->set_message(absl::StrCat("migd at ", session.connection.server(), " has no service \"",
+                                      command.service, "\""));
+    }
+    return session.output.Fail(*error);
+  }
 
   session.output.Result(response, [&response](const TextSettings&) {
     return absl::StrCat(HealthCheckResponse::ServingStatus_Name(response.status()), "\n");
@@ -44,10 +50,8 @@ ExitCode Run(const HealthCommand& command, Session& session) {
 }
 
 ExitCode Run(const VersionCommand&, Session& session) {
-  google::protobuf::Struct version;
-  (*version.mutable_fields())["version"].set_string_value(kVersion);
-  session.output.Result(
-      version, [](const TextSettings&) { return absl::StrCat("migctl ", kVersion, "\n"); });
+  session.output.Result(absl::StrCat("{\"version\":\"", kVersion, "\"}"),
+                        absl::StrCat("migctl ", kVersion, "\n"));
   return ExitCode::kDone;
 }
 

@@ -132,9 +132,6 @@ std::string ErrorReport(const Error& error, const Style& style, int width) {
     const StatementFailure& failure = error.statement_failure();
     if (!failure.file().empty()) absl::StrAppend(&report, SourceReport(failure, style, width));
     absl::StrAppend(&report, PostgresReport(failure), Labelled("state: ", failure.state()));
-    if (!failure.finished_revisions().empty()) {
-      absl::StrAppend(&report, "done:  ", NameList(failure.finished_revisions()), "\n");
-    }
   }
   absl::StrAppend(&report, Labelled("hint:  ", error.hint()));
   return report;

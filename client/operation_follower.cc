@@ -135,8 +135,10 @@ Error OperationFollower::LeftError() const {
     error.set_message("interrupted before migd said whether it accepts the operation");
     error.set_hint("see whether it did: migctl operations list");
   } else {
-    error.set_message(
-        absl::StrCat("left operation ", outcome_.operation, ", which goes on in the server"));
+    error.set_message(absl::StrCat("left operation ", outcome_.operation,
+                                   settings_.cancel_on_interrupt
+                                       ? " before its end, which migd was asked to bring about"
+                                       : ", which goes on in the server"));
     error.set_hint(HowToFollow(outcome_.operation));
   }
   return error;
@@ -171,7 +173,7 @@ void OperationFollower::Interrupt() {
     Leave();
     return;
   }
-  output_.Note("interrupted: asking migd to cancel the operation; once more leaves it running");
+  output_.Note("interrupted: asking migd to cancel the operation; once more leaves at once");
   StartCancel();
 }
 

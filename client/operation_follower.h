@@ -56,7 +56,7 @@ class OperationFollower {
   // What the events have told. Valid when Follow has returned.
   const OperationOutcome& outcome() const { return outcome_; }
 
-  // Ctrl-C: the first asks the server to cancel the operation, the second leaves it running.
+  // Ctrl-C: the first asks the server to cancel the operation, the second leaves at once.
   void Interrupt();
 
  private:

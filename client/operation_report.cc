@@ -81,8 +81,12 @@ std::string OutcomeText(const OperationOutcome& outcome) {
   }
   const Action action =
       outcome.accepted.has_value() ? outcome.accepted->action() : migration::v1::ACTION_UNSPECIFIED;
-  return absl::StrCat(PastTense(action), " ", database, " to ", rows, ": ",
-                      Count(finished.finished_step_count(), "revision"), " in ",
+  // A stamp runs no revision: how many rows it took is of no interest.
+  const std::string count =
+      action == migration::v1::ACTION_STAMP
+          ? ""
+          : absl::StrCat(": ", Count(finished.finished_step_count(), "revision"));
+  return absl::StrCat(PastTense(action), " ", database, " to ", rows, count, " in ",
                       ShortDuration(ToDuration(finished.duration())), "\n");
 }
 

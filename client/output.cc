@@ -10,10 +10,15 @@ namespace migctl {
 
 void Output::Result(const google::protobuf::Message& response, const TextOf& text) {
   if (json()) {
-    out_.Print(absl::StrCat(ToJson(response), "\n"));
-    return;
+    Result(ToJson(response), "");
+  } else {
+    ResultText(text({out_.smart(), out_.style(), out_.width(), absl::Now()}));
   }
-  ResultText(text({out_.smart(), out_.style(), out_.width(), absl::Now()}));
+}
+
+void Output::Result(absl::string_view json_line, absl::string_view text) {
+  if (json()) out_.Print(absl::StrCat(json_line, "\n"));
+  ResultText(text);
 }
 
 void Output::ResultText(absl::string_view lines) {

@@ -38,6 +38,10 @@ class Output {
   using TextOf = std::function<std::string(const TextSettings&)>;
   void Result(const google::protobuf::Message& response, const TextOf& text);
 
+  // The same for a result that no message describes: one line of JSON without a newline, and the
+  // text.
+  void Result(absl::string_view json_line, absl::string_view text);
+
   // Prints lines of text to stdout; nothing with JSON.
   void ResultText(absl::string_view lines);
 

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "service/version.h"
 
 namespace migd {
@@ -62,11 +64,27 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
-// Every flag from the environment, by the one rule.
-void NameEnvironment(CLI::App& app) {
+// The flags that say where the databases are; one of them is given.
+bool IsSource(absl::string_view name) {
+  return name == "database" || name == "embedded" || name == "config" || name == "offline";
+}
+
+bool IsSourceTyped(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view argument = argv[i];
+    if (!absl::ConsumePrefix(&argument, "--")) continue;
+    if (IsSource(argument.substr(0, argument.find('=')))) return true;
+  }
+  return false;
+}
+
+// Every flag from the environment, by the one rule. A source that is typed stands for all of them:
+// `migd --offline` works where MIGD_DATABASE is set.
+void NameEnvironment(CLI::App& app, bool source_is_typed) {
   for (CLI::Option* option : app.get_options()) {
     std::string name = option->get_single_name();
     if (name == "help" || name == "version") continue;
+    if (source_is_typed && IsSource(name)) continue;
     for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
     option->envname(absl::StrCat("MIGD_", name));
   }
@@ -138,7 +156,7 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
   app.add_option("--embedded-programs", embedded.programs,
                  "the folder of initdb and postgres [looked for]")
       ->type_name("DIR");
-  NameEnvironment(app);
+  NameEnvironment(app, IsSourceTyped(argc, argv));
 
   try {
     app.parse(argc, argv);

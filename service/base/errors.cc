@@ -109,7 +109,8 @@ FailureKind KindOf(const StatementFailure& failure) {
         "compare with `migctl current` and `\\dt`");
   }
   return failed(absl::StrCat("correct ", failure.file(), " at line ", failure.line(),
-                             ", then run the same command again"));
+                             ", or what it expects of the database; then run the same command "
+                             "again"));
 }
 
 std::map<std::string, std::string> MetadataOf(const StatementFailure& failure) {
@@ -171,7 +172,7 @@ absl::Status AmbiguousRevision(absl::string_view symbol, const Strings& candidat
                migration::v1::ERROR_REASON_AMBIGUOUS_REVISION,
                absl::StrCat("\"", symbol, "\" fits ", candidates.size(),
                             " revisions: ", JoinShort(candidates)),
-               "write more of the id",
+               "name one of them, by enough of its id",
                {{"symbol", std::string(symbol)}, {"candidates", JoinShort(candidates)}}});
 }
 

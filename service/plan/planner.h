@@ -13,7 +13,7 @@
 namespace migd {
 
 // All of these can fail with errors::DatabaseAhead if `rows` has ids that the graph does not, and
-// with the errors of ResolveSymbol for the targets. Thread-safe: they share nothing.
+// with the errors of symbol_resolution.h for the targets. Thread-safe: they share nothing.
 
 // Returns the steps that take `rows` up to `target`; none if there is nothing to do.
 // MultipleHeads for an ambiguous `head`, InvalidTarget for a walk past the end or downwards,
@@ -27,8 +27,10 @@ absl::StatusOr<Plan> PlanDowngrade(const RevisionGraph& graph, const VersionRows
                                    absl::string_view target);
 
 // Returns the writes that make `rows` say that `targets` were reached, one step per target that
-// changes something. With `purge` the table is emptied first, whatever it names; `rows` may then
-// have ids that the graph does not.
+// changes something. What a target means is taken at the rows as they are at first; a target that
+// another one contains is reached with it. Rows that have nothing to do with any target stay.
+// InvalidTarget for an offset that leads to base, InvalidRequest without targets. With `purge` the
+// table is emptied first, whatever it names; `rows` may then have ids that the graph does not.
 absl::StatusOr<Plan> PlanStamp(const RevisionGraph& graph, const VersionRows& rows,
                                const std::vector<std::string>& targets, bool purge);
 

@@ -21,8 +21,9 @@ using RevisionIndex = int32_t;
 // nothing of SQL or of databases.
 class RevisionGraph {
  public:
-  // Checks and indexes `revisions`, given in any order; time and memory are linear. On failure
-  // errors::InvalidMigrations names every problem of every file, not only the first.
+  // Checks and indexes `revisions`, given in any order; iterative, and linear on all but contrived
+  // graphs. On failure errors::InvalidMigrations names every problem of every file, not only the
+  // first.
   static absl::StatusOr<RevisionGraph> Create(std::vector<Revision> revisions,
                                               absl::string_view directory = "");
 

@@ -16,50 +16,64 @@ struct Link {
   EventStream* stream ABSL_GUARDED_BY(mutex) = nullptr;
 };
 
-// Every reaction takes the link's mutex, so that one happens at a time. Lives until OnDone.
+// Every reaction takes the mutex, so that one happens at a time. Lives until OnDone.
 class EventStream : public EventReactor {
  public:
   EventStream(std::shared_ptr<Operation> operation, int64_t after_sequence, StreamEnd end)
       : operation_(std::move(operation)), end_(end), sequence_(after_sequence) {}
 
   void Start() {
+    auto link = std::make_shared<Link>();
     {
-      MutexLock lock(link_->mutex);
-      link_->stream = this;
+      MutexLock lock(link->mutex);
+      link->stream = this;
     }
-    listener_ = operation_->AddListener([link = link_] {
+    const int listener = operation_->AddListener([link] {
       MutexLock lock(link->mutex);
       if (link->stream != nullptr) link->stream->Pump();
     });
-    MutexLock lock(link_->mutex);
-    Pump();
+    MutexLock lock(mutex_);
+    link_ = std::move(link);
+    listener_ = listener;
+    PumpLocked();
+  }
+
+  void Pump() {
+    MutexLock lock(mutex_);
+    PumpLocked();
   }
 
   void OnWriteDone(bool ok) override {
-    MutexLock lock(link_->mutex);
+    MutexLock lock(mutex_);
     writing_ = nullptr;
     if (!ok) gone_ = true;
-    Pump();
+    PumpLocked();
   }
 
   void OnCancel() override {
-    MutexLock lock(link_->mutex);
+    MutexLock lock(mutex_);
     gone_ = true;
-    Pump();
+    PumpLocked();
   }
 
   void OnDone() override {
-    operation_->RemoveListener(listener_);
+    std::shared_ptr<Link> link;
     {
-      MutexLock lock(link_->mutex);
-      link_->stream = nullptr;
+      MutexLock lock(mutex_);
+      operation_->RemoveListener(listener_);
+      link = link_;
+    }
+    {
+      // A listener that is under way holds this mutex; the next one finds no stream.
+      MutexLock lock(link->mutex);
+      link->stream = nullptr;
     }
     delete this;
   }
 
  private:
-  // Writes the next event, or ends the stream, if it is time for either. The link's mutex is held.
-  void Pump() {
+  // Writes the next event, or ends the stream, if it is time for either.
+  void PumpLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_ != nullptr || finished_) return;
     if (gone_) {
       End(grpc::Status::CANCELLED);
@@ -74,19 +88,22 @@ class EventStream : public EventReactor {
     }
   }
 
-  void End(grpc::Status status) {
+  void End(grpc::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     finished_ = true;
     Finish(std::move(status));
   }
 
   const std::shared_ptr<Operation> operation_;
   const StreamEnd end_;
-  const std::shared_ptr<Link> link_ = std::make_shared<Link>();
-  int listener_ = 0;
-  int64_t sequence_;
-  Operation::EventPointer writing_;  // gRPC reads it until OnWriteDone
-  bool gone_ = false;
-  bool finished_ = false;
+  // Taken before an operation's own mutex, and after a link's.
+  Mutex mutex_;
+  std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
+  int listener_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t sequence_ ABSL_GUARDED_BY(mutex_);
+  // gRPC reads it until OnWriteDone.
+  Operation::EventPointer writing_ ABSL_GUARDED_BY(mutex_);
+  bool gone_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 class RefusedStream : public EventReactor {

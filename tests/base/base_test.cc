@@ -31,20 +31,23 @@ std::string Logged(Write write) {
 }
 
 TEST(Log, WritesOneLineWithTimeLevelMessageAndFields) {
-  EXPECT_THAT(Logged([] { LogInfo("operation accepted", {{"operation", "7k2m"}}); }),
+  EXPECT_THAT(Logged([] {
+                LogInfo("operation accepted", {{"operation", "7k2m"}});
+              }),
               MatchesRegex("[0-9-]+T[0-9:]+\\.[0-9]+Z info operation accepted operation=7k2m\n"));
   EXPECT_THAT(Logged([] { LogWarning("w"); }), HasSubstr(" warning w\n"));
   EXPECT_THAT(Logged([] { LogError("e"); }), HasSubstr(" error e\n"));
 }
 
 TEST(Log, QuotesWhatWouldBeMisread) {
-  EXPECT_THAT(Logged([] { LogInfo("m", {{"a", "two words"}, {"b", ""}, {"c", "x=\"y\""}}); }),
+  EXPECT_THAT(Logged([] {
+                LogInfo("m", {{"a", "two words"}, {"b", ""}, {"c", "x=\"y\""}});
+              }),
               EndsWith("a=\"two words\" b=\"\" c=\"x=\\\"y\\\"\"\n"));
 }
 
 TEST(Log, AMessageCannotForgeALine) {
-  const std::string line =
-      Logged([] { LogInfo("one\ntwo", {{"error", "a\nb\x1b[31m"}}); });
+  const std::string line = Logged([] { LogInfo("one\ntwo", {{"error", "a\nb\x1b[31m"}}); });
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
   EXPECT_EQ(line.find('\x1b'), std::string::npos);
 }

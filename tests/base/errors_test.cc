@@ -14,11 +14,11 @@
 namespace migd {
 namespace {
 
+using migration::v1::ErrorReason;
+using migration::v1::StatementFailure;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using migration::v1::ErrorReason;
-using migration::v1::StatementFailure;
 
 StatementFailure FailureWith(const std::string& sqlstate, const std::string& message = "no") {
   StatementFailure failure;
@@ -75,8 +75,8 @@ TEST(Errors, EachHasAReasonAndAMessageThatBeginsInLowerCase) {
     EXPECT_NE(errors::ReasonOf(status), ErrorReason::ERROR_REASON_UNSPECIFIED) << status;
     ASSERT_THAT(std::string(status.message()), Not(IsEmpty()));
     const bool proper_name = absl::StartsWith(status.message(), "PostgreSQL");
-    EXPECT_TRUE(proper_name || !absl::ascii_isupper(static_cast<unsigned char>(
-                                   status.message().front())))
+    EXPECT_TRUE(proper_name ||
+                !absl::ascii_isupper(static_cast<unsigned char>(status.message().front())))
         << status;
   }
 }

@@ -35,10 +35,9 @@ TEST(MaskPasswords, HidesALiteralThatDoesNotEnd) {
 }
 
 TEST(MaskPasswords, LeavesOtherTextAlone) {
-  for (const std::string text :
-       {"", "password", "password authentication failed for user \"app\"",
-        "ALTER TABLE users ADD COLUMN password_hash text", "mail bob@example.com: it's done",
-        "http://host:5432/a"}) {
+  for (const std::string text : {"", "password", "password authentication failed for user \"app\"",
+                                 "ALTER TABLE users ADD COLUMN password_hash text",
+                                 "mail bob@example.com: it's done", "http://host:5432/a"}) {
     EXPECT_EQ(MaskPasswords(text), text);
   }
 }

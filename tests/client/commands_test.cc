@@ -291,6 +291,14 @@ TEST_F(CommandsTest, HealthFailsACheckWhileItTakesNone) {
   EXPECT_EQ(out_.text(), "NOT_SERVING\n");
 }
 
+TEST_F(CommandsTest, HealthNamesAServiceThatIsNotThere) {
+  server_.handlers.health = [](const auto&, auto*) {
+    return grpc::Status(grpc::StatusCode::NOT_FOUND, "service name unknown");
+  };
+  EXPECT_EQ(RunCommand(HealthCommand{"frob"}), ExitCode::kFailed);
+  EXPECT_THAT(err_.text(), HasSubstr("has no service \"frob\""));
+}
+
 TEST_F(CommandsTest, VersionNeedsNoServer) {
   server_.Stop();
   EXPECT_EQ(RunCommand(VersionCommand()), ExitCode::kDone);
@@ -510,7 +518,7 @@ TEST_F(CommandsTest, TheFirstInterruptCancelsTheOperationAndWaitsForItsEnd) {
   EXPECT_THAT(err_.text(), HasSubstr("error: operation 7k2m was cancelled"));
 }
 
-TEST_F(CommandsTest, TheSecondInterruptLeavesTheOperationRunning) {
+TEST_F(CommandsTest, TheSecondInterruptLeavesAtOnce) {
   server_.handlers.upgrade = [](grpc::ServerContext* context, const UpgradeRequest&,
                                 FakeServer::Events* events) {
     events->Write(Accepted(1));
@@ -525,7 +533,7 @@ TEST_F(CommandsTest, TheSecondInterruptLeavesTheOperationRunning) {
   interrupts_.Raise();
   interrupts_.Raise();
   EXPECT_EQ(exit_code.get(), ExitCode::kInterrupted);
-  EXPECT_THAT(err_.text(), HasSubstr("left operation 7k2m, which goes on in the server"));
+  EXPECT_THAT(err_.text(), HasSubstr("left operation 7k2m before its end"));
   EXPECT_THAT(err_.text(), HasSubstr("migctl operations watch 7k2m"));
 }
 

@@ -119,14 +119,12 @@ TEST(ErrorReport, KeepsTheTextOfAMigrationFromDrivingTheTerminal) {
   EXPECT_NE(report.find("--> a\\nb.sql:7"), std::string::npos);
 }
 
-TEST(ErrorReport, TellsAllThatPostgresSaidAndWhatWasDoneBefore) {
+TEST(ErrorReport, TellsAllThatPostgresSaid) {
   Error error = StatementFailed("", 0, 0);
   StatementFailure& failure = *error.mutable_statement_failure();
   failure.set_postgres_detail("Key (id)=(1) is duplicated.");
   failure.set_postgres_hint("Drop it.");
   failure.set_postgres_context("PL/pgSQL function f()\nline 3");
-  failure.add_finished_revisions("0f3a");
-  failure.add_finished_revisions("55de");
   EXPECT_EQ(Report(error), R"(
 error: revision 7c20 failed at statement 2 of 2 [STATEMENT_FAILED]
   --> 7c20_add_discount.sql:7
@@ -136,7 +134,6 @@ postgres hint: Drop it.
 context: PL/pgSQL function f()
          line 3
 state: statement 1 stays applied; 7c20 is marked partial
-done:  0f3a, 55de
 hint:  correct line 7, then: migctl upgrade head
 )");
 }

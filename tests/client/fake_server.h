@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -29,15 +30,36 @@ inline grpc::Status ServiceStatus(grpc::StatusCode code, const std::string& reas
   return {code, message, details.SerializeAsString()};
 }
 
-// Each call is answered by the function that the test has set; without one, by UNIMPLEMENTED. Set
-// them before the first call. The functions run on the server's threads.
+// The function that answers one kind of call: set by the test, run on the server's threads.
+template <typename Function>
+class Handler {
+ public:
+  Handler& operator=(Function function) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    function_ = std::move(function);
+    return *this;
+  }
+
+  Function Get() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return function_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  Function function_;
+};
+
+// Each call is answered by the handler that the test has set; without one, by UNIMPLEMENTED.
 class FakeServer {
  public:
   using Events = grpc::ServerWriter<migration::v1::OperationEvent>;
   template <typename Request, typename Response>
-  using Unary = std::function<grpc::Status(const Request&, Response*)>;
+  using Unary = Handler<std::function<grpc::Status(const Request&, Response*)>>;
   template <typename Request>
-  using Stream = std::function<grpc::Status(grpc::ServerContext*, const Request&, Events*)>;
+  using Stream =
+      Handler<std::function<grpc::Status(grpc::ServerContext*, const Request&, Events*)>>;
 
   struct Handlers {
     Unary<migration::v1::CurrentRequest, migration::v1::CurrentResponse> current;
@@ -77,10 +99,11 @@ class FakeServer {
   Handlers handlers;
 
  private:
-  template <typename Handler, typename... Arguments>
-  static grpc::Status Answer(const Handler& handler, Arguments&&... arguments) {
-    if (handler == nullptr) return {grpc::StatusCode::UNIMPLEMENTED, "not in this test"};
-    return handler(std::forward<Arguments>(arguments)...);
+  template <typename Function, typename... Arguments>
+  static grpc::Status Answer(const Handler<Function>& handler, Arguments&&... arguments) {
+    const Function function = handler.Get();
+    if (function == nullptr) return {grpc::StatusCode::UNIMPLEMENTED, "not in this test"};
+    return function(std::forward<Arguments>(arguments)...);
   }
 
   class Migrations : public migration::v1::MigrationService::Service {

@@ -167,6 +167,15 @@ TEST(OutcomeText, SaysWhatWasDoneInOneLine) {
   EXPECT_EQ(OutcomeText(outcome), "Upgraded core to a91f: 2 revisions in 20.1s\n");
 }
 
+TEST(OutcomeText, CountsNoRevisionsForAStamp) {
+  migration::v1::OperationEvent accepted = Accepted(1);
+  accepted.mutable_operation_accepted()->set_action(migration::v1::ACTION_STAMP);
+  OperationOutcome outcome;
+  outcome.Add(accepted);
+  outcome.Add(Succeeded(2, 2, {"a91f"}));
+  EXPECT_EQ(OutcomeText(outcome), "Stamped core to a91f in 20.1s\n");
+}
+
 TEST(OutcomeText, SaysThatThereWasNothingToDo) {
   OperationOutcome outcome;
   outcome.Add(Accepted(1));

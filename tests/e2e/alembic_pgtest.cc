@@ -62,7 +62,7 @@ class AlembicTest : public ServiceTest {
         {kAlembic, "--config", directory().path() + "/alembic.ini"},
         {{"MIGRATED_DATABASE", TestCluster::Uri(database())}, {"PYTHONDONTWRITEBYTECODE", "1"}}};
     command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
-    const Finished finished = Run(command);
+    const Finished finished = RunCommand(command);
     EXPECT_EQ(finished.exit_code, 0) << finished.err;
     return finished.out;
   }

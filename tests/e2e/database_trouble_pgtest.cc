@@ -28,7 +28,7 @@ class DatabaseTroubleTest : public ServiceTest {
 
   static Finished Ask(const Migd& server, Arguments arguments) {
     arguments.insert(arguments.begin(), {TestVariable("MIGCTL"), "--server", server.address()});
-    return Run({arguments});
+    return RunCommand({arguments});
   }
 
   // Upgrades the database at `uri` and expects a failure.
@@ -113,7 +113,8 @@ class PasswordTest : public DatabaseTroubleTest {
     Query("SELECT pg_reload_conf()");
     // The reload reaches the postmaster by a signal.
     EXPECT_TRUE(Eventually([this] {
-      const Finished login = Run({{"psql", UriAs(role_), "--no-password", "--command=SELECT 1"}});
+      const Finished login =
+          RunCommand({{"psql", UriAs(role_), "--no-password", "--command=SELECT 1"}});
       return login.exit_code != 0;
     }));
   }
@@ -180,8 +181,8 @@ TEST_F(PasswordTest, AMissingPasswordIsARefusedLogin) {
 
 TEST_F(PasswordTest, AUriThatCannotBeReadIsNotRepeated) {
   const Finished migd =
-      Run({{TestVariable("MIGD"), "--listen", "unix:" + directory().path() + "/s", "--database",
-            absl::StrCat("postgresql://me:", kPassword, "@host:port/x")}});
+      RunCommand({{TestVariable("MIGD"), "--listen", "unix:" + directory().path() + "/s",
+                   "--database", absl::StrCat("postgresql://me:", kPassword, "@host:port/x")}});
   EXPECT_EQ(migd.exit_code, 1);
   EXPECT_THAT(migd.err, HasSubstr("is no connection string"));
   EXPECT_THAT(migd.out + migd.err, Not(HasSubstr(kPassword)));

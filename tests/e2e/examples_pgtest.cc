@@ -30,12 +30,12 @@ Command PythonExample(const std::string& directory) {
   const std::string source = TestVariable("PROJECT_SOURCE");
   const std::string stubs = directory + "/stubs";
   std::filesystem::create_directories(stubs);
-  const Finished protoc =
-      Run({{"protoc", "--proto_path", source + "/proto", "--python_out", stubs, "--grpc_python_out",
-            stubs, "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin",
-            "migration/v1/error.proto", "migration/v1/revision.proto",
-            "migration/v1/operation.proto", "migration/v1/migration_service.proto",
-            "google/rpc/status.proto", "google/rpc/error_details.proto"}});
+  const Finished protoc = RunCommand(
+      {{"protoc", "--proto_path", source + "/proto", "--python_out", stubs, "--grpc_python_out",
+        stubs, "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin",
+        "migration/v1/error.proto", "migration/v1/revision.proto", "migration/v1/operation.proto",
+        "migration/v1/migration_service.proto", "google/rpc/status.proto",
+        "google/rpc/error_details.proto"}});
   EXPECT_EQ(protoc.exit_code, 0) << protoc.err;
   return {{kPython, "-u", source + "/tests/examples/upgrade.py"},
           {{"PYTHONPATH", stubs}, {"PYTHONDONTWRITEBYTECODE", "1"}}};
@@ -57,7 +57,7 @@ class ExampleTest : public ServiceTest, public ::testing::WithParamInterface<Exa
 
 TEST_P(ExampleTest, BringsTheDatabaseToHeadAndShowsWhatHappens) {
   Query("CREATE TABLE b (kept int)");
-  const Finished example = Run(ExampleAt(migd().address()));
+  const Finished example = RunCommand(ExampleAt(migd().address()));
   EXPECT_EQ(example.exit_code, 0) << example.err;
   EXPECT_EQ(example.out, "applied aa10\ntable b is there already\napplied bb20\nat bb20\n");
   EXPECT_EQ(VersionRows(), "bb20");
@@ -65,7 +65,7 @@ TEST_P(ExampleTest, BringsTheDatabaseToHeadAndShowsWhatHappens) {
 
 TEST_P(ExampleTest, FailsWithTheReasonAndTheHint) {
   Query("CREATE TABLE a (kept int)");
-  const Finished example = Run(ExampleAt(migd().address()));
+  const Finished example = RunCommand(ExampleAt(migd().address()));
   EXPECT_EQ(example.exit_code, 1);
   EXPECT_THAT(example.err, HasSubstr("OBJECT_EXISTS: revision aa10 failed at statement 1 of 1"));
   EXPECT_THAT(example.err, HasSubstr("hint: "));

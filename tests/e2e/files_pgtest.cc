@@ -79,7 +79,7 @@ TEST_F(FilesTest, AMissingDirectoryIsNamed) {
   const Migd server({"--database", TestCluster::Uri(database()), "--migrations",
                      directory().path() + "/nowhere"});
   const Finished refused =
-      Run({{TestVariable("MIGCTL"), "--server", server.address(), "upgrade", "head"}});
+      RunCommand({{TestVariable("MIGCTL"), "--server", server.address(), "upgrade", "head"}});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("[INVALID_MIGRATIONS]"), HasSubstr("nowhere"),
                                  HasSubstr("--migrations")));

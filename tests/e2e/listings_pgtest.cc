@@ -258,14 +258,14 @@ TEST_F(LineTest, UsageErrorsExitWith2AndSendNothing) {
 
 TEST_F(LineTest, TheEnvironmentSetsWhatFlagsDo) {
   const std::string server = migd().address();
-  const Finished json = Run({{TestVariable("MIGCTL"), "heads"},
-                             {{"MIGCTL_SERVER", server},
-                              {"MIGCTL_OUTPUT", "json"},
-                              {"MIGCTL_DATABASE", database().at("dbname")},
-                              {"MIGCTL_TIMEOUT", "1m"}}});
+  const Finished json = RunCommand({{TestVariable("MIGCTL"), "heads"},
+                                    {{"MIGCTL_SERVER", server},
+                                     {"MIGCTL_OUTPUT", "json"},
+                                     {"MIGCTL_DATABASE", database().at("dbname")},
+                                     {"MIGCTL_TIMEOUT", "1m"}}});
   EXPECT_EQ(Json::Parse(json.out)["revisions"].texts("revision").front(), "cc30") << json.err;
-  const Finished flag_wins = Run({{TestVariable("MIGCTL"), "--server", server, "heads"},
-                                  {{"MIGCTL_SERVER", "unix:/nowhere"}}});
+  const Finished flag_wins = RunCommand({{TestVariable("MIGCTL"), "--server", server, "heads"},
+                                         {{"MIGCTL_SERVER", "unix:/nowhere"}}});
   EXPECT_EQ(flag_wins.out, "cc30 (head)\n") << flag_wins.err;
 }
 
@@ -275,7 +275,7 @@ TEST_F(LineTest, MigdReadsItsFlagsFromTheEnvironment) {
                         {"MIGD_VERSION_TABLE", "my_versions"},
                         {"MIGD_MIGRATIONS", migrations()}});
   const Finished upgrade =
-      Run({{TestVariable("MIGCTL"), "--server", other.address(), "upgrade", "head"}});
+      RunCommand({{TestVariable("MIGCTL"), "--server", other.address(), "upgrade", "head"}});
   EXPECT_THAT(upgrade.out, HasSubstr("Upgraded core to cc30")) << upgrade.err;
   EXPECT_EQ(Query("SELECT version_num FROM my_versions"), "cc30");
 }
@@ -286,7 +286,7 @@ TEST_F(LineTest, MigdTakesTheDatabaseFromThePostgresEnvironment) {
                                                     {"PGUSER", database().at("user")},
                                                     {"PGDATABASE", database().at("dbname")}});
   const Finished upgrade =
-      Run({{TestVariable("MIGCTL"), "--server", other.address(), "upgrade", "aa10"}});
+      RunCommand({{TestVariable("MIGCTL"), "--server", other.address(), "upgrade", "aa10"}});
   EXPECT_EQ(upgrade.exit_code, 0) << upgrade.err;
   EXPECT_EQ(VersionRows(), "aa10");
 }
@@ -295,7 +295,7 @@ TEST_F(LineTest, OfflineReadsAndPlansWithoutADatabase) {
   const Migd offline({"--offline", "--migrations", migrations()});
   const auto run = [&](Arguments arguments) {
     arguments.insert(arguments.begin(), {TestVariable("MIGCTL"), "--server", offline.address()});
-    return Run({arguments});
+    return RunCommand({arguments});
   };
   EXPECT_EQ(run({"heads"}).out, "cc30 (head)\n");
   EXPECT_THAT(run({"plan", "upgrade", "head", "--from", "aa10"}).out, HasSubstr("2 steps"));
@@ -311,7 +311,7 @@ std::string OnTerminal(const Command& command) {
   Command on_terminal{{"script", "--quiet", "--return", "--command", line, "/dev/null"},
                       command.environment};
   on_terminal.environment["TERM"] = "xterm";
-  return Run(on_terminal).out;
+  return RunCommand(on_terminal).out;
 }
 
 TEST_F(TwoHeadsTest, HistoryOnATerminalDrawsTheGraphInColour) {
@@ -358,7 +358,7 @@ class TwoDatabasesTest : public ServiceTest {
 
   Finished Ask(Arguments arguments) {
     arguments.insert(arguments.begin(), {TestVariable("MIGCTL"), "--server", server_->address()});
-    return Run({arguments});
+    return RunCommand({arguments});
   }
 
   const ConnectionOptions billing_ = TestCluster::CreateDatabase();

@@ -112,7 +112,7 @@ TEST_F(OperationsTest, AClientThatIsKilledDoesNotStopIt) {
 }
 
 TEST_F(OperationsTest, ADeadlineThatPassesDoesNotStopIt) {
-  const Finished upgrade = Run(Upgrade({"--timeout", "3s"}));
+  const Finished upgrade = RunCommand(Upgrade({"--timeout", "3s"}));
   EXPECT_EQ(upgrade.exit_code, 4);
   EXPECT_THAT(upgrade.err,
               AllOf(HasSubstr("did not answer in time"), HasSubstr("goes on in the server"),
@@ -184,8 +184,8 @@ TEST_F(OperationsTest, AServerThatIsKilledLeavesTheDatabaseWhole) {
 
 TEST_F(OperationsTest, AServerThatIsNotThereIsUnreachable) {
   const Finished upgrade =
-      Run({{TestVariable("MIGCTL"), "upgrade", "head"},
-           {{"MIGCTL_SERVER", absl::StrCat("unix:", directory().path(), "/nobody")}}});
+      RunCommand({{TestVariable("MIGCTL"), "upgrade", "head"},
+                  {{"MIGCTL_SERVER", absl::StrCat("unix:", directory().path(), "/nobody")}}});
   EXPECT_EQ(upgrade.exit_code, 4);
   EXPECT_EQ(upgrade.out, "");
   EXPECT_THAT(upgrade.err, AllOf(HasSubstr("no migd answers at unix:"), HasSubstr("--server")));

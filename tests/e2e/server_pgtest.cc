@@ -20,7 +20,7 @@ class ServerTest : public ServiceTest {
   Finished FailedStart(const Arguments& flags) {
     Arguments arguments = {TestVariable("MIGD"), "--offline", "--migrations", migrations()};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
-    return Run({arguments});
+    return RunCommand({arguments});
   }
 };
 
@@ -33,9 +33,9 @@ TEST_F(ServerTest, HealthIsServingForTheServerAndTheService) {
 
 // Asks by reflection's wire format: Debian has no stubs of it.
 TEST_F(ServerTest, ReflectionListsAndDescribesTheServices) {
-  const Finished reflection = Run({{kPython, "-", migd().address()},
-                                   {},
-                                   R"(
+  const Finished reflection = RunCommand({{kPython, "-", migd().address()},
+                                          {},
+                                          R"(
 import sys, grpc
 
 LIST_SERVICES, FILE_CONTAINING_SYMBOL = b"\x3a", b"\x22"
@@ -85,18 +85,18 @@ TEST_F(ServerTest, TheNetworkIsNotListenedToByAccident) {
 }
 
 TEST_F(ServerTest, ACommandLineWithoutADatabaseIsAUsageError) {
-  const Finished none = Run({{TestVariable("MIGD")}});
+  const Finished none = RunCommand({{TestVariable("MIGD")}});
   EXPECT_EQ(none.exit_code, 2);
   EXPECT_THAT(none.err, HasSubstr("which database?"));
-  EXPECT_EQ(Run({{TestVariable("MIGD"), "--offline", "--embedded", "x"}}).exit_code, 2);
-  EXPECT_EQ(Run({{TestVariable("MIGD"), "--lock-timeout", "soon"}}).exit_code, 2);
-  EXPECT_EQ(Run({{TestVariable("MIGD"), "--help"}}).exit_code, 0);
+  EXPECT_EQ(RunCommand({{TestVariable("MIGD"), "--offline", "--embedded", "x"}}).exit_code, 2);
+  EXPECT_EQ(RunCommand({{TestVariable("MIGD"), "--lock-timeout", "soon"}}).exit_code, 2);
+  EXPECT_EQ(RunCommand({{TestVariable("MIGD"), "--help"}}).exit_code, 0);
 }
 
 TEST_F(ServerTest, AConfigurationThatIsWrongIsNamedWithItsLine) {
   const std::string config =
       directory().Write("migd.yaml", "databases:\n  core:\n    ulr: postgresql:///core\n");
-  const Finished start = Run({{TestVariable("MIGD"), "--config", config}});
+  const Finished start = RunCommand({{TestVariable("MIGD"), "--config", config}});
   EXPECT_EQ(start.exit_code, 2);
   EXPECT_THAT(start.err, HasSubstr(absl::StrCat(config, ":3: unknown key ulr")));
 }

@@ -17,13 +17,13 @@
 namespace migd {
 namespace {
 
+using migration::v1::ErrorReason;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using migration::v1::ErrorReason;
 
 class ExecuteTest : public ::testing::Test {
  protected:
@@ -74,12 +74,12 @@ TEST_F(ExecuteTest, EmitsItsEventsInTheOrderInWhichThingsHappen) {
   WriteTwoRevisions();
   const ExecuteResult result = Upgrade();
   ASSERT_TRUE(result.status.ok()) << result.status;
-  EXPECT_THAT(events_, ElementsAre("plan a b",                          //
-                                   "start a 1/2",                       //
-                                   "statement a 1/1 CREATE TABLE",      //
-                                   "finish a {a}",                      //
-                                   "start b 2/2",                       //
-                                   "statement b 1/1 CREATE TABLE",      //
+  EXPECT_THAT(events_, ElementsAre("plan a b",                      //
+                                   "start a 1/2",                   //
+                                   "statement a 1/1 CREATE TABLE",  //
+                                   "finish a {a}",                  //
+                                   "start b 2/2",                   //
+                                   "statement b 1/1 CREATE TABLE",  //
                                    "finish b {b}"));
   EXPECT_THAT(result.rows, ElementsAre("b"));
   EXPECT_EQ(result.finished_steps, 2);
@@ -123,9 +123,9 @@ TEST_F(ExecuteTest, DowngradesThroughTheDownSections) {
   events_.clear();
   const ExecuteResult result = Run(migration::v1::ACTION_DOWNGRADE, {"base"});
   ASSERT_TRUE(result.status.ok()) << result.status;
-  EXPECT_THAT(events_, ElementsAre("plan b a", "start b 1/2", "statement b 1/1 DROP TABLE",
-                                   "finish b {a}", "start a 2/2", "statement a 1/1 DROP TABLE",
-                                   "finish a {}"));
+  EXPECT_THAT(events_,
+              ElementsAre("plan b a", "start b 1/2", "statement b 1/1 DROP TABLE", "finish b {a}",
+                          "start a 2/2", "statement a 1/1 DROP TABLE", "finish a {}"));
   EXPECT_FALSE(database_.HasTable("a"));
 }
 
@@ -177,8 +177,7 @@ TEST_F(ExecuteTest, AFailedStepIsRolledBackAndThoseBeforeItStay) {
   EXPECT_EQ(failure.statement_count(), 2);
   EXPECT_EQ(failure.sqlstate(), "42P01");
   EXPECT_THAT(failure.finished_revisions(), ElementsAre("a", "b"));
-  EXPECT_EQ(failure.state(),
-            "nothing of c remains: it was rolled back; finished before: a, b");
+  EXPECT_EQ(failure.state(), "nothing of c remains: it was rolled back; finished before: a, b");
 }
 
 TEST_F(ExecuteTest, StatementsOutsideATransactionStayAndTheStateSaysSo) {
@@ -207,9 +206,9 @@ TEST_F(ExecuteTest, TheStateSaysIfNoStatementFinished) {
 TEST_F(ExecuteTest, ASectionOutsideATransactionWritesItsRowInOne) {
   fake_.Write({"a", "", " transaction:false\nCREATE TABLE a (x int);\n"});
   ASSERT_TRUE(Upgrade().status.ok());
-  EXPECT_THAT(database_.journal(), ElementsAre("timeouts 5s 2m", "CREATE TABLE a (x int)",
-                                               "RESET ALL", "BEGIN", "RESET ALL", "version +a",
-                                               "COMMIT"));
+  EXPECT_THAT(database_.journal(),
+              ElementsAre("timeouts 5s 2m", "CREATE TABLE a (x int)", "RESET ALL", "BEGIN",
+                          "RESET ALL", "version +a", "COMMIT"));
 }
 
 TEST_F(ExecuteTest, AConcurrentBuildWaitsForLocksWithoutEnd) {
@@ -346,13 +345,13 @@ TEST_F(ExecuteTest, LeavesNoSessionBehindHoweverItEnds) {
 
 TEST_F(ExecuteTest, SaysWhichObjectsAreThereAlready) {
   database_.AddTable("t");
-  fake_.Write({"a", "", "\nCREATE TABLE IF NOT EXISTS t (x int);\n"
-                        "CREATE TABLE IF NOT EXISTS u (x int);\n"});
+  fake_.Write({"a", "",
+               "\nCREATE TABLE IF NOT EXISTS t (x int);\n"
+               "CREATE TABLE IF NOT EXISTS u (x int);\n"});
   ASSERT_TRUE(Upgrade().status.ok());
-  EXPECT_THAT(events_,
-              ElementsAre("plan a", "start a 1/1", "skip table t exists",
-                          "statement a 1/2 CREATE TABLE", "statement a 2/2 CREATE TABLE",
-                          "finish a {a}"));
+  EXPECT_THAT(events_, ElementsAre("plan a", "start a 1/1", "skip table t exists",
+                                   "statement a 1/2 CREATE TABLE", "statement a 2/2 CREATE TABLE",
+                                   "finish a {a}"));
 }
 
 TEST_F(ExecuteTest, SaysWhichObjectsAreGoneAlready) {
@@ -364,7 +363,8 @@ TEST_F(ExecuteTest, SaysWhichObjectsAreGoneAlready) {
 TEST_F(ExecuteTest, RefusesToPassOverAnInvalidIndex) {
   database_.AddTable("t");
   database_.AddInvalidIndex("i");
-  fake_.Write({"a", "", " transaction:false\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (x);\n"});
+  fake_.Write(
+      {"a", "", " transaction:false\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (x);\n"});
   const ExecuteResult result = Upgrade();
   EXPECT_THAT(result, FailsWith(ErrorReason::ERROR_REASON_INVALID_INDEX));
   EXPECT_THAT(errors::ToProto(result.status).hint(), HasSubstr("DROP INDEX CONCURRENTLY i"));
@@ -377,8 +377,9 @@ TEST_F(ExecuteTest, PassesNoticesOnButNotThoseThatSayWhatASkipSays) {
   database_.AddTable("t");
   database_.Say("CREATE TABLE IF NOT EXISTS t",
                 {"NOTICE", "42P07", "relation \"t\" already exists, skipping", "", ""});
-  fake_.Write({"a", "", "\nCREATE TABLE IF NOT EXISTS t (x int);\n"
-                        "DO $$ BEGIN RAISE WARNING 'careful'; END $$;\n"});
+  fake_.Write({"a", "",
+               "\nCREATE TABLE IF NOT EXISTS t (x int);\n"
+               "DO $$ BEGIN RAISE WARNING 'careful'; END $$;\n"});
   ASSERT_TRUE(Upgrade().status.ok());
   EXPECT_THAT(events_, Contains("notice WARNING careful"));
   EXPECT_THAT(events_, Not(Contains(HasSubstr("skipping"))));

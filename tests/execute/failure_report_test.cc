@@ -11,16 +11,17 @@
 namespace migd {
 namespace {
 
+using migration::v1::StatementFailure;
 using ::testing::EndsWith;
 using ::testing::SizeIs;
-using migration::v1::StatementFailure;
 
 // The header of these files takes this many lines, the marker included.
 constexpr int kHeaderLines = 6;
 
 std::shared_ptr<const MigrationFile> FileWith(const std::string& up) {
   const auto result = MigrationFile::Parse(
-      "a_step.sql", absl::StrCat("-- step\n--\n-- Revision ID: a\n-- Revises:\n\n-- migrate:up\n", up));
+      "a_step.sql",
+      absl::StrCat("-- step\n--\n-- Revision ID: a\n-- Revises:\n\n-- migrate:up\n", up));
   EXPECT_THAT(result.problems, SizeIs(0));
   return result.file;
 }

@@ -14,10 +14,10 @@
 namespace migd {
 namespace {
 
+using migration::v1::ErrorReason;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using migration::v1::ErrorReason;
 
 constexpr auto kUpgrade = migration::v1::ACTION_UPGRADE;
 constexpr auto kDowngrade = migration::v1::ACTION_DOWNGRADE;

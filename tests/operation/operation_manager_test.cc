@@ -15,12 +15,12 @@
 namespace migd {
 namespace {
 
+using migration::v1::ErrorReason;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using migration::v1::ErrorReason;
 using State = migration::v1::Operation;
 using OperationPointer = std::shared_ptr<Operation>;
 
@@ -120,9 +120,7 @@ TEST_F(OperationManagerTest, TheSameRequestIdWithAnotherContentIsRefused) {
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr(first->id()));
 }
 
-TEST_F(OperationManagerTest, RequestsWithoutAnIdAreNeverTheSame) {
-  EXPECT_NE(Start(), Start());
-}
+TEST_F(OperationManagerTest, RequestsWithoutAnIdAreNeverTheSame) { EXPECT_NE(Start(), Start()); }
 
 TEST_F(OperationManagerTest, ManyRepetitionsAtOnceMakeOneOperation) {
   OperationRequest request = Request();

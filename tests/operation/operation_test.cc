@@ -11,8 +11,8 @@
 namespace migd {
 namespace {
 
-using ::testing::ElementsAre;
 using migration::v1::OperationEvent;
+using ::testing::ElementsAre;
 
 OperationRequest UpgradeToHead() {
   OperationRequest request;
@@ -104,8 +104,7 @@ TEST(Operation, AFailureIsKeptInStateEventAndStatus) {
   EXPECT_EQ(operation.EventAfter(1)->operation_finished().error().reason(), "MULTIPLE_HEADS");
   EXPECT_THAT(operation.EventAfter(1)->operation_finished().resulting_revisions(),
               ElementsAre("a"));
-  EXPECT_EQ(errors::ReasonOf(operation.final_status()),
-            migration::v1::ERROR_REASON_MULTIPLE_HEADS);
+  EXPECT_EQ(errors::ReasonOf(operation.final_status()), migration::v1::ERROR_REASON_MULTIPLE_HEADS);
 }
 
 TEST(Operation, ACancelledOneIsNoFailure) {

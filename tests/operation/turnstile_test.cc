@@ -13,10 +13,10 @@
 namespace migd {
 namespace {
 
+using migration::v1::ErrorReason;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using migration::v1::ErrorReason;
 
 class TurnstileTest : public ::testing::Test {
  protected:

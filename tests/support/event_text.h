@@ -14,8 +14,7 @@ inline std::string Brief(const migration::v1::OperationEvent& event) {
   using migration::v1::OperationEvent;
   switch (event.kind_case()) {
     case OperationEvent::kOperationAccepted:
-      return absl::StrCat("accepted ",
-                          absl::StrJoin(event.operation_accepted().targets(), ","));
+      return absl::StrCat("accepted ", absl::StrJoin(event.operation_accepted().targets(), ","));
     case OperationEvent::kWaitingForMutex: {
       const auto& waiting = event.waiting_for_mutex();
       return waiting.holder_operation().empty()
@@ -23,20 +22,19 @@ inline std::string Brief(const migration::v1::OperationEvent& event) {
                  : absl::StrCat("waiting for operation ", waiting.holder_operation());
     }
     case OperationEvent::kPlan:
-      return absl::StrCat(
-          "plan", event.plan().steps().empty() ? "" : " ",
-          absl::StrJoin(event.plan().steps(), " ",
-                        [](std::string* out, const migration::v1::Step& step) {
-                          absl::StrAppend(out, step.revision());
-                        }));
+      return absl::StrCat("plan", event.plan().steps().empty() ? "" : " ",
+                          absl::StrJoin(event.plan().steps(), " ",
+                                        [](std::string* out, const migration::v1::Step& step) {
+                                          absl::StrAppend(out, step.revision());
+                                        }));
     case OperationEvent::kStepStarted:
       return absl::StrCat("start ", event.step_started().step().revision(), " ",
                           event.step_started().step_index(), "/",
                           event.step_started().step_count());
     case OperationEvent::kStatementFinished: {
       const auto& statement = event.statement_finished();
-      return absl::StrCat("statement ", statement.revision(), " ", statement.statement_index(),
-                          "/", statement.statement_count(), " ", statement.command_tag());
+      return absl::StrCat("statement ", statement.revision(), " ", statement.statement_index(), "/",
+                          statement.statement_count(), " ", statement.command_tag());
     }
     case OperationEvent::kObjectSkipped: {
       const auto& skipped = event.object_skipped();

@@ -67,9 +67,8 @@ absl::Status Gone() {
 // What of `planted` is meant for `text`; null if nothing is.
 template <typename Faults>
 auto FindByBeginning(const Faults& planted, absl::string_view text) {
-  return std::find_if(planted.begin(), planted.end(), [text](const auto& entry) {
-    return absl::StartsWith(text, entry.first);
-  });
+  return std::find_if(planted.begin(), planted.end(),
+                      [text](const auto& entry) { return absl::StartsWith(text, entry.first); });
 }
 
 }  // namespace

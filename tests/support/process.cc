@@ -151,7 +151,7 @@ Finished Process::Wait() {
   return {exit_code_.value_or(-1), out(), err()};
 }
 
-Finished Run(const Command& command) { return Process(command).Wait(); }
+Finished RunCommand(const Command& command) { return Process(command).Wait(); }
 
 std::string TestVariable(const char* name) {
   const char* value = std::getenv(name);

@@ -71,7 +71,7 @@ class Process {
 };
 
 // Runs a program to its end.
-Finished Run(const Command& command);
+Finished RunCommand(const Command& command);
 
 // The value of a variable that CTest sets for this project's tests, such as MIGD. Aborts with a
 // hint if it is not set.

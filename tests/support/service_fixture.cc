@@ -29,7 +29,7 @@ Migd::Migd(const Arguments& arguments, const Environment& environment) {
   command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
   process_.emplace(command);
   const bool answers = Eventually([this] {
-    const auto health = Run({{TestVariable("MIGCTL"), "--server", address(), "health"}});
+    const auto health = RunCommand({{TestVariable("MIGCTL"), "--server", address(), "health"}});
     return health.exit_code == 0 || !process_->running();
   });
   if (!answers || !process_->running()) ADD_FAILURE() << "migd does not start:\n" << log();
@@ -48,8 +48,8 @@ std::string ServiceTest::VersionRows() const {
 }
 
 std::string ServiceTest::Dump() const {
-  const Finished dump = Run({{"pg_dump", "--exclude-schema=migration_service",
-                              absl::StrCat("--dbname=", TestCluster::Uri(database_))}});
+  const Finished dump = RunCommand({{"pg_dump", "--exclude-schema=migration_service",
+                                     absl::StrCat("--dbname=", TestCluster::Uri(database_))}});
   EXPECT_EQ(dump.exit_code, 0) << dump.err;
   std::string sql;
   for (absl::string_view line : absl::StrSplit(dump.out, '\n')) {
@@ -105,7 +105,7 @@ Command ServiceTest::MigctlCommand(const Arguments& arguments, const Environment
 }
 
 Finished ServiceTest::Migctl(const Arguments& arguments, const Environment& environment) {
-  return Run(MigctlCommand(arguments, environment));
+  return RunCommand(MigctlCommand(arguments, environment));
 }
 
 std::string ServiceTest::Text(const Arguments& arguments) {

@@ -1,0 +1,390 @@
+// What is PostgreSQL's own in Session: the catalogue, settings, and the version table.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "service/base/errors.h"
+#include "service/postgres/postgres_database.h"
+#include "service/postgres/postgres_session.h"
+#include "tests/support/test_cluster.h"
+
+namespace migd {
+namespace {
+
+using migration::v1::ErrorReason;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class PostgresSessionTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Session> OpenSession() {
+    database_ = std::make_unique<PostgresDatabase>(options_);
+    auto session = database_->OpenSession("op");
+    EXPECT_TRUE(session.ok()) << session.status();
+    return *std::move(session);
+  }
+
+  static StatementResult Execute(Session& session, const std::string& sql) {
+    Statement statement;
+    statement.text = sql;
+    return session.Execute(statement).value_or(StatementResult());
+  }
+  static void Run(Session& session, const std::string& sql) {
+    const StatementResult result = Execute(session, sql);
+    EXPECT_FALSE(result.error.has_value()) << sql << ": " << result.error->message;
+  }
+  static absl::Status Insert(Session& session, const std::string& row) {
+    return session.WriteVersion({VersionWrite::Kind::kInsert, "", row}, row);
+  }
+
+  // SQL by another connection.
+  std::string Query(const std::string& sql) { return TestCluster::Query(options_.connection, sql); }
+
+  PostgresOptions options_ = TestCluster::NewDatabaseOptions();
+  std::unique_ptr<PostgresDatabase> database_;
+};
+
+// --- Inspect, asked in the words of the statements themselves ---
+
+class InspectTest : public PostgresSessionTest {
+ protected:
+  InspectTest() : session_(OpenSession()) {}
+
+  // How the one object that `statement` guards stands.
+  absl::optional<ObjectState> StateFor(const std::string& statement) {
+    const std::vector<GuardedObject> objects = GuardedObjects(statement);
+    EXPECT_EQ(objects.size(), 1U) << statement;
+    if (objects.size() != 1) return absl::nullopt;
+    const auto state = session_->Inspect(objects[0]);
+    EXPECT_TRUE(state.ok()) << statement << ": " << state.status();
+    return state.value_or(absl::nullopt);
+  }
+
+  std::unique_ptr<Session> session_;
+};
+
+TEST_F(InspectTest, KnowsObjectsOfEveryKind) {
+  const std::vector<std::string> statements = {
+      "CREATE TABLE IF NOT EXISTS t (a int)",
+      "CREATE SEQUENCE IF NOT EXISTS s",
+      "CREATE INDEX IF NOT EXISTS i ON t (a)",
+      "CREATE MATERIALIZED VIEW IF NOT EXISTS m AS SELECT 1 AS x",
+      "CREATE SCHEMA IF NOT EXISTS other",
+      "CREATE EXTENSION IF NOT EXISTS plpgsql_not_there",
+      "ALTER TABLE t ADD COLUMN IF NOT EXISTS b int",
+  };
+  for (const std::string& statement : statements) {
+    EXPECT_EQ(StateFor(statement), ObjectState::kMissing) << statement;
+    if (statement.find("not_there") != std::string::npos) continue;
+    Run(*session_, statement);
+    EXPECT_EQ(StateFor(statement), ObjectState::kPresent) << statement;
+  }
+  EXPECT_EQ(StateFor("CREATE EXTENSION IF NOT EXISTS plpgsql"), ObjectState::kPresent);
+}
+
+TEST_F(InspectTest, KnowsWhatADropPassesOver) {
+  Run(*session_, "CREATE TABLE t (a int CONSTRAINT positive CHECK (a > 0))");
+  Run(*session_, "CREATE VIEW v AS SELECT a FROM t");
+  Run(*session_, "CREATE TYPE mood AS ENUM ('ok')");
+  Run(*session_, "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN END $$");
+  Run(*session_, "CREATE TRIGGER g BEFORE INSERT ON t EXECUTE FUNCTION f()");
+  for (const std::string present :
+       {"DROP TABLE IF EXISTS t", "DROP VIEW IF EXISTS v", "DROP TYPE IF EXISTS mood",
+        "DROP TRIGGER IF EXISTS g ON t", "ALTER TABLE t DROP CONSTRAINT IF EXISTS positive",
+        "ALTER TABLE t DROP COLUMN IF EXISTS a"}) {
+    EXPECT_EQ(StateFor(present), ObjectState::kPresent) << present;
+  }
+  for (const std::string missing :
+       {"DROP TABLE IF EXISTS u", "DROP VIEW IF EXISTS w", "DROP TYPE IF EXISTS weather",
+        "DROP TRIGGER IF EXISTS h ON t", "DROP TRIGGER IF EXISTS g ON u",
+        "ALTER TABLE t DROP CONSTRAINT IF EXISTS negative", "DROP INDEX IF EXISTS i",
+        "ALTER TABLE t DROP COLUMN IF EXISTS b", "DROP SCHEMA IF EXISTS nowhere"}) {
+    EXPECT_EQ(StateFor(missing), ObjectState::kMissing) << missing;
+  }
+}
+
+TEST_F(InspectTest, ReadsQuotedNamesAsTheyAre) {
+  Run(*session_, R"(CREATE TABLE "Odd ""Name" (a int))");
+  Run(*session_, R"(CREATE TABLE folded (a int))");
+  EXPECT_EQ(StateFor(R"(CREATE TABLE IF NOT EXISTS "Odd ""Name" (a int))"), ObjectState::kPresent);
+  EXPECT_EQ(StateFor(R"(DROP TABLE IF EXISTS "Odd ""Name")"), ObjectState::kPresent);
+  EXPECT_EQ(StateFor(R"(DROP TABLE IF EXISTS "Folded")"), ObjectState::kMissing);
+  EXPECT_EQ(StateFor("DROP TABLE IF EXISTS FOLDED"), ObjectState::kPresent);
+}
+
+TEST_F(InspectTest, LooksForWhatIsCreatedOnlyWhereItWouldBeCreated) {
+  Run(*session_, "CREATE SCHEMA first");
+  Run(*session_, "CREATE SCHEMA second");
+  Run(*session_, "CREATE TABLE second.t (a int)");
+  Run(*session_, "SET search_path = first, second");
+  EXPECT_EQ(StateFor("CREATE TABLE IF NOT EXISTS t (a int)"), ObjectState::kMissing);
+  EXPECT_EQ(StateFor("CREATE TABLE IF NOT EXISTS second.t (a int)"), ObjectState::kPresent);
+  EXPECT_EQ(StateFor("DROP TABLE IF EXISTS t"), ObjectState::kPresent);
+  EXPECT_EQ(StateFor("DROP TABLE IF EXISTS first.t"), ObjectState::kMissing);
+}
+
+TEST_F(InspectTest, LooksForAnIndexInTheSchemaOfItsTable) {
+  Run(*session_, "CREATE SCHEMA other");
+  Run(*session_, "CREATE TABLE other.t (a int)");
+  Run(*session_, "CREATE TABLE t (a int)");
+  Run(*session_, "CREATE INDEX i ON other.t (a)");
+  EXPECT_EQ(StateFor("CREATE INDEX IF NOT EXISTS i ON other.t (a)"), ObjectState::kPresent);
+  EXPECT_EQ(StateFor("CREATE INDEX IF NOT EXISTS i ON t (a)"), ObjectState::kMissing);
+}
+
+TEST_F(InspectTest, ATakenNameIsTakenWhateverHasIt) {
+  Run(*session_, "CREATE VIEW t AS SELECT 1 AS a");
+  // PostgreSQL skips too: "relation already exists, skipping".
+  EXPECT_EQ(StateFor("CREATE TABLE IF NOT EXISTS t (a int)"), ObjectState::kPresent);
+}
+
+TEST_F(InspectTest, SeesAnIndexWhoseBuildDidNotFinish) {
+  Run(*session_, "CREATE TABLE t (a int)");
+  Run(*session_, "INSERT INTO t VALUES (1), (1)");
+  const StatementResult failed = Execute(*session_, "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)");
+  ASSERT_TRUE(failed.error.has_value());
+  EXPECT_EQ(failed.error->sqlstate, "23505");
+  EXPECT_EQ(StateFor("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)"),
+            ObjectState::kInvalidIndex);
+}
+
+TEST_F(InspectTest, AnIndexThatWaitsForItsPartitionsIsPresent) {
+  Run(*session_, "CREATE TABLE t (a int) PARTITION BY RANGE (a)");
+  Run(*session_, "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10)");
+  // Not valid until every partition has its own.
+  Run(*session_, "CREATE INDEX i ON ONLY t (a)");
+  EXPECT_EQ(StateFor("CREATE INDEX IF NOT EXISTS i ON t (a)"), ObjectState::kPresent);
+  EXPECT_EQ(StateFor("CREATE TABLE IF NOT EXISTS t1 (a int)"), ObjectState::kPresent);
+}
+
+TEST_F(InspectTest, AColumnThatWasDroppedIsMissing) {
+  Run(*session_, "CREATE TABLE t (a int, b int)");
+  Run(*session_, "ALTER TABLE t DROP COLUMN b");
+  EXPECT_EQ(StateFor("ALTER TABLE t ADD COLUMN IF NOT EXISTS b int"), ObjectState::kMissing);
+}
+
+TEST_F(InspectTest, ATableThatIsNotThereHasNothing) {
+  EXPECT_EQ(StateFor("CREATE INDEX IF NOT EXISTS i ON nowhere (a)"), ObjectState::kMissing);
+  EXPECT_EQ(StateFor("ALTER TABLE nowhere ADD COLUMN IF NOT EXISTS b int"), ObjectState::kMissing);
+}
+
+// --- Settings ---
+
+TEST_F(PostgresSessionTest, ResetUndoesWhatAMigrationSetForTheSession) {
+  const std::string role = absl::StrCat("role_", options_.name);
+  Query(absl::StrCat("CREATE ROLE ", role));
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->PrepareForWriting().ok());
+  ASSERT_TRUE(session->Begin().ok());
+  for (const std::string statement :
+       {std::string("SELECT set_config('search_path', '', false)"), absl::StrCat("SET ROLE ", role),
+        std::string("SET standard_conforming_strings = off"),
+        std::string("SET client_encoding = 'LATIN1'"), std::string("SET row_security = off")}) {
+    Run(*session, statement);
+  }
+  ASSERT_TRUE(session->ResetSettings().ok());
+  EXPECT_TRUE(Insert(*session, "a").ok());
+  ASSERT_TRUE(session->Commit().ok());
+
+  Run(*session,
+      "CREATE TABLE settings AS SELECT current_user::text AS who, "
+      "current_setting('search_path') AS path, "
+      "current_setting('client_encoding') AS encoding, "
+      "current_setting('standard_conforming_strings') AS strings");
+  EXPECT_EQ(Query("SELECT who || ' ' || path || ' ' || encoding || ' ' || strings FROM settings"),
+            "postgres \"$user\", public UTF8 on");
+}
+
+TEST_F(PostgresSessionTest, ResetUndoesASessionAuthorization) {
+  const std::string role = absl::StrCat("role_", options_.name);
+  Query(absl::StrCat("CREATE ROLE ", role));
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->PrepareForWriting().ok());
+  Run(*session, absl::StrCat("SET SESSION AUTHORIZATION ", role));
+  EXPECT_FALSE(Insert(*session, "a").ok());
+  ASSERT_TRUE(session->ResetSettings().ok());
+  EXPECT_TRUE(Insert(*session, "a").ok());
+}
+
+TEST_F(PostgresSessionTest, TimeoutsAreSetInMilliseconds) {
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->SetTimeouts({absl::Milliseconds(1500), absl::Minutes(2)}).ok());
+  Run(*session,
+      "CREATE TABLE timeouts AS SELECT current_setting('lock_timeout') AS lock, "
+      "current_setting('statement_timeout') AS statement");
+  EXPECT_EQ(Query("SELECT lock || ' ' || statement FROM timeouts"), "1500ms 2min");
+}
+
+TEST_F(PostgresSessionTest, AStatementThatTakesTooLongIsEnded) {
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->SetTimeouts({absl::ZeroDuration(), absl::Milliseconds(20)}).ok());
+  const StatementResult ended = Execute(*session, "SELECT pg_sleep(600)");
+  ASSERT_TRUE(ended.error.has_value());
+  EXPECT_EQ(ended.error->sqlstate, "57014");
+}
+
+TEST_F(PostgresSessionTest, ALockThatIsNotFreeInTimeIsTold) {
+  Query("CREATE TABLE t (a int)");
+  const auto holder = OpenSession();
+  ASSERT_TRUE(holder->Begin().ok());
+  Run(*holder, "LOCK TABLE t");
+  const auto waiter = database_->OpenSession("waiter").value();
+  ASSERT_TRUE(waiter->SetTimeouts({absl::Milliseconds(20), absl::ZeroDuration()}).ok());
+  const StatementResult ended = Execute(*waiter, "ALTER TABLE t ADD b int");
+  ASSERT_TRUE(ended.error.has_value());
+  EXPECT_EQ(ended.error->sqlstate, "55P03");
+}
+
+// --- The version table ---
+
+TEST_F(PostgresSessionTest, ReadingMakesNothing) {
+  OpenSession();
+  EXPECT_THAT(database_->ReadRows().value(), IsEmpty());
+  EXPECT_THAT(database_->ReadApplyTimes().value(), IsEmpty());
+  EXPECT_EQ(Query("SELECT count(*) FROM pg_class WHERE relname = 'alembic_version'"), "0");
+  EXPECT_EQ(Query("SELECT count(*) FROM pg_namespace WHERE nspname = 'migration_service'"), "0");
+}
+
+TEST_F(PostgresSessionTest, MakesTheVersionTableAsAlembicDoes) {
+  ASSERT_TRUE(OpenSession()->PrepareForWriting().ok());
+  EXPECT_EQ(Query("SELECT format_type(atttypid, atttypmod) || ' ' || attnotnull FROM pg_attribute "
+                  "WHERE attrelid = 'public.alembic_version'::regclass AND attnum > 0"),
+            "character varying(32) true");
+  EXPECT_EQ(Query("SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint "
+                  "WHERE conrelid = 'public.alembic_version'::regclass"),
+            "alembic_version_pkc PRIMARY KEY (version_num)");
+}
+
+TEST_F(PostgresSessionTest, TakesTheTableThatAlembicMade) {
+  Query(
+      "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL, "
+      "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)); "
+      "INSERT INTO alembic_version VALUES ('ca5d2b0eba52')");
+  const auto session = OpenSession();
+  EXPECT_THAT(database_->ReadRows().value(), ElementsAre("ca5d2b0eba52"));
+  ASSERT_TRUE(session->PrepareForWriting().ok());
+  EXPECT_THAT(session->ReadRows().value(), ElementsAre("ca5d2b0eba52"));
+}
+
+TEST_F(PostgresSessionTest, TheVersionTableMayHaveAnotherNameAndSchema) {
+  Query("CREATE SCHEMA \"Odd Schema\"");
+  options_.version_table_schema = "Odd Schema";
+  options_.version_table = "My \"Versions\"";
+  const auto session = OpenSession();
+  EXPECT_THAT(session->ReadRows().value(), IsEmpty());
+  ASSERT_TRUE(session->PrepareForWriting().ok());
+  ASSERT_TRUE(Insert(*session, "a").ok());
+  EXPECT_THAT(database_->ReadRows().value(), ElementsAre("a"));
+  EXPECT_EQ(Query(R"(SELECT version_num FROM "Odd Schema"."My ""Versions""")"), "a");
+}
+
+TEST_F(PostgresSessionTest, FindsTheVersionTableAlongTheSearchPath) {
+  Query(
+      absl::StrCat("CREATE SCHEMA app; CREATE TABLE app.alembic_version (version_num varchar(32)); "
+                   "INSERT INTO app.alembic_version VALUES ('a'); ALTER DATABASE ",
+                   options_.name, " SET search_path = public, app"));
+  const auto session = OpenSession();
+  EXPECT_THAT(session->ReadRows().value(), ElementsAre("a"));
+  ASSERT_TRUE(session->PrepareForWriting().ok());
+  EXPECT_EQ(Query("SELECT to_regclass('public.alembic_version') IS NULL"), "t");
+}
+
+TEST_F(PostgresSessionTest, StaysWithItsVersionTableWhenAMigrationMovesTheSearchPath) {
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->PrepareForWriting().ok());
+  Run(*session, "CREATE SCHEMA other");
+  Run(*session, "SET search_path = other");
+  EXPECT_TRUE(Insert(*session, "a").ok());
+  EXPECT_EQ(Query("SELECT version_num FROM public.alembic_version"), "a");
+}
+
+TEST_F(PostgresSessionTest, ASearchPathWithoutASchemaLeavesNoPlaceForTheTable) {
+  Query(absl::StrCat("ALTER DATABASE ", options_.name, " SET search_path = nowhere"));
+  const auto session = OpenSession();
+  EXPECT_THAT(session->ReadRows().value(), IsEmpty());
+  const absl::Status status = session->PrepareForWriting();
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_DATABASE_UNSUITABLE);
+  EXPECT_THAT(errors::ToProto(status).hint(), HasSubstr("--version-table-schema"));
+}
+
+TEST_F(PostgresSessionTest, AVersionTableOfAnotherShapeIsNamed) {
+  Query("CREATE TABLE alembic_version (id int)");
+  OpenSession();
+  const absl::Status status = database_->ReadRows().status();
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_DATABASE_UNSUITABLE);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("version_num"));
+  EXPECT_THAT(errors::ToProto(status).hint(), HasSubstr("version table"));
+}
+
+TEST_F(PostgresSessionTest, AnIdLongerThanTheColumnIsRefusedClearly) {
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->PrepareForWriting().ok());
+  const absl::Status status = Insert(*session, std::string(33, 'x'));
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr("character varying(32)"));
+}
+
+TEST_F(PostgresSessionTest, EveryDatabaseHasItsOwnMutex) {
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->TryAcquireMutex().value());
+  PostgresDatabase other(TestCluster::NewDatabaseOptions());
+  const auto elsewhere = other.OpenSession("other").value();
+  EXPECT_FALSE(elsewhere->ReadMutexHolder().value().has_value());
+  EXPECT_TRUE(elsewhere->TryAcquireMutex().value());
+}
+
+TEST_F(PostgresSessionTest, CommitTellsOfADeferredConstraint) {
+  const auto session = OpenSession();
+  Run(*session, "CREATE TABLE p (id int PRIMARY KEY)");
+  Run(*session, "CREATE TABLE c (p int REFERENCES p DEFERRABLE INITIALLY DEFERRED)");
+  ASSERT_TRUE(session->Begin().ok());
+  Run(*session, "INSERT INTO c VALUES (1)");
+  const auto committed = session->Commit();
+  ASSERT_TRUE(committed.ok());
+  ASSERT_TRUE(committed->error.has_value());
+  EXPECT_EQ(committed->error->sqlstate, "23503");
+  EXPECT_FALSE(session->InTransaction());
+}
+
+TEST_F(PostgresSessionTest, TheLogTellsWhatWasDoneByWhom) {
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->PrepareForWriting().ok());
+  ASSERT_TRUE(
+      session->AppendLog({"b", Step::Direction::kDowngrade, "sum", "op", absl::Now(), {"a1", "a2"}})
+          .ok());
+  EXPECT_EQ(Query("SELECT concat_ws(' ', version_table, revision, direction, checksum, operation, "
+                  "applied_by, resulting_revisions) FROM migration_service.revision_log"),
+            "public.alembic_version b downgrade sum op postgres {a1,a2}");
+}
+
+TEST_F(PostgresSessionTest, ALostConnectionIsAStatusOfEveryFunction) {
+  const auto session = OpenSession();
+  Query(absl::StrCat("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '",
+                     options_.name, "' AND pid <> pg_backend_pid()"));
+  const auto unavailable = ErrorReason::ERROR_REASON_DATABASE_UNAVAILABLE;
+  EXPECT_EQ(errors::ReasonOf(session->ReadRows().status()), unavailable);
+  EXPECT_EQ(errors::ReasonOf(session->Begin()), unavailable);
+  EXPECT_EQ(errors::ReasonOf(session->TryAcquireMutex().status()), unavailable);
+  EXPECT_EQ(errors::ReasonOf(Insert(*session, "a")), unavailable);
+  Statement statement;
+  statement.text = "SELECT 1";
+  EXPECT_EQ(errors::ReasonOf(session->Execute(statement).status()), unavailable);
+  EXPECT_EQ(errors::ReasonOf(session->Commit().status()), unavailable);
+}
+
+TEST_F(PostgresSessionTest, ReadsGoOnAfterPostgresEndedTheirConnections) {
+  OpenSession();
+  ASSERT_TRUE(database_->ReadRows().ok());
+  Query(absl::StrCat("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '",
+                     options_.name, "' AND pid <> pg_backend_pid()"));
+  EXPECT_TRUE(database_->ReadRows().ok());
+}
+
+}  // namespace
+}  // namespace migd

@@ -1,0 +1,183 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "service/base/errors.h"
+#include "service/postgres/connection.h"
+#include "service/postgres/statement_runner.h"
+#include "tests/support/test_cluster.h"
+
+namespace migd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class StatementRunnerTest : public ::testing::Test {
+ protected:
+  StatementRunnerTest()
+      : database_(TestCluster::CreateDatabase()),
+        connection_(FormatConninfo(database_), absl::Seconds(30)),
+        runner_(connection_.handle(), "app") {}
+
+  StatementResult Run(const std::string& sql,
+                      absl::optional<absl::string_view> data = absl::nullopt) {
+    const auto result = runner_.Run(sql, data);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.value_or(StatementResult());
+  }
+  void RunWell(const std::string& sql) {
+    const StatementResult result = Run(sql);
+    EXPECT_FALSE(result.error.has_value()) << sql << ": " << result.error->message;
+  }
+  // The first value of a query, as another connection sees it.
+  std::string Query(const std::string& sql) { return TestCluster::Query(database_, sql); }
+
+  const ConnectionOptions database_;
+  Connection connection_;
+  StatementRunner runner_;
+};
+
+TEST_F(StatementRunnerTest, TellsAllThatTheServerSaysOfAnError) {
+  RunWell("CREATE TABLE t (id int PRIMARY KEY)");
+  RunWell("INSERT INTO t VALUES (1)");
+  const StatementResult duplicate = Run("INSERT INTO t VALUES (1)");
+  ASSERT_TRUE(duplicate.error.has_value());
+  EXPECT_EQ(duplicate.error->sqlstate, "23505");
+  EXPECT_THAT(duplicate.error->message, HasSubstr("t_pkey"));
+  EXPECT_EQ(duplicate.error->detail, "Key (id)=(1) already exists.");
+
+  const StatementResult typo = Run("SELECT 'é€', idd FROM t");
+  ASSERT_TRUE(typo.error.has_value());
+  EXPECT_EQ(typo.error->sqlstate, "42703");
+  EXPECT_EQ(typo.error->position, 14);
+  EXPECT_THAT(typo.error->hint, HasSubstr("t.id"));
+
+  const StatementResult inside = Run("DO $$ BEGIN PERFORM 1/0; END $$");
+  ASSERT_TRUE(inside.error.has_value());
+  EXPECT_THAT(inside.error->context, HasSubstr("PL/pgSQL function inline_code_block"));
+}
+
+TEST_F(StatementRunnerTest, FeedsCopy) {
+  RunWell("CREATE TABLE t (a int, b text)");
+  const StatementResult copied = Run("COPY t FROM stdin", "1\tone\n2\t\\N\n3\tdrei\\tthree\n");
+  EXPECT_FALSE(copied.error.has_value());
+  EXPECT_EQ(copied.command_tag, "COPY 3");
+  EXPECT_EQ(copied.rows, 3);
+  EXPECT_EQ(Query("SELECT count(*) FROM t WHERE b IS NULL"), "1");
+  EXPECT_EQ(Query("SELECT b FROM t WHERE a = 3"), "drei\tthree");
+}
+
+TEST_F(StatementRunnerTest, FeedsMoreCopyDataThanABufferTakes) {
+  RunWell("CREATE TABLE t (a int, b text)");
+  std::string data;
+  for (int i = 0; i < 20000; ++i) absl::StrAppend(&data, i, "\t", std::string(100, 'x'), "\n");
+  EXPECT_EQ(Run("COPY t FROM stdin", data).rows, 20000);
+  EXPECT_EQ(Query("SELECT sum(a) FROM t"), "199990000");
+}
+
+TEST_F(StatementRunnerTest, CopyDataThatIsWrongIsAnErrorAndTheConnectionGoesOn) {
+  RunWell("CREATE TABLE t (a int)");
+  std::string data = "1\nnot a number\n";
+  for (int i = 0; i < 100000; ++i) absl::StrAppend(&data, i, "\n");
+  const StatementResult copied = Run("COPY t FROM stdin", data);
+  ASSERT_TRUE(copied.error.has_value());
+  EXPECT_EQ(copied.error->sqlstate, "22P02");
+  EXPECT_THAT(copied.error->context, HasSubstr("COPY t, line 2"));
+  EXPECT_EQ(Query("SELECT count(*) FROM t"), "0");
+  RunWell("SELECT 1");
+}
+
+TEST_F(StatementRunnerTest, CopyWithoutDataIsRefusedNotWaitedFor) {
+  RunWell("CREATE TABLE t (a int)");
+  const StatementResult copied = Run("COPY t FROM stdin");
+  ASSERT_TRUE(copied.error.has_value());
+  EXPECT_THAT(copied.error->message, HasSubstr("no data for this COPY"));
+  RunWell("SELECT 1");
+}
+
+TEST_F(StatementRunnerTest, CopyOutIsReadAndThrownAway) {
+  const StatementResult copied = Run("COPY (SELECT generate_series(1, 50000)) TO stdout");
+  EXPECT_FALSE(copied.error.has_value());
+  EXPECT_EQ(copied.rows, 50000);
+  RunWell("SELECT 1");
+}
+
+TEST_F(StatementRunnerTest, CountsTheRowsOfABigSelect) {
+  EXPECT_EQ(Run("SELECT repeat('x', 100) FROM generate_series(1, 100000)").rows, 100000);
+}
+
+TEST_F(StatementRunnerTest, AnErrorAfterSomeRowsIsAnError) {
+  const StatementResult failed = Run("SELECT 1 / (3 - n) FROM generate_series(1, 5) n");
+  ASSERT_TRUE(failed.error.has_value());
+  EXPECT_EQ(failed.error->sqlstate, "22012");
+  RunWell("SELECT 1");
+}
+
+TEST_F(StatementRunnerTest, ARuleThatMakesSeveralStatementsIsOneResult) {
+  RunWell("CREATE TABLE t (a int)");
+  RunWell("CREATE TABLE log (a int)");
+  RunWell("CREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO log VALUES (new.a)");
+  EXPECT_EQ(Run("INSERT INTO t VALUES (1)").command_tag, "INSERT 0 1");
+  EXPECT_EQ(Query("SELECT count(*) FROM log"), "1");
+}
+
+TEST_F(StatementRunnerTest, TheFirstErrorOfSeveralStatementsCounts) {
+  const StatementResult failed = Run("SELECT 1; SELECT nothing; SELECT 1/0");
+  ASSERT_TRUE(failed.error.has_value());
+  EXPECT_EQ(failed.error->sqlstate, "42703");
+}
+
+TEST_F(StatementRunnerTest, AnEmptyTextIsNoError) {
+  EXPECT_FALSE(Run("").error.has_value());
+  EXPECT_FALSE(Run("-- nothing").error.has_value());
+}
+
+TEST_F(StatementRunnerTest, NoticesHaveTheirParts) {
+  std::vector<ServerNotice> notices;
+  runner_.SetNoticeHandler([&](const ServerNotice& notice) { notices.push_back(notice); });
+  RunWell(
+      "DO $$ BEGIN RAISE WARNING 'careful' USING DETAIL = 'a detail', HINT = 'a hint', "
+      "ERRCODE = '01P01'; RAISE NOTICE 'second'; END $$");
+  ASSERT_EQ(notices.size(), 2U);
+  EXPECT_EQ(notices[0].severity, "WARNING");
+  EXPECT_EQ(notices[0].sqlstate, "01P01");
+  EXPECT_EQ(notices[0].message, "careful");
+  EXPECT_EQ(notices[0].detail, "a detail");
+  EXPECT_EQ(notices[0].hint, "a hint");
+  EXPECT_EQ(notices[1].message, "second");
+}
+
+TEST_F(StatementRunnerTest, NoticesComeWhileTheStatementRuns) {
+  std::vector<std::string> messages;
+  runner_.SetNoticeHandler([&](const ServerNotice& n) { messages.push_back(n.message); });
+  const StatementResult failed = Run("DO $$ BEGIN RAISE NOTICE 'before'; PERFORM 1/0; END $$");
+  EXPECT_TRUE(failed.error.has_value());
+  EXPECT_THAT(messages, ElementsAre("before"));
+}
+
+TEST_F(StatementRunnerTest, AConnectionThatTheServerEndsIsAStatus) {
+  const auto lost = runner_.Run("SELECT pg_terminate_backend(pg_backend_pid())");
+  EXPECT_EQ(errors::ReasonOf(lost.status()), migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE);
+  EXPECT_THAT(std::string(lost.status().message()), HasSubstr("terminating connection"));
+  EXPECT_EQ(errors::ReasonOf(runner_.Run("SELECT 1").status()),
+            migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE);
+}
+
+TEST_F(StatementRunnerTest, AConnectionThatTheServerEndsDuringCopyIsAStatus) {
+  RunWell("CREATE TABLE t (a int)");
+  RunWell(
+      "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
+      "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN new; END $$");
+  RunWell("CREATE TRIGGER die BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION die()");
+  std::string data;
+  for (int i = 0; i < 500000; ++i) absl::StrAppend(&data, i, "\n");
+  const auto lost = runner_.Run("COPY t FROM stdin", absl::string_view(data));
+  EXPECT_EQ(errors::ReasonOf(lost.status()), migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE);
+}
+
+}  // namespace
+}  // namespace migd
