@@ -1,4 +1,4 @@
-// The small parts: log, time, hash, mutex, and the masking of passwords.
+// The small parts: log, time, hash and mutex.
 
 #include <algorithm>
 #include <limits>
@@ -12,7 +12,6 @@
 #include "service/base/log.h"
 #include "service/base/mutex.h"
 #include "service/base/proto_time.h"
-#include "service/base/redact.h"
 #include "service/base/sha256.h"
 
 namespace migd {
@@ -103,29 +102,6 @@ TEST(Sha256, HashesAsTheStandardSays) {
   hash.Update("a");
   hash.Update("bc");
   EXPECT_EQ(hash.FinishHex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-}
-
-TEST(MaskPasswords, MasksThemInSql) {
-  EXPECT_EQ(MaskPasswords("CREATE ROLE r PASSWORD 'secret' LOGIN"),
-            "CREATE ROLE r PASSWORD '******' LOGIN");
-  EXPECT_EQ(MaskPasswords("ENCRYPTED PASSWORD E'it''s'"), "ENCRYPTED PASSWORD E'*****'");
-  EXPECT_EQ(MaskPasswords("OPTIONS (user 'u', password 'secret')"),
-            "OPTIONS (user 'u', password '******')");
-}
-
-TEST(MaskPasswords, MasksThemInConnectionStrings) {
-  EXPECT_EQ(MaskPasswords("host=h password=secret dbname=d"), "host=h password=****** dbname=d");
-  EXPECT_EQ(MaskPasswords("sslpassword='a b' user=u"), "sslpassword='***' user=u");
-  EXPECT_EQ(MaskPasswords("postgresql://u:secret@h:5432/d"), "postgresql://u:******@h:5432/d");
-  EXPECT_EQ(MaskPasswords("postgresql://h/d?password=secret&user=u"),
-            "postgresql://h/d?password=******&user=u");
-}
-
-TEST(MaskPasswords, KeepsColumnsAndWhatIsNoPassword) {
-  for (const std::string text :
-       {"SELECT password FROM users", "host:5432/path@x", "postgresql://u@h/d", "", "password"}) {
-    EXPECT_EQ(MaskPasswords(text), text);
-  }
 }
 
 TEST(CondVar, WakesUpWhenNotifiedAndWhenTimeIsUp) {

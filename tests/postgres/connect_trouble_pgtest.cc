@@ -1,0 +1,202 @@
+// Databases that cannot be reached or used: each has its reason, and no message has a password.
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "service/base/errors.h"
+#include "service/postgres/embedded_cluster.h"
+#include "service/postgres/postgres_database.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/test_cluster.h"
+
+namespace migd {
+namespace {
+
+using migration::v1::ErrorReason;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kPassword[] = "hunter2";
+
+// Why the database cannot be read or opened. Both ways must give one reason, and neither may tell
+// the password.
+absl::Status TroubleOf(const PostgresOptions& options) {
+  PostgresDatabase database(options);
+  const absl::Status read = database.ReadRows().status();
+  const absl::Status opened = database.OpenSession("op").status();
+  EXPECT_EQ(errors::ReasonOf(read), errors::ReasonOf(opened));
+  EXPECT_THAT(read.ToString(), Not(HasSubstr(kPassword)));
+  EXPECT_THAT(errors::ToProto(read).DebugString(), Not(HasSubstr(kPassword)));
+  return read;
+}
+
+// A cluster that asks everybody but its superuser for a password.
+class PasswordTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    directory_ = new TemporaryDirectory();
+    EmbeddedOptions options;
+    options.directory = directory_->path() + "/pg";
+    options.database = "orders";
+    options.durable = false;
+    auto cluster = EmbeddedCluster::Start(options);
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    cluster_ = cluster->release();
+    const ConnectionOptions& superuser = cluster_->connection();
+    TestCluster::Query(superuser, absl::StrCat("CREATE ROLE ann LOGIN PASSWORD '", kPassword, "'"));
+    TestCluster::Query(superuser, "CREATE ROLE outsider LOGIN");
+    directory_->Write("pg/data/pg_hba.conf",
+                      "local all postgres trust\n"
+                      "local all outsider reject\n"
+                      "local all all scram-sha-256\n");
+    TestCluster::Query(superuser, "SELECT pg_reload_conf()");
+    // The server reads the file on its own time.
+    const absl::Time deadline = absl::Now() + absl::Minutes(1);
+    while (PostgresDatabase(OptionsFor("ann", "wrong")).ReadRows().ok()) {
+      ASSERT_LT(absl::Now(), deadline);
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+  }
+
+  static void TearDownTestSuite() {
+    delete cluster_;
+    delete directory_;
+  }
+
+  static PostgresOptions OptionsFor(const std::string& user, const std::string& password) {
+    PostgresOptions options;
+    options.name = "orders";
+    options.connection = cluster_->connection();
+    options.connection["user"] = user;
+    if (!password.empty()) options.connection["password"] = password;
+    return options;
+  }
+
+  static TemporaryDirectory* directory_;
+  static EmbeddedCluster* cluster_;
+};
+TemporaryDirectory* PasswordTest::directory_ = nullptr;
+EmbeddedCluster* PasswordTest::cluster_ = nullptr;
+
+TEST_F(PasswordTest, TheRightOneOpens) {
+  PostgresDatabase database(OptionsFor("ann", kPassword));
+  EXPECT_TRUE(database.ReadRows().ok());
+}
+
+TEST_F(PasswordTest, AWrongOneIsRefused) {
+  const absl::Status status = TroubleOf(OptionsFor("ann", absl::StrCat(kPassword, "x")));
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_DATABASE_LOGIN_REFUSED);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("password authentication failed for user \"ann\""));
+}
+
+TEST_F(PasswordTest, NoneIsRefused) {
+  EXPECT_EQ(errors::ReasonOf(TroubleOf(OptionsFor("ann", ""))),
+            ErrorReason::ERROR_REASON_DATABASE_LOGIN_REFUSED);
+}
+
+TEST_F(PasswordTest, ARoleThatIsNotThereIsRefused) {
+  EXPECT_EQ(errors::ReasonOf(TroubleOf(OptionsFor("nobody", kPassword))),
+            ErrorReason::ERROR_REASON_DATABASE_LOGIN_REFUSED);
+}
+
+TEST_F(PasswordTest, ARoleThatPgHbaRejectsIsRefused) {
+  EXPECT_EQ(errors::ReasonOf(TroubleOf(OptionsFor("outsider", kPassword))),
+            ErrorReason::ERROR_REASON_DATABASE_LOGIN_REFUSED);
+}
+
+TEST(ConnectTrouble, ADatabaseThatIsNotThereIsMissing) {
+  PostgresOptions options = TestCluster::NewDatabaseOptions();
+  options.connection["dbname"] = "nowhere";
+  const absl::Status status = TroubleOf(options);
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_DATABASE_MISSING);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("\"nowhere\" does not exist"));
+}
+
+TEST(ConnectTrouble, ADatabaseWithoutTheConnectPrivilegeRefusesTheLogin) {
+  PostgresOptions options = TestCluster::NewDatabaseOptions();
+  TestCluster::Query(options.connection,
+                     absl::StrCat("CREATE ROLE visitor LOGIN; REVOKE CONNECT ON DATABASE ",
+                                  options.name, " FROM PUBLIC"));
+  options.connection["user"] = "visitor";
+  EXPECT_EQ(errors::ReasonOf(TroubleOf(options)), ErrorReason::ERROR_REASON_DATABASE_LOGIN_REFUSED);
+}
+
+TEST(ConnectTrouble, AServerThatIsNotThereIsUnavailable) {
+  const TemporaryDirectory empty;
+  PostgresOptions options;
+  options.name = "orders";
+  options.connection = {{"host", empty.path()}, {"password", kPassword}, {"user", "ann"}};
+  const absl::Status status = TroubleOf(options);
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_DATABASE_UNAVAILABLE);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("orders"));
+}
+
+TEST(ConnectTrouble, AServerThatDoesNotAnswerIsUnavailable) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 10), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+
+  PostgresOptions options;
+  options.name = "orders";
+  options.connection = {{"host", "127.0.0.1"},
+                        {"port", absl::StrCat(ntohs(address.sin_port))},
+                        {"password", kPassword},
+                        {"user", "ann"}};
+  options.connect_timeout = absl::Milliseconds(50);
+  const absl::Status status = TroubleOf(options);
+  close(listener);
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_DATABASE_UNAVAILABLE);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no answer within 50ms"));
+}
+
+TEST(ConnectTrouble, AReadOnlyDatabaseCanBeReadButNotMigrated) {
+  const PostgresOptions options = TestCluster::NewDatabaseOptions();
+  TestCluster::Query(options.connection, absl::StrCat("ALTER DATABASE ", options.name,
+                                                      " SET default_transaction_read_only = on"));
+  PostgresDatabase database(options);
+  EXPECT_TRUE(database.ReadRows().ok());
+  const auto session = database.OpenSession("op").value();
+  EXPECT_EQ(errors::ReasonOf(session->CheckWritable()),
+            ErrorReason::ERROR_REASON_DATABASE_READ_ONLY);
+  EXPECT_EQ(errors::ReasonOf(session->PrepareForWriting()),
+            ErrorReason::ERROR_REASON_DATABASE_READ_ONLY);
+}
+
+TEST(ConnectTrouble, ARoleThatMayNotCreateIsToldWhatItLacks) {
+  PostgresOptions options = TestCluster::NewDatabaseOptions();
+  TestCluster::Query(options.connection, "CREATE ROLE reader LOGIN");
+  options.connection["user"] = "reader";
+  PostgresDatabase database(options);
+  EXPECT_TRUE(database.ReadRows().ok());
+  const absl::Status status = database.OpenSession("op").value()->PrepareForWriting();
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_INSUFFICIENT_PRIVILEGE);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("permission denied for schema public"));
+}
+
+TEST(ConnectTrouble, ARoleThatMayNotReadTheVersionTableIsToldSo) {
+  PostgresOptions options = TestCluster::NewDatabaseOptions();
+  TestCluster::Query(options.connection,
+                     "CREATE TABLE alembic_version (version_num varchar(32)); "
+                     "CREATE ROLE stranger LOGIN");
+  options.connection["user"] = "stranger";
+  EXPECT_EQ(errors::ReasonOf(PostgresDatabase(options).ReadRows().status()),
+            ErrorReason::ERROR_REASON_INSUFFICIENT_PRIVILEGE);
+}
+
+}  // namespace
+}  // namespace migd
