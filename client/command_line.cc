@@ -363,8 +363,8 @@ class Grammar {
                "  migctl plan upgrade head\n"
                "  migctl plan downgrade -1\n"
                "  migctl plan upgrade head --from base"));
-    AddPlanOf(plan, "upgrade", migration::v1::ACTION_UPGRADE);
-    AddPlanOf(plan, "downgrade", migration::v1::ACTION_DOWNGRADE);
+    AddPlanOf(plan, "upgrade", "Plan an upgrade", migration::v1::ACTION_UPGRADE);
+    AddPlanOf(plan, "downgrade", "Plan a downgrade", migration::v1::ACTION_DOWNGRADE);
 
     auto targets = Value<std::vector<std::string>>();
     auto from = Value<std::string>();
@@ -378,14 +378,12 @@ class Grammar {
     AddPurge(stamp, *purge);
   }
 
-  void AddPlanOf(CLI::App* plan, const char* name, Action action) {
+  void AddPlanOf(CLI::App* plan, const char* name, const char* description, Action action) {
     auto target = Value<std::string>();
     auto from = Value<std::string>();
-    CLI::App* command = Add(plan, name, absl::StrCat("Plan an ", name), "Calls", [=] {
+    CLI::App* command = Add(plan, name, description, "Calls", [=] {
       return PlanCommand{action, {Unmarked(*target)}, SplitNames(*from), false};
     });
-    command->description(
-        absl::StrCat(action == migration::v1::ACTION_UPGRADE ? "Plan an " : "Plan a ", name));
     AddTarget(command, *target);
     AddFrom(command, *from);
   }

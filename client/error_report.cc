@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "client/text.h"
@@ -114,8 +115,20 @@ std::string PostgresReport(const StatementFailure& failure) {
   return report;
 }
 
+// The message names the place and repeats what PostgreSQL said; where that is shown beneath, the
+// headline says only what failed.
+std::string MessageForHeadline(const Error& error) {
+  const StatementFailure& failure = error.statement_failure();
+  if (failure.postgres_message().empty() || failure.revision().empty() ||
+      !absl::StrContains(error.message(), failure.postgres_message())) {
+    return error.message();
+  }
+  return absl::StrCat("revision ", failure.revision(), " failed at statement ",
+                      failure.statement_index(), " of ", failure.statement_count());
+}
+
 std::string Headline(const Error& error, const Style& style) {
-  std::vector<std::string> lines = EscapedLines(error.message());
+  std::vector<std::string> lines = EscapedLines(MessageForHeadline(error));
   if (lines.empty()) lines.push_back(error.code());
   std::string headline = absl::StrCat(style.Error("error:"), " ", style.Bold(lines.front()));
   if (!error.reason().empty()) absl::StrAppend(&headline, " [", Escape(error.reason()), "]");

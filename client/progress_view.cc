@@ -80,13 +80,10 @@ class LiveView : public ProgressView {
   static constexpr absl::Duration kBetweenDraws = absl::Milliseconds(50);
   static constexpr std::chrono::milliseconds kTick{100};
 
-  // The clocks of client and server differ. Events that arrive live tell by how much; the smallest
-  // difference seen is the one with the least delay in it.
+  // An event from the future tells that the server's clock is ahead, and by how much at least. The
+  // age of an event tells nothing of the kind: it may be replayed.
   void NoteServerTime(const OperationEvent& event) {
-    const absl::Duration ahead = absl::Now() - ToTime(event.time());
-    // An event that is replayed is old; its age must not be taken for a difference of clocks.
-    if (ahead > absl::ZeroDuration()) return;
-    clock_difference_ = std::min(clock_difference_, ahead);
+    clock_difference_ = std::min(clock_difference_, absl::Now() - ToTime(event.time()));
   }
 
   void Draw() {

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/types/optional.h"
 #include "service/base/redact.h"
 
 namespace migd {
@@ -55,6 +58,27 @@ int TokenLength(absl::string_view text) {
   return CountCharacters(text.substr(0, end));
 }
 
+// Where the fault is in `statement`, in bytes; nothing if nobody knows. For many errors PostgreSQL
+// gives no position, but quotes the name at fault ("discont" in `column "discont" does not exist`):
+// then it is where the statement has that name, if it is there once only.
+absl::optional<size_t> FindFault(absl::string_view statement, const ServerError& error) {
+  if (error.position > 0) return ByteOfCharacter(statement, error.position);
+  const std::vector<absl::string_view> parts = absl::StrSplit(error.message, '"');
+  if (parts.size() < 3 || parts[1].empty()) return absl::nullopt;
+  const absl::string_view name = parts[1];
+  absl::optional<size_t> found;
+  for (size_t at = statement.find(name); at != absl::string_view::npos;
+       at = statement.find(name, at + 1)) {
+    const size_t end = at + name.size();
+    const bool whole = (at == 0 || !IsWordCharacter(statement[at - 1])) &&
+                       (end == statement.size() || !IsWordCharacter(statement[end]));
+    if (!whole) continue;
+    if (found) return absl::nullopt;
+    found = at;
+  }
+  return found;
+}
+
 // A piece of the line around `column` (a byte), and where the column is in it.
 struct Excerpt {
   std::string text;
@@ -76,9 +100,8 @@ migration::v1::StatementFailure DescribeFailure(const MigrationFile& file,
                                                 const Statement& statement,
                                                 const ServerError& error) {
   const absl::string_view contents = file.contents();
-  const size_t fault =
-      statement.offset +
-      (error.position > 0 ? ByteOfCharacter(statement.text, error.position) : 0);
+  const absl::optional<size_t> fault_in_statement = FindFault(statement.text, error);
+  const size_t fault = statement.offset + fault_in_statement.value_or(0);
 
   const size_t newline_before = fault == 0 ? contents.npos : contents.rfind('\n', fault - 1);
   const size_t line_begin = newline_before == contents.npos ? 0 : newline_before + 1;
@@ -95,7 +118,7 @@ migration::v1::StatementFailure DescribeFailure(const MigrationFile& file,
   failure.set_line(statement.line + static_cast<int>(std::count(statement_before.begin(),
                                                                 statement_before.end(), '\n')));
   failure.set_column(CountCharacters(before_fault) + 1);
-  if (error.position > 0) failure.set_length(TokenLength(contents.substr(fault)));
+  if (fault_in_statement) failure.set_length(TokenLength(contents.substr(fault)));
   const Excerpt excerpt = ExcerptOf(line, before_fault.size());
   failure.set_source_line(MaskPasswords(excerpt.text));
   failure.set_source_column(

@@ -182,7 +182,7 @@ TEST_F(PostgresSessionTest, ResetUndoesWhatAMigrationSetForTheSession) {
   const auto session = OpenSession();
   ASSERT_TRUE(session->PrepareForWriting().ok());
   ASSERT_TRUE(session->Begin().ok());
-  for (const std::string statement :
+  for (const std::string& statement :
        {std::string("SELECT set_config('search_path', '', false)"), absl::StrCat("SET ROLE ", role),
         std::string("SET standard_conforming_strings = off"),
         std::string("SET client_encoding = 'LATIN1'"), std::string("SET row_security = off")}) {

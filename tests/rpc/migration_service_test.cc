@@ -263,14 +263,15 @@ TEST_F(MigrationServiceTest, UnknownNamesAreRefused) {
 }
 
 TEST_F(MigrationServiceTest, TargetsThatCannotBeReachedAreRefused) {
+  EXPECT_EQ(Verdict(Upgrade("+9").status), "FAILED_PRECONDITION INVALID_TARGET");
   fake_.Write({"bb02", "aa01"});
   fake_.Write({"cc01", "aa03", "\nSELECT 1;\n", "", true});
   EXPECT_EQ(Verdict(Upgrade("nowhere").status), "NOT_FOUND UNKNOWN_REVISION");
   EXPECT_EQ(Verdict(Upgrade("aa").status), "INVALID_ARGUMENT AMBIGUOUS_REVISION");
   EXPECT_EQ(Verdict(Upgrade("head").status), "FAILED_PRECONDITION MULTIPLE_HEADS");
-  EXPECT_EQ(Verdict(Upgrade("+9").status), "FAILED_PRECONDITION INVALID_TARGET");
   EXPECT_EQ(Verdict(Upgrade("a:b").status), "INVALID_ARGUMENT INVALID_SYMBOL");
-  EXPECT_EQ(Verdict(Stamp({"aa01", "aa02"}).status), "FAILED_PRECONDITION OVERLAPPING_REVISIONS");
+  database_.SetRows({"aa01", "aa02"});
+  EXPECT_EQ(Verdict(Upgrade("heads").status), "FAILED_PRECONDITION OVERLAPPING_REVISIONS");
   database_.SetRows({"cc01"});
   EXPECT_EQ(Verdict(Downgrade("base").status), "FAILED_PRECONDITION IRREVERSIBLE");
   database_.SetRows({"zz99"});
