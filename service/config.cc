@@ -102,8 +102,7 @@ absl::Status ReadConfigFile(const std::string& path, Config& config) {
   config.databases.clear();
   try {
     ReadMap(YAML::LoadFile(path),
-            {{"databases",
-              [&](const YAML::Node& node) { ReadDatabases(node, defaults, config); }},
+            {{"databases", [&](const YAML::Node& node) { ReadDatabases(node, defaults, config); }},
              {"listen",
               [&](const YAML::Node& node) {
                 if (!node.IsSequence()) throw Mistake(node, "listen must be a list of addresses");
@@ -114,8 +113,8 @@ absl::Status ReadConfigFile(const std::string& path, Config& config) {
              {"shutdown_grace",
               [&](const YAML::Node& node) { config.shutdown_grace = ReadDuration(node); }}});
   } catch (const Mistake& mistake) {
-    return errors::InvalidRequest(
-        "config", absl::StrCat(path, ":", mistake.line(), ": ", mistake.problem()));
+    return errors::InvalidRequest("config",
+                                  absl::StrCat(path, ":", mistake.line(), ": ", mistake.problem()));
   } catch (const YAML::BadFile&) {
     return errors::InvalidRequest("config", absl::StrCat("cannot read ", path));
   } catch (const YAML::Exception& malformed) {

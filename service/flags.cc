@@ -110,16 +110,16 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
   app.get_formatter()->column_width(34);
   app.set_version_flag("--version", absl::StrCat("migd ", kVersion));
 
-  auto* url = app.add_option("--database", database.url,
-                             "the database: a URL, a conninfo string or a name")
-                  ->type_name("URL");
+  auto* url =
+      app.add_option("--database", database.url, "the database: a URL, a conninfo string or a name")
+          ->type_name("URL");
   auto* in = app.add_option("--embedded", embedded.directory,
                             "run a private PostgreSQL, kept in DIR; made on first use")
                  ->type_name("DIR");
-  auto* file = app.add_option("--config", config_file, "several databases, in YAML")
-                   ->type_name("FILE");
-  auto* offline = app.add_flag("--offline", config.offline,
-                               "no database: read and plan over the files alone");
+  auto* file =
+      app.add_option("--config", config_file, "several databases, in YAML")->type_name("FILE");
+  auto* offline =
+      app.add_flag("--offline", config.offline, "no database: read and plan over the files alone");
   app.add_option("--database-name", database.name,
                  "what requests call the database [its own name; with --embedded: app]")
       ->type_name("NAME");

@@ -112,8 +112,7 @@ absl::StatusOr<Parts> Build(const Config& config) {
     options.directory = config.embedded->directory;
     options.user = config.embedded->user;
     options.program_directory = config.embedded->programs;
-    options.database =
-        config.databases[0].name.empty() ? kDefaultName : config.databases[0].name;
+    options.database = config.databases[0].name.empty() ? kDefaultName : config.databases[0].name;
     auto cluster = EmbeddedCluster::Start(options);
     if (!cluster.ok()) return cluster.status();
     parts.cluster = *std::move(cluster);
@@ -128,8 +127,7 @@ absl::StatusOr<Parts> Build(const Config& config) {
   }
   parts.catalog = std::make_unique<Catalog>(std::move(workspaces));
   parts.operations = std::make_unique<OperationManager>();
-  auto server =
-      Server::Start(config.listen, config.insecure, *parts.catalog, *parts.operations);
+  auto server = Server::Start(config.listen, config.insecure, *parts.catalog, *parts.operations);
   if (!server.ok()) return server.status();
   parts.server = *std::move(server);
   return parts;

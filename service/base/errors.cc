@@ -69,6 +69,10 @@ std::string LockTimeoutHint() {
          "--lock-timeout";
 }
 
+std::string TransactionConflictHint() {
+  return "try again: PostgreSQL ended this transaction so that another could finish";
+}
+
 FailureKind KindOf(const StatementFailure& failure) {
   const std::string& state = failure.sqlstate();
   const auto failed = [](std::string hint) {
@@ -91,7 +95,7 @@ FailureKind KindOf(const StatementFailure& failure) {
   }
   if (state == "40P01" || state == "40001") {
     return {migration::v1::ERROR_REASON_TRANSACTION_CONFLICT, absl::StatusCode::kAborted,
-            "try again: PostgreSQL ended this transaction so that another could finish"};
+            TransactionConflictHint()};
   }
   if (state == "42501") {
     return {migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE, absl::StatusCode::kPermissionDenied,
@@ -139,10 +143,10 @@ absl::Status InvalidRequest(absl::string_view field, absl::string_view problem) 
 }
 
 absl::Status UnknownDatabase(absl::string_view name, const Strings& configured) {
-  const std::string message =
-      name.empty() ? absl::StrCat("the server has ", configured.size(),
-                                  " databases and the request names none")
-                   : absl::StrCat("no database \"", name, "\" is configured");
+  const std::string message = name.empty()
+                                  ? absl::StrCat("the server has ", configured.size(),
+                                                 " databases and the request names none")
+                                  : absl::StrCat("no database \"", name, "\" is configured");
   return Make({absl::StatusCode::kNotFound,
                migration::v1::ERROR_REASON_UNKNOWN_DATABASE,
                message,
@@ -309,6 +313,14 @@ absl::Status LockTimeout(absl::string_view problem) {
                {}});
 }
 
+absl::Status TransactionConflict(absl::string_view problem) {
+  return Make({absl::StatusCode::kAborted,
+               migration::v1::ERROR_REASON_TRANSACTION_CONFLICT,
+               std::string(problem),
+               TransactionConflictHint(),
+               {}});
+}
+
 absl::Status StatementFailed(const StatementFailure& failure) {
   FailureKind kind = KindOf(failure);
   return Make({kind.code, kind.reason,
@@ -388,13 +400,12 @@ absl::Status UnknownOperation(absl::string_view operation) {
 }
 
 absl::Status RequestIdReused(absl::string_view request_id, absl::string_view operation) {
-  return Make(
-      {absl::StatusCode::kAlreadyExists,
-       migration::v1::ERROR_REASON_REQUEST_ID_REUSED,
-       absl::StrCat("request_id ", request_id, " was used for operation ", operation,
-                    ", with another content"),
-       "use a fresh UUID for a new request",
-       {{"request_id", std::string(request_id)}, {"operation", std::string(operation)}}});
+  return Make({absl::StatusCode::kAlreadyExists,
+               migration::v1::ERROR_REASON_REQUEST_ID_REUSED,
+               absl::StrCat("request_id ", request_id, " was used for operation ", operation,
+                            ", with another content"),
+               "use a fresh UUID for a new request",
+               {{"request_id", std::string(request_id)}, {"operation", std::string(operation)}}});
 }
 
 absl::Status Draining() {
@@ -453,8 +464,7 @@ Error ToProto(const absl::Status& status) {
 }
 
 std::string ReasonName(ErrorReason reason) {
-  return std::string(
-      absl::StripPrefix(migration::v1::ErrorReason_Name(reason), "ERROR_REASON_"));
+  return std::string(absl::StripPrefix(migration::v1::ErrorReason_Name(reason), "ERROR_REASON_"));
 }
 
 }  // namespace migd::errors

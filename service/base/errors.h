@@ -43,6 +43,8 @@ absl::Status InsufficientPrivilege(absl::string_view problem, absl::string_view 
 absl::Status Offline();
 // The service's own query waited in vain; a migration's statement has StatementFailed.
 absl::Status LockTimeout(absl::string_view problem);
+// Likewise: PostgreSQL ended the service's own query to resolve a deadlock or a conflict.
+absl::Status TransactionConflict(absl::string_view problem);
 
 // --- A step ---
 // Chooses reason, code and hint by `failure.sqlstate()`.
@@ -81,7 +83,6 @@ inline constexpr absl::string_view kDomain = "migration.v1";
 // The payloads under which a status carries google.rpc.ErrorInfo and migration.v1.ErrorDetail,
 // serialized; they become the details of a gRPC status as they are.
 inline constexpr absl::string_view kErrorInfoUrl = "type.googleapis.com/google.rpc.ErrorInfo";
-inline constexpr absl::string_view kErrorDetailUrl =
-    "type.googleapis.com/migration.v1.ErrorDetail";
+inline constexpr absl::string_view kErrorDetailUrl = "type.googleapis.com/migration.v1.ErrorDetail";
 
 }  // namespace migd::errors

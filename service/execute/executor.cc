@@ -10,9 +10,9 @@
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
 #include "service/execute/interrupter.h"
+#include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
 #include "service/execute/step_runner.h"
-#include "service/execute/plan_action.h"
 
 namespace migd {
 namespace {
@@ -124,8 +124,7 @@ absl::Status RunSteps(Session& session, const ScriptSet& scripts, const Plan& pl
 }
 
 absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
-                         Cancellation& cancellation, const EventSink& sink,
-                         ExecuteResult& result) {
+                         Cancellation& cancellation, const EventSink& sink, ExecuteResult& result) {
   if (workspace.database == nullptr) return errors::Offline();
   auto session = workspace.database->OpenSession(request.operation);
   if (!session.ok()) return session.status();
@@ -139,8 +138,7 @@ absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
   const auto rows = (*session)->ReadRows();
   if (!rows.ok()) return rows.status();
   result.rows = *rows;
-  const auto plan =
-      PlanAction(**scripts, *rows, request.action, request.targets, request.purge);
+  const auto plan = PlanAction(**scripts, *rows, request.action, request.targets, request.purge);
   if (!plan.ok()) return plan.status();
   return RunSteps(**session, **scripts, *plan, request, cancellation, sink, result);
 }

@@ -26,9 +26,8 @@ constexpr absl::string_view kQueryCanceled = "57014";
 // better. 42P07 duplicate_table (also index, view, sequence), 42701 column, 42P06 schema, 42710
 // object.
 bool IsSkipNotice(const ServerNotice& notice) {
-  return notice.severity == "NOTICE" &&
-         (notice.sqlstate == "42P07" || notice.sqlstate == "42701" || notice.sqlstate == "42P06" ||
-          notice.sqlstate == "42710");
+  return notice.severity == "NOTICE" && (notice.sqlstate == "42P07" || notice.sqlstate == "42701" ||
+                                         notice.sqlstate == "42P06" || notice.sqlstate == "42710");
 }
 
 // Passes the notices of one statement on, up to a limit.
@@ -41,7 +40,8 @@ class NoticeRelay {
   ~NoticeRelay() {
     session_.SetNoticeHandler(nullptr);
     if (count_ > kMostNotices) {
-      Emit({"INFO", "", absl::StrCat(count_ - kMostNotices, " more notices were left out"), "", ""});
+      Emit(
+          {"INFO", "", absl::StrCat(count_ - kMostNotices, " more notices were left out"), "", ""});
     }
   }
 

@@ -32,12 +32,11 @@ void LogEnd(const Operation& operation, const ExecuteResult& result) {
                                    {"revisions", rows}});
     return;
   }
-  LogWarning("operation failed",
-             {{"operation", operation.id()},
-              {"reason", errors::ReasonName(errors::ReasonOf(result.status))},
-              {"steps", absl::StrCat(result.finished_steps)},
-              {"revisions", rows},
-              {"error", std::string(result.status.message())}});
+  LogWarning("operation failed", {{"operation", operation.id()},
+                                  {"reason", errors::ReasonName(errors::ReasonOf(result.status))},
+                                  {"steps", absl::StrCat(result.finished_steps)},
+                                  {"revisions", rows},
+                                  {"error", std::string(result.status.message())}});
 }
 
 }  // namespace
@@ -89,18 +88,17 @@ void OperationManager::RunOperation(Workspace& workspace, Turnstile& turnstile,
   }
 
   ExecuteResult result;
-  result.status = turnstile.WaitForTurn(
-      operation.id(), run.mutex_deadline, operation.cancellation(),
-      [&operation](const std::string& holder) {
-        migration::v1::OperationEvent event;
-        event.mutable_waiting_for_mutex()->set_holder_operation(holder);
-        operation.Append(std::move(event));
-      });
+  result.status =
+      turnstile.WaitForTurn(operation.id(), run.mutex_deadline, operation.cancellation(),
+                            [&operation](const std::string& holder) {
+                              migration::v1::OperationEvent event;
+                              event.mutable_waiting_for_mutex()->set_holder_operation(holder);
+                              operation.Append(std::move(event));
+                            });
   if (result.status.ok()) {
-    result = Execute(workspace, run, operation.cancellation(),
-                     [&operation](migration::v1::OperationEvent event) {
-                       operation.Append(std::move(event));
-                     });
+    result = Execute(
+        workspace, run, operation.cancellation(),
+        [&operation](migration::v1::OperationEvent event) { operation.Append(std::move(event)); });
   }
   turnstile.Leave(operation.id());
   LogEnd(operation, result);
@@ -156,9 +154,8 @@ void OperationManager::JoinEnded() {
   std::vector<Run> ended;
   {
     MutexLock lock(mutex_);
-    const auto first_ended =
-        std::partition(runs_.begin(), runs_.end(),
-                       [](const Run& run) { return !run.operation->finished(); });
+    const auto first_ended = std::partition(
+        runs_.begin(), runs_.end(), [](const Run& run) { return !run.operation->finished(); });
     std::move(first_ended, runs_.end(), std::back_inserter(ended));
     runs_.erase(first_ended, runs_.end());
   }

@@ -40,12 +40,12 @@ std::vector<std::string> EnvironmentWithoutPostgres() {
 // Runs in the child, between fork and exec: only calls that are safe there. Never returns.
 [[noreturn]] void RunChild(char* const* arguments, char* const* environment, int log,
                            const ProcessUser* user, pid_t parent) {
-  const bool ready = dup2(log, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0 &&
-                     setpgid(0, 0) == 0 &&
-                     (user == nullptr || (setgroups(1, &user->gid) == 0 &&
-                                          setgid(user->gid) == 0 && setuid(user->uid) == 0)) &&
-                     // After setuid, which clears it.
-                     prctl(PR_SET_PDEATHSIG, SIGINT) == 0;
+  const bool ready =
+      dup2(log, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0 && setpgid(0, 0) == 0 &&
+      (user == nullptr ||
+       (setgroups(1, &user->gid) == 0 && setgid(user->gid) == 0 && setuid(user->uid) == 0)) &&
+      // After setuid, which clears it.
+      prctl(PR_SET_PDEATHSIG, SIGINT) == 0;
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -73,8 +73,8 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const std::vector<std::string>&
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid == 0) {
-    RunChild(argument_pointers.data(), environment_pointers.data(), log,
-             user ? &*user : nullptr, parent);
+    RunChild(argument_pointers.data(), environment_pointers.data(), log, user ? &*user : nullptr,
+             parent);
   }
   const int fork_error = errno;
   close(log);

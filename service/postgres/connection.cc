@@ -86,8 +86,7 @@ ConnectPolicy::handle ConnectPolicy::do_startconnect(handle old) {
   while (PQstatus(connection.get()) != CONNECTION_BAD && status != PGRES_POLLING_OK &&
          status != PGRES_POLLING_FAILED) {
     if (!WaitForSocket(connection.get(), status, deadline)) {
-      throw ConnectFailure(
-          "", absl::StrCat("no answer within ", absl::FormatDuration(timeout_)));
+      throw ConnectFailure("", absl::StrCat("no answer within ", absl::FormatDuration(timeout_)));
     }
     status = PQconnectPoll(connection.get());
   }

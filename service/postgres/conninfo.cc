@@ -30,10 +30,10 @@ absl::StatusOr<ConnectionOptions> ParseConninfo(const std::string& conninfo) {
   const OwnedOptions parsed(PQconninfoParse(conninfo.c_str(), &problem));
   if (problem != nullptr) PQfreemem(problem);  // libpq's words repeat the text, password and all
   if (parsed == nullptr) {
-    return errors::InvalidRequest(
-        "database",
-        "is no connection string; write postgresql://user@host:port/name or \"host=... dbname=...\" "
-        "(special characters of a password in a URI as %XX)");
+    return errors::InvalidRequest("database",
+                                  "is no connection string; write postgresql://user@host:port/name "
+                                  "or \"host=... dbname=...\" "
+                                  "(special characters of a password in a URI as %XX)");
   }
   ConnectionOptions options;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
@@ -54,7 +54,8 @@ std::string FormatConninfo(const ConnectionOptions& options) {
 std::string DatabaseName(const ConnectionOptions& options) {
   const OwnedOptions defaults(PQconndefaults());
   const auto value_of = [&](const std::string& keyword) -> std::string {
-    if (const auto found = options.find(keyword); found != options.end() && !found->second.empty()) {
+    if (const auto found = options.find(keyword);
+        found != options.end() && !found->second.empty()) {
       return found->second;
     }
     for (const PQconninfoOption* option = defaults.get();

@@ -169,13 +169,10 @@ absl::Status InitializeCluster(const EmbeddedOptions& options, const std::string
   fs::remove_all(unfinished, error);
   absl::Status status = MakePrivateDirectory(options, unfinished, user);
   if (!status.ok()) return status;
-  std::vector<std::string> arguments = {absl::StrCat(programs, "/initdb"),
-                                        "--pgdata", unfinished,
-                                        "--username", kSuperuser,
-                                        // Who can enter the socket's directory may connect.
-                                        "--auth", "trust",
-                                        "--encoding", "UTF8",
-                                        "--locale", "C.UTF-8"};
+  std::vector<std::string> arguments = {
+      absl::StrCat(programs, "/initdb"), "--pgdata", unfinished, "--username", kSuperuser,
+      // Who can enter the socket's directory may connect.
+      "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8"};
   if (!options.durable) arguments.push_back("--no-sync");
   status = RunToEnd(options, arguments, user, log);
   if (!status.ok()) return status;
@@ -247,8 +244,9 @@ absl::Status WaitUntilReady(const EmbeddedOptions& options, ChildProcess& server
                      absl::StrCat("see ", log));
     }
     if (absl::Now() > deadline) {
-      return Problem(options, absl::StrCat("postgres does not become ready within ",
-                                           absl::FormatDuration(kStartTimeout)),
+      return Problem(options,
+                     absl::StrCat("postgres does not become ready within ",
+                                  absl::FormatDuration(kStartTimeout)),
                      absl::StrCat("see ", log));
     }
     absl::SleepFor(kPoll);
@@ -353,10 +351,9 @@ EmbeddedCluster::~EmbeddedCluster() {
 }
 
 std::string EmbeddedCluster::uri() const {
-  return absl::StrCat("postgresql://", connection_.at("user"), "@/",
-                      PercentEncoded(connection_.at("dbname")),
-                      "?host=", PercentEncoded(connection_.at("host")),
-                      "&port=", connection_.at("port"));
+  return absl::StrCat(
+      "postgresql://", connection_.at("user"), "@/", PercentEncoded(connection_.at("dbname")),
+      "?host=", PercentEncoded(connection_.at("host")), "&port=", connection_.at("port"));
 }
 
 }  // namespace migd

@@ -183,10 +183,10 @@ absl::StatusOr<absl::optional<MutexHolder>> PostgresSession::ReadMutexHolder() {
 absl::StatusOr<VersionRows> PostgresSession::ReadRows() {
   return Translated(database_, [&]() -> absl::StatusOr<VersionRows> {
     pqxx::nontransaction work(*connection_);
-    const bool exists = work.exec_params1(absl::StrCat("SELECT ", RelationByName("$1", "$2"),
-                                                       " IS NOT NULL"),
-                                          table_.schema, table_.name)[0]
-                            .as<bool>();
+    const bool exists =
+        work.exec_params1(absl::StrCat("SELECT ", RelationByName("$1", "$2"), " IS NOT NULL"),
+                          table_.schema, table_.name)[0]
+            .as<bool>();
     VersionRows rows;
     if (!exists) return rows;
     for (const pqxx::row row :
@@ -205,13 +205,12 @@ absl::StatusOr<std::map<std::string, absl::Time>> PostgresSession::ReadApplyTime
              .as<bool>()) {
       return times;
     }
-    for (const pqxx::row row : work.exec_params(
-             "SELECT revision, extract(epoch FROM max(finish_time))::double precision "
-             "FROM migration_service.revision_log "
-             "WHERE version_table = $1 AND direction = 'upgrade' GROUP BY revision",
-             absl::StrCat(table_.schema, ".", table_.name))) {
-      times[row[0].as<std::string>()] =
-          absl::UnixEpoch() + absl::Seconds(row[1].as<double>());
+    for (const pqxx::row row :
+         work.exec_params("SELECT revision, extract(epoch FROM max(finish_time))::double precision "
+                          "FROM migration_service.revision_log "
+                          "WHERE version_table = $1 AND direction = 'upgrade' GROUP BY revision",
+                          absl::StrCat(table_.schema, ".", table_.name))) {
+      times[row[0].as<std::string>()] = absl::UnixEpoch() + absl::Seconds(row[1].as<double>());
     }
     return times;
   });
@@ -244,9 +243,9 @@ absl::Status PostgresSession::PrepareForWriting() {
 }
 
 absl::Status PostgresSession::SetTimeouts(const Timeouts& timeouts) {
-  return RunOwn(absl::StrCat("SET lock_timeout = ", Milliseconds(timeouts.lock_timeout),
-                             "; SET statement_timeout = ",
-                             Milliseconds(timeouts.statement_timeout)));
+  return RunOwn(
+      absl::StrCat("SET lock_timeout = ", Milliseconds(timeouts.lock_timeout),
+                   "; SET statement_timeout = ", Milliseconds(timeouts.statement_timeout)));
 }
 
 absl::Status PostgresSession::ResetSettings() {
@@ -292,18 +291,18 @@ absl::Status PostgresSession::WriteVersion(const VersionWrite& write, absl::stri
     switch (write.kind) {
       case VersionWrite::Kind::kInsert:
         doing = absl::StrCat("inserting '", write.to, "' into '", table_.name, "'");
-        result = work.exec_params(
-            absl::StrCat("INSERT INTO ", table, " (version_num) VALUES ($1) ON CONFLICT DO NOTHING"),
-            write.to);
+        result = work.exec_params(absl::StrCat("INSERT INTO ", table,
+                                               " (version_num) VALUES ($1) ON CONFLICT DO NOTHING"),
+                                  write.to);
         break;
       case VersionWrite::Kind::kDelete:
         doing = absl::StrCat("deleting '", write.from, "' from '", table_.name, "'");
-        result = work.exec_params(
-            absl::StrCat("DELETE FROM ", table, " WHERE version_num = $1"), write.from);
+        result = work.exec_params(absl::StrCat("DELETE FROM ", table, " WHERE version_num = $1"),
+                                  write.from);
         break;
       case VersionWrite::Kind::kUpdate:
-        doing = absl::StrCat("updating '", write.from, "' to '", write.to, "' in '", table_.name,
-                             "'");
+        doing =
+            absl::StrCat("updating '", write.from, "' to '", write.to, "' in '", table_.name, "'");
         result = work.exec_params(
             absl::StrCat("UPDATE ", table, " SET version_num = $1 WHERE version_num = $2"),
             write.to, write.from);
@@ -311,9 +310,9 @@ absl::Status PostgresSession::WriteVersion(const VersionWrite& write, absl::stri
     }
     if (result.affected_rows() == 1) return absl::OkStatus();
     // Alembic's own words for it, so that they are found.
-    return errors::VersionRowMismatch(
-        revision, absl::StrCat("expected to match one row when ", doing, "; ",
-                               result.affected_rows(), " found"));
+    return errors::VersionRowMismatch(revision,
+                                      absl::StrCat("expected to match one row when ", doing, "; ",
+                                                   result.affected_rows(), " found"));
   });
 }
 

@@ -22,8 +22,7 @@ class PostgresSession : public Session {
 
   // Takes an open connection to the database called `database`, and finds the version table `table`
   // (an empty schema: the search_path decides). Throws libpqxx's exceptions.
-  PostgresSession(std::unique_ptr<Connection> connection, std::string database,
-                  VersionTable table);
+  PostgresSession(std::unique_ptr<Connection> connection, std::string database, VersionTable table);
   ~PostgresSession() override;
 
   absl::Status CheckWritable() override;

@@ -24,7 +24,9 @@ absl::Status TranslateConnectFailure(const ConnectFailure& failure, const std::s
 
 absl::Status TranslateSqlError(const pqxx::sql_error& error, const std::string& database) {
   const std::string message(absl::StripAsciiWhitespace(error.what()));
-  const std::string& sqlstate = error.sqlstate();
+  // libpqxx drops the SQLSTATE of this one, since it has a class of its own.
+  const bool unprivileged = dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr;
+  const std::string sqlstate = unprivileged ? "42501" : error.sqlstate();
   if (sqlstate == "42501") {
     return errors::InsufficientPrivilege(
         absl::StrCat("database ", database, ": ", message),
@@ -41,10 +43,23 @@ absl::Status TranslateSqlError(const pqxx::sql_error& error, const std::string& 
     return errors::DatabaseUnavailable(database, message);
   }
   return errors::DatabaseUnsuitable(
-      database, absl::StrCat("PostgreSQL refuses a query of the service: ", message, " [", sqlstate,
-                             "]"),
+      database,
+      absl::StrCat("PostgreSQL refuses a query of the service: ", message, " [", sqlstate, "]"),
       "see that the version table is Alembic's (version_num varchar(32)) and that the role may use "
       "it");
+}
+
+absl::Status TranslateRollback(const pqxx::transaction_rollback& failure,
+                               const std::string& database) {
+  return errors::TransactionConflict(
+      absl::StrCat("database ", database, ": ", absl::StripAsciiWhitespace(failure.what())));
+}
+
+absl::Status TranslateConversionError(const pqxx::conversion_error& failure,
+                                      const std::string& database) {
+  return errors::DatabaseUnsuitable(
+      database, absl::StrCat("a table of the service has what it cannot read: ", failure.what()),
+      "see that the version table is Alembic's (version_num varchar(32) NOT NULL)");
 }
 
 }  // namespace migd

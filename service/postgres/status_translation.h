@@ -18,6 +18,14 @@ absl::Status TranslateConnectFailure(const ConnectFailure& failure, const std::s
 // The status of a query that the server refused, though the service made it.
 absl::Status TranslateSqlError(const pqxx::sql_error& error, const std::string& database);
 
+// The status of a query that the server ended to resolve a deadlock or a serialization conflict.
+absl::Status TranslateRollback(const pqxx::transaction_rollback& failure,
+                               const std::string& database);
+
+// The status of a value that is not of the type that the service gave its column, such as NULL.
+absl::Status TranslateConversionError(const pqxx::conversion_error& failure,
+                                      const std::string& database);
+
 // Runs `body`, which returns a Status or a StatusOr and uses libpqxx.
 template <typename Body>
 auto Translated(const std::string& database, Body&& body) -> decltype(body()) {
@@ -29,6 +37,10 @@ auto Translated(const std::string& database, Body&& body) -> decltype(body()) {
     return TranslateConnectFailure(ConnectFailure("", failure.what()), database);
   } catch (const pqxx::sql_error& error) {
     return TranslateSqlError(error, database);
+  } catch (const pqxx::transaction_rollback& failure) {
+    return TranslateRollback(failure, database);
+  } catch (const pqxx::conversion_error& failure) {
+    return TranslateConversionError(failure, database);
   }
 }
 

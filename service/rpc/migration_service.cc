@@ -186,8 +186,7 @@ absl::Status FillPlan(const Catalog& catalog, const migration::v1::PlanRequest& 
   if (!opened.ok()) return opened.status();
   const auto rows = StartingRows(*opened, request.from());
   if (!rows.ok()) return rows.status();
-  const auto plan =
-      PlanAction(*opened->scripts, *rows, request.action(), targets, request.purge());
+  const auto plan = PlanAction(*opened->scripts, *rows, request.action(), targets, request.purge());
   if (!plan.ok()) return plan.status();
   migration::v1::Plan described = DescribePlan(*opened->scripts, *plan);
   response.mutable_steps()->Swap(described.mutable_steps());
@@ -206,10 +205,9 @@ absl::Status FillOperations(const OperationManager& operations,
     filter.states.push_back(static_cast<migration::v1::Operation::State>(state));
   }
   const auto matching = operations.List(filter);
-  const auto page = FindPage(matching.size(), request.page_size(), request.page_token(),
-                             kOperationPages,
-                             absl::StrCat(request.database(), "\n",
-                                          absl::StrJoin(request.states(), ",")));
+  const auto page =
+      FindPage(matching.size(), request.page_size(), request.page_token(), kOperationPages,
+               absl::StrCat(request.database(), "\n", absl::StrJoin(request.states(), ",")));
   if (!page.ok()) return page.status();
   for (size_t i = page->begin; i < page->end; ++i) {
     *response.add_operations() = matching[i]->Snapshot();

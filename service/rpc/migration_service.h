@@ -16,12 +16,11 @@ namespace migd {
 
 // The answers of one call, on the caller's thread, for the RPCs that only read; the streams cost no
 // thread each, so their handlers are gRPC's callback ones.
-using MigrationServiceBase =
-    migration::v1::MigrationService::WithCallbackMethod_Upgrade<
-        migration::v1::MigrationService::WithCallbackMethod_Downgrade<
-            migration::v1::MigrationService::WithCallbackMethod_Stamp<
-                migration::v1::MigrationService::WithCallbackMethod_WatchOperation<
-                    migration::v1::MigrationService::Service>>>>;
+using MigrationServiceBase = migration::v1::MigrationService::WithCallbackMethod_Upgrade<
+    migration::v1::MigrationService::WithCallbackMethod_Downgrade<
+        migration::v1::MigrationService::WithCallbackMethod_Stamp<
+            migration::v1::MigrationService::WithCallbackMethod_WatchOperation<
+                migration::v1::MigrationService::Service>>>>;
 
 // Thread-safe. See the proto for what each RPC does and how it fails.
 class MigrationServiceImpl final : public MigrationServiceBase {
@@ -35,8 +34,7 @@ class MigrationServiceImpl final : public MigrationServiceBase {
                        migration::v1::HistoryResponse* response) override;
   grpc::Status Heads(grpc::ServerContext* context, const migration::v1::HeadsRequest* request,
                      migration::v1::HeadsResponse* response) override;
-  grpc::Status Branches(grpc::ServerContext* context,
-                        const migration::v1::BranchesRequest* request,
+  grpc::Status Branches(grpc::ServerContext* context, const migration::v1::BranchesRequest* request,
                         migration::v1::BranchesResponse* response) override;
   grpc::Status Show(grpc::ServerContext* context, const migration::v1::ShowRequest* request,
                     migration::v1::ShowResponse* response) override;

@@ -25,8 +25,8 @@ std::string Digest(absl::string_view fingerprint) {
 absl::StatusOr<Page> FindPage(size_t total, int page_size, absl::string_view page_token,
                               PageLimits limits, absl::string_view fingerprint) {
   if (page_size < 0) return errors::InvalidRequest("page_size", "must not be negative");
-  const auto size = static_cast<size_t>(page_size == 0 ? limits.normal
-                                                       : std::min(page_size, limits.most));
+  const auto size =
+      static_cast<size_t>(page_size == 0 ? limits.normal : std::min(page_size, limits.most));
   Page page;
   const std::string digest = Digest(fingerprint);
   if (!page_token.empty()) {

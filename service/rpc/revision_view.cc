@@ -24,7 +24,8 @@ RevisionView::RevisionView(const ScriptSet& scripts, VersionRows rows,
       rows_(std::move(rows)),
       apply_times_(std::move(apply_times)),
       applied_(AppliedBy(scripts.graph(), rows_)) {
-  for (RevisionIndex i = 0; i < scripts_.graph().size(); ++i) applied_count_ += applied_.contains(i);
+  for (RevisionIndex i = 0; i < scripts_.graph().size(); ++i)
+    applied_count_ += applied_.contains(i);
 }
 
 migration::v1::Revision RevisionView::Show(RevisionIndex index) const {

@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "google/protobuf/message.h"
+#include "grpc/health/v1/health.pb.h"
 #include "service/base/errors.h"
 
 namespace migd {
@@ -36,6 +38,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::str
                                                       OperationManager& operations) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // gRPC brings the health service without its descriptor, which reflection lists and describes.
+  google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
 
   std::unique_ptr<Server> server(new Server(catalog, operations));
   grpc::ServerBuilder builder;
@@ -66,8 +70,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::str
             : absl::StrCat(address.substr(0, address.rfind(':')), ":", ports[i]));
   }
   grpc::HealthCheckServiceInterface* health = server->server_->GetHealthCheckService();
-  health->SetServingStatus(std::string(migration::v1::MigrationService::service_full_name()),
-                           true);
+  health->SetServingStatus(std::string(migration::v1::MigrationService::service_full_name()), true);
   return server;
 }
 

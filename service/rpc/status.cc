@@ -16,8 +16,9 @@ namespace {
 using google::rpc::ErrorInfo;
 using migration::v1::ErrorDetail;
 
-// Message and details travel in one block of HTTP/2 headers, of which gRPC accepts 8 KB. The message
-// is in it twice, percent-encoded and inside the details, which are base64 for many clients.
+// Message and details travel in one block of HTTP/2 headers, of which gRPC accepts 8 KB. The
+// message is in it twice, percent-encoded and inside the details, which are base64 for many
+// clients.
 constexpr size_t kLongestMessage = 1500;
 constexpr size_t kLargestInfo = 1800;
 constexpr size_t kLargestPayloads = 3300;
@@ -52,10 +53,9 @@ void ShortenTexts(ErrorDetail& detail, size_t longest) {
   detail.set_hint(Shortened(detail.hint(), longest));
   if (!detail.has_statement_failure()) return;
   migration::v1::StatementFailure& failure = *detail.mutable_statement_failure();
-  for (std::string* text :
-       {failure.mutable_postgres_message(), failure.mutable_postgres_detail(),
-        failure.mutable_postgres_hint(), failure.mutable_postgres_context(),
-        failure.mutable_state()}) {
+  for (std::string* text : {failure.mutable_postgres_message(), failure.mutable_postgres_detail(),
+                            failure.mutable_postgres_hint(), failure.mutable_postgres_context(),
+                            failure.mutable_state()}) {
     *text = Shortened(*text, longest);
   }
   constexpr size_t kIdSize = 40;
@@ -88,8 +88,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   details.set_code(static_cast<int>(status.code()));
   details.set_message(Shortened(status.message(), kLongestMessage));
   // First what programs switch on.
-  const size_t used =
-      AddPayload<ErrorInfo>(status, errors::kErrorInfoUrl, kLargestInfo, details);
+  const size_t used = AddPayload<ErrorInfo>(status, errors::kErrorInfoUrl, kLargestInfo, details);
   AddPayload<ErrorDetail>(status, errors::kErrorDetailUrl, kLargestPayloads - used, details);
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), details.message(),
                       details.SerializeAsString());

@@ -55,6 +55,7 @@ std::vector<absl::Status> OneOfEach() {
           errors::InsufficientPrivilege("no CREATE", "grant it"),
           errors::Offline(),
           errors::LockTimeout("waited in vain"),
+          errors::TransactionConflict("deadlock detected"),
           errors::StatementFailed(failure),
           errors::InvalidIndex(failure, "i"),
           errors::TransactionBroken(failure),

@@ -182,7 +182,7 @@ TEST_F(PasswordTest, AMissingPasswordIsARefusedLogin) {
 TEST_F(PasswordTest, AUriThatCannotBeReadIsNotRepeated) {
   const Finished migd =
       RunCommand({{TestVariable("MIGD"), "--listen", "unix:" + directory().path() + "/s",
-                   "--database", absl::StrCat("postgresql://me:", kPassword, "@host:port/x")}});
+                   "--database", absl::StrCat("postgresql://me:", kPassword, "%zz@host/x")}});
   EXPECT_EQ(migd.exit_code, 1);
   EXPECT_THAT(migd.err, HasSubstr("is no connection string"));
   EXPECT_THAT(migd.out + migd.err, Not(HasSubstr(kPassword)));

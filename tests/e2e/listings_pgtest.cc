@@ -11,6 +11,7 @@
 namespace migd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -227,8 +228,17 @@ TEST_F(TwoHeadsTest, AMergeJoinsTheRowsAndItsDowngradeSplitsThem) {
   EXPECT_EQ(VersionRows(), "dd40");
   EXPECT_THAT(Text({"history"}), StartsWith("bb20, cc30 -> dd40 (head) (current) (mergepoint), "
                                             "message of dd40\n"));
-  Migctl({"downgrade", "-1"});
+  Migctl({"downgrade", "bb20"});
   EXPECT_EQ(VersionRows(), "bb20,cc30");
+}
+
+TEST_F(TwoHeadsTest, OneDownFromAMergeAsksWhichWay) {
+  Add({.id = "dd40", .revises = "bb20, cc30"});
+  Migctl({"upgrade", "head"});
+  const Failure failure = FailureOf({"downgrade", "-1"});
+  EXPECT_EQ(failure.reason(), "AMBIGUOUS_REVISION");
+  EXPECT_THAT(failure.text, AllOf(HasSubstr("bb20"), HasSubstr("cc30")));
+  EXPECT_EQ(VersionRows(), "dd40");
 }
 
 TEST_F(TwoHeadsTest, ADependencyIsAppliedFirstAndImplied) {

@@ -78,7 +78,7 @@ TEST_F(OperationsTest, ASecondCtrlCLeavesTheOperationRunning) {
   ASSERT_TRUE(upgrade.WaitForOutput("applied  bb20"));
   migd().process().Signal(SIGSTOP);
   upgrade.Signal(SIGINT);
-  ASSERT_TRUE(upgrade.WaitForOutput("once more leaves it running"));
+  ASSERT_TRUE(upgrade.WaitForOutput("interrupted: asking migd"));
   upgrade.Signal(SIGINT);
   const Finished finished = upgrade.Wait();
   migd().process().Signal(SIGCONT);

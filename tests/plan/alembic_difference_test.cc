@@ -107,9 +107,9 @@ bool ReadLine(const std::string& line, std::vector<Case>& cases) {
 
 // Runs the oracle; without it there is nothing to compare with, and the test fails.
 std::vector<Case> AskAlembic(const std::string& seed, const std::string& graphs) {
-  const std::string command =
-      absl::StrCat("PYTHONHASHSEED=0 '", Environment("ALEMBIC_ORACLE_PYTHON", "/usr/bin/python3"),
-                   "' '", PROJECT_SOURCE_DIR, "/tests/plan/alembic_oracle.py' ", seed, " ", graphs);
+  const std::string command = absl::StrCat(
+      "PYTHONHASHSEED=0 '", Environment("ALEMBIC_ORACLE_PYTHON", "/usr/bin/python3"), "' '",
+      Environment("PROJECT_SOURCE", "."), "/tests/plan/alembic_oracle.py' ", seed, " ", graphs);
   std::FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) {
     ADD_FAILURE() << "cannot run " << command;

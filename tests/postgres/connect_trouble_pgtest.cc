@@ -114,6 +114,18 @@ TEST_F(PasswordTest, ARoleThatPgHbaRejectsIsRefused) {
             ErrorReason::ERROR_REASON_DATABASE_LOGIN_REFUSED);
 }
 
+// A fresh database, and how to connect to it as a role of its own that has no privileges.
+struct Stranger {
+  Stranger() : role(absl::StrCat("stranger_", owner.name)), options(owner) {
+    TestCluster::Query(owner.connection, absl::StrCat("CREATE ROLE ", role, " LOGIN"));
+    options.connection["user"] = role;
+  }
+
+  const PostgresOptions owner = TestCluster::NewDatabaseOptions();
+  const std::string role;
+  PostgresOptions options;
+};
+
 TEST(ConnectTrouble, ADatabaseThatIsNotThereIsMissing) {
   PostgresOptions options = TestCluster::NewDatabaseOptions();
   options.connection["dbname"] = "nowhere";
@@ -123,12 +135,11 @@ TEST(ConnectTrouble, ADatabaseThatIsNotThereIsMissing) {
 }
 
 TEST(ConnectTrouble, ADatabaseWithoutTheConnectPrivilegeRefusesTheLogin) {
-  PostgresOptions options = TestCluster::NewDatabaseOptions();
-  TestCluster::Query(options.connection,
-                     absl::StrCat("CREATE ROLE visitor LOGIN; REVOKE CONNECT ON DATABASE ",
-                                  options.name, " FROM PUBLIC"));
-  options.connection["user"] = "visitor";
-  EXPECT_EQ(errors::ReasonOf(TroubleOf(options)), ErrorReason::ERROR_REASON_DATABASE_LOGIN_REFUSED);
+  const Stranger stranger;
+  TestCluster::Query(stranger.owner.connection, absl::StrCat("REVOKE CONNECT ON DATABASE ",
+                                                             stranger.owner.name, " FROM PUBLIC"));
+  EXPECT_EQ(errors::ReasonOf(TroubleOf(stranger.options)),
+            ErrorReason::ERROR_REASON_DATABASE_LOGIN_REFUSED);
 }
 
 TEST(ConnectTrouble, AServerThatIsNotThereIsUnavailable) {
@@ -178,10 +189,8 @@ TEST(ConnectTrouble, AReadOnlyDatabaseCanBeReadButNotMigrated) {
 }
 
 TEST(ConnectTrouble, ARoleThatMayNotCreateIsToldWhatItLacks) {
-  PostgresOptions options = TestCluster::NewDatabaseOptions();
-  TestCluster::Query(options.connection, "CREATE ROLE reader LOGIN");
-  options.connection["user"] = "reader";
-  PostgresDatabase database(options);
+  const Stranger stranger;
+  PostgresDatabase database(stranger.options);
   EXPECT_TRUE(database.ReadRows().ok());
   const absl::Status status = database.OpenSession("op").value()->PrepareForWriting();
   EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_INSUFFICIENT_PRIVILEGE);
@@ -189,12 +198,10 @@ TEST(ConnectTrouble, ARoleThatMayNotCreateIsToldWhatItLacks) {
 }
 
 TEST(ConnectTrouble, ARoleThatMayNotReadTheVersionTableIsToldSo) {
-  PostgresOptions options = TestCluster::NewDatabaseOptions();
-  TestCluster::Query(options.connection,
-                     "CREATE TABLE alembic_version (version_num varchar(32)); "
-                     "CREATE ROLE stranger LOGIN");
-  options.connection["user"] = "stranger";
-  EXPECT_EQ(errors::ReasonOf(PostgresDatabase(options).ReadRows().status()),
+  const Stranger stranger;
+  TestCluster::Query(stranger.owner.connection,
+                     "CREATE TABLE alembic_version (version_num varchar(32))");
+  EXPECT_EQ(errors::ReasonOf(PostgresDatabase(stranger.options).ReadRows().status()),
             ErrorReason::ERROR_REASON_INSUFFICIENT_PRIVILEGE);
 }
 

@@ -322,6 +322,28 @@ TEST_F(PostgresSessionTest, AVersionTableOfAnotherShapeIsNamed) {
   EXPECT_THAT(errors::ToProto(status).hint(), HasSubstr("version table"));
 }
 
+TEST_F(PostgresSessionTest, AVersionTableWithAnUnreadableRowIsNamed) {
+  Query(
+      "CREATE TABLE alembic_version (version_num varchar(32)); "
+      "INSERT INTO alembic_version VALUES (NULL)");
+  OpenSession();
+  EXPECT_EQ(errors::ReasonOf(database_->ReadRows().status()),
+            ErrorReason::ERROR_REASON_DATABASE_UNSUITABLE);
+}
+
+TEST_F(PostgresSessionTest, AConflictOverTheVersionTableIsToldAsOne) {
+  const auto session = OpenSession();
+  ASSERT_TRUE(session->PrepareForWriting().ok());
+  ASSERT_TRUE(Insert(*session, "a").ok());
+  Run(*session, "SET default_transaction_isolation = 'repeatable read'");
+  ASSERT_TRUE(session->Begin().ok());
+  ASSERT_TRUE(session->ReadRows().ok());
+  Query("UPDATE alembic_version SET version_num = 'b'");
+  const absl::Status status = session->WriteVersion({VersionWrite::Kind::kUpdate, "a", "c"}, "c");
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_TRANSACTION_CONFLICT);
+  EXPECT_TRUE(session->Rollback().ok());
+}
+
 TEST_F(PostgresSessionTest, AnIdLongerThanTheColumnIsRefusedClearly) {
   const auto session = OpenSession();
   ASSERT_TRUE(session->PrepareForWriting().ok());

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "service/base/errors.h"
 #include "tests/rpc/rpc_fixture.h"
@@ -205,6 +206,25 @@ TEST_F(MigrationServiceTest, OperationsAreListedNewestFirstPageByPage) {
   request.set_database("other");
   request.clear_page_token();
   ASSERT_TRUE(Call(&Stub::ListOperations, request, second).ok());
+}
+
+TEST_F(MigrationServiceTest, HealthIsToldOfTheServerAndOfTheService) {
+  const auto health = grpc::health::v1::Health::NewStub(NewChannel());
+  for (const std::string service : {"", "migration.v1.MigrationService"}) {
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    grpc::health::v1::HealthCheckResponse response;
+    grpc::ClientContext context;
+    EXPECT_TRUE(health->Check(&context, request, &response).ok()) << service;
+    EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING) << service;
+  }
+}
+
+TEST_F(MigrationServiceTest, ASecondServerCannotTakeTheSocket) {
+  OperationManager operations;
+  const auto second = Server::Start(server_->addresses(), false, *catalog_, operations);
+  EXPECT_EQ(errors::ReasonOf(second.status()), migration::v1::ERROR_REASON_INVALID_REQUEST);
+  EXPECT_TRUE(Upgrade("head").status.ok());
 }
 
 // --- Refusals ---

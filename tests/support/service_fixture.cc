@@ -36,6 +36,7 @@ Migd::Migd(const Arguments& arguments, const Environment& environment) {
 }
 
 Migd::~Migd() {
+  process_->Signal(SIGCONT);  // a test may have stopped it
   process_->Signal(SIGTERM);
   process_->Wait();
 }
