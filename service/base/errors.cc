@@ -69,6 +69,10 @@ std::string LockTimeoutHint() {
          "--lock-timeout";
 }
 
+std::string StatementTimeoutHint() {
+  return "allow more time with --statement-timeout, or split the statement";
+}
+
 std::string TransactionConflictHint() {
   return "try again: PostgreSQL ended this transaction so that another could finish";
 }
@@ -91,7 +95,7 @@ FailureKind KindOf(const StatementFailure& failure) {
   }
   if (state == "57014") {
     return {migration::v1::ERROR_REASON_STATEMENT_TIMEOUT, absl::StatusCode::kAborted,
-            "allow more time with --statement-timeout, or split the statement"};
+            StatementTimeoutHint()};
   }
   if (state == "40P01" || state == "40001") {
     return {migration::v1::ERROR_REASON_TRANSACTION_CONFLICT, absl::StatusCode::kAborted,
@@ -274,7 +278,7 @@ absl::Status DatabaseReadOnly(absl::string_view database) {
   return Make({absl::StatusCode::kFailedPrecondition,
                migration::v1::ERROR_REASON_DATABASE_READ_ONLY,
                absl::StrCat("the PostgreSQL server of database ", database,
-                            " is read-only: a standby, or default_transaction_read_only is on"),
+                            " is read-only: a standby, or the transaction was made read-only"),
                "point migd at the primary (with several hosts: target_session_attrs=read-write)",
                {{"database", std::string(database)}}});
 }
@@ -313,6 +317,14 @@ absl::Status LockTimeout(absl::string_view problem) {
                {}});
 }
 
+absl::Status StatementTimeout(absl::string_view problem) {
+  return Make({absl::StatusCode::kAborted,
+               migration::v1::ERROR_REASON_STATEMENT_TIMEOUT,
+               std::string(problem),
+               StatementTimeoutHint(),
+               {}});
+}
+
 absl::Status TransactionConflict(absl::string_view problem) {
   return Make({absl::StatusCode::kAborted,
                migration::v1::ERROR_REASON_TRANSACTION_CONFLICT,
@@ -344,6 +356,17 @@ absl::Status TransactionBroken(const StatementFailure& failure) {
                "leave BEGIN and COMMIT to the service; a section that needs its own transactions "
                "is marked `transaction:false` and ends each one that it begins",
                MetadataOf(failure), &failure});
+}
+
+absl::Status MutexLost(absl::string_view revision) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_MUTEX_LOST,
+               absl::StrCat("revision ", revision,
+                            " is not recorded: the session lost the mutex that keeps two migrations "
+                            "of this database apart"),
+               "take pg_advisory_unlock_all() or DISCARD ALL out of the migration; connect migd to "
+               "PostgreSQL itself, not through a pooler that shares sessions",
+               {{"revision", std::string(revision)}}});
 }
 
 absl::Status VersionRowMismatch(absl::string_view revision, absl::string_view problem) {
@@ -397,6 +420,15 @@ absl::Status UnknownOperation(absl::string_view operation) {
                absl::StrCat("no operation \"", operation, "\""),
                "`migctl operations list` shows those that the server knows",
                {{"operation", std::string(operation)}}});
+}
+
+absl::Status AmbiguousOperation(absl::string_view operation, const Strings& candidates) {
+  return Make({absl::StatusCode::kInvalidArgument,
+               migration::v1::ERROR_REASON_INVALID_REQUEST,
+               absl::StrCat("operation: several ids begin with \"", operation,
+                            "\": ", JoinShort(candidates)),
+               "write more of the id",
+               {{"field", "operation"}, {"candidates", JoinShort(candidates)}}});
 }
 
 absl::Status RequestIdReused(absl::string_view request_id, absl::string_view operation) {

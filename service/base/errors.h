@@ -43,6 +43,8 @@ absl::Status InsufficientPrivilege(absl::string_view problem, absl::string_view 
 absl::Status Offline();
 // The service's own query waited in vain; a migration's statement has StatementFailed.
 absl::Status LockTimeout(absl::string_view problem);
+// Likewise: it ran into statement_timeout.
+absl::Status StatementTimeout(absl::string_view problem);
 // Likewise: PostgreSQL ended the service's own query to resolve a deadlock or a conflict.
 absl::Status TransactionConflict(absl::string_view problem);
 
@@ -51,6 +53,8 @@ absl::Status TransactionConflict(absl::string_view problem);
 absl::Status StatementFailed(const migration::v1::StatementFailure& failure);
 absl::Status InvalidIndex(const migration::v1::StatementFailure& failure, absl::string_view index);
 absl::Status TransactionBroken(const migration::v1::StatementFailure& failure);
+// The session lost the mutex that it had taken.
+absl::Status MutexLost(absl::string_view revision);
 absl::Status VersionRowMismatch(absl::string_view revision, absl::string_view problem);
 // The connection broke inside a step, not at its commit; `state` says what stays.
 absl::Status ConnectionLost(absl::string_view revision, absl::string_view problem,
@@ -61,6 +65,7 @@ absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view proble
 absl::Status MutexTimeout(absl::Duration waited, absl::string_view holder);
 absl::Status OperationCancelled(absl::string_view why);
 absl::Status UnknownOperation(absl::string_view operation);
+absl::Status AmbiguousOperation(absl::string_view operation, const Strings& candidates);
 absl::Status RequestIdReused(absl::string_view request_id, absl::string_view operation);
 absl::Status Draining();
 absl::Status TooManyOperations(int limit);

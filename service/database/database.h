@@ -85,8 +85,9 @@ struct LogEntry {
 // One connection, for the run of one operation. Used by one thread, except Cancel. Destroying it
 // rolls back what is open and releases the mutex.
 //
-// A non-OK status of any function means that the connection is of no more use; what a statement
-// does wrong is a value (StatementResult::error).
+// What a migration's statement does wrong is a value (StatementResult::error). After a non-OK status
+// of any function the caller rolls back, and goes no further with the operation; the connection
+// itself is lost only if the status says DATABASE_UNAVAILABLE.
 class Session {
  public:
   using NoticeHandler = std::function<void(const ServerNotice&)>;
@@ -99,6 +100,8 @@ class Session {
   // Takes the mutex that lets one operation at a time migrate the database, on this very
   // connection. Never waits: false if somebody else has it. Not inside a transaction.
   virtual absl::StatusOr<bool> TryAcquireMutex() = 0;
+  // Whether this connection still has it.
+  virtual absl::StatusOr<bool> HoldsMutex() = 0;
   // Who has it; nothing if nobody has.
   virtual absl::StatusOr<absl::optional<MutexHolder>> ReadMutexHolder() = 0;
 
@@ -108,16 +111,18 @@ class Session {
   // InsufficientPrivilege names what the role may not do.
   virtual absl::Status PrepareForWriting() = 0;
 
-  // Sets the timeouts of the statements that follow.
+  // Sets the timeouts of everything that follows, the service's own queries included.
   virtual absl::Status SetTimeouts(const Timeouts& timeouts) = 0;
-  // Undoes what the statements of a revision set for the session (SET, SET ROLE), timeouts
-  // included, so that it touches neither the version table nor the next revision.
+  // Sets the lock timeout alone, until SetTimeouts or ResetSettings.
+  virtual absl::Status SetLockTimeout(absl::Duration timeout) = 0;
+  // Undoes what the statements of a revision set for the session (SET, SET ROLE), so that it
+  // touches neither the version table nor the next revision. The timeouts are those of the last
+  // SetTimeouts again.
   virtual absl::Status ResetSettings() = 0;
 
   virtual absl::Status Begin() = 0;
-  // VersionRowMismatch never; StatementResult::error if the server refused, for example by a
-  // deferred constraint (everything is rolled back then). OutcomeUnknown-worthy losses of the
-  // connection are a DatabaseUnavailable status: the caller knows that it was committing.
+  // StatementResult::error if the server refused, for example by a deferred constraint: everything
+  // is rolled back then. If the connection is lost, nobody knows whether it was committed.
   virtual absl::StatusOr<StatementResult> Commit() = 0;
   virtual absl::Status Rollback() = 0;
   // Whether a transaction is open, also one that a statement opened, or one that has failed.

@@ -92,7 +92,7 @@ OperationEvent StepFinishedEvent(const migration::v1::Plan& plan, int index,
 // Runs the steps of `plan` in order, until one fails.
 absl::Status RunSteps(Session& session, const ScriptSet& scripts, const Plan& plan,
                       const ExecuteRequest& request, Cancellation& cancellation,
-                      const EventSink& sink, ExecuteResult& result) {
+                      Interrupter& interrupter, const EventSink& sink, ExecuteResult& result) {
   const migration::v1::Plan described = DescribePlan(scripts, plan);
   {
     OperationEvent event;
@@ -103,7 +103,6 @@ absl::Status RunSteps(Session& session, const ScriptSet& scripts, const Plan& pl
   absl::Status status = session.PrepareForWriting();
   if (!status.ok()) return status;
 
-  Interrupter interrupter(session, cancellation);
   StepRunner runner(session, scripts, request, cancellation, interrupter, sink);
   std::vector<std::string> finished;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
@@ -128,7 +127,11 @@ absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
   if (workspace.database == nullptr) return errors::Offline();
   auto session = workspace.database->OpenSession(request.operation);
   if (!session.ok()) return session.status();
-  absl::Status status = (*session)->CheckWritable();
+  // From here on everything that waits for PostgreSQL can be cancelled, and waits no longer than a
+  // migration's statement may.
+  Interrupter interrupter(**session, cancellation);
+  absl::Status status = (*session)->SetTimeouts(request.timeouts);
+  if (status.ok()) status = (*session)->CheckWritable();
   if (status.ok()) status = AcquireMutex(**session, request, cancellation, sink);
   if (!status.ok()) return status;
 
@@ -140,7 +143,7 @@ absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
   result.rows = *rows;
   const auto plan = PlanAction(**scripts, *rows, request.action, request.targets, request.purge);
   if (!plan.ok()) return plan.status();
-  return RunSteps(**session, **scripts, *plan, request, cancellation, sink, result);
+  return RunSteps(**session, **scripts, *plan, request, cancellation, interrupter, sink, result);
 }
 
 }  // namespace
@@ -149,6 +152,11 @@ ExecuteResult Execute(Workspace& workspace, const ExecuteRequest& request,
                       Cancellation& cancellation, const EventSink& sink) {
   ExecuteResult result;
   result.status = ExecuteInto(workspace, request, cancellation, sink, result);
+  // A query of the service's own, outside a step, that a request to cancel has ended.
+  if (cancellation.requested() &&
+      errors::ReasonOf(result.status) == migration::v1::ERROR_REASON_STATEMENT_TIMEOUT) {
+    result.status = errors::OperationCancelled(cancellation.why());
+  }
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/types/optional.h"
 #include "service/base/redact.h"
+#include "service/base/utf8.h"
 
 namespace migd {
 namespace {
@@ -17,28 +18,18 @@ namespace {
 constexpr size_t kLongestText = 1200;
 constexpr size_t kLongestLine = 240;
 
-bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
-int CountCharacters(absl::string_view text) {
-  return static_cast<int>(
-      std::count_if(text.begin(), text.end(), [](char c) { return !IsContinuation(c); }));
-}
-
 // The byte at which character `position` (from 1) of `text` begins; its end if there is none.
 size_t ByteOfCharacter(absl::string_view text, int position) {
   int character = 0;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (!IsContinuation(text[i]) && ++character == position) return i;
+    const bool begins = (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80;
+    if (begins && ++character == position) return i;
   }
   return text.size();
 }
 
-std::string Shortened(absl::string_view text, size_t longest = kLongestText) {
-  if (text.size() <= longest) return std::string(text);
-  size_t end = longest;
-  while (end > 0 && IsContinuation(text[end])) --end;
-  return absl::StrCat(text.substr(0, end), "...");
-}
+// What PostgreSQL said, as others may see it.
+std::string Public(absl::string_view text) { return Shortened(MaskPasswords(text), kLongestText); }
 
 bool IsWordCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' ||
@@ -55,7 +46,7 @@ int TokenLength(absl::string_view text) {
   } else if (IsWordCharacter(text[0])) {
     while (end < text.size() && IsWordCharacter(text[end])) ++end;
   }
-  return CountCharacters(text.substr(0, end));
+  return static_cast<int>(CountCharacters(text.substr(0, end)));
 }
 
 // Where the fault is in `statement`, in bytes; nothing if nobody knows. For many errors PostgreSQL
@@ -87,11 +78,21 @@ struct Excerpt {
 
 Excerpt ExcerptOf(absl::string_view line, size_t column) {
   if (line.size() <= kLongestLine) return {std::string(line), column};
-  size_t begin = column > kLongestLine / 2 ? column - kLongestLine / 2 : 0;
-  while (begin > 0 && IsContinuation(line[begin])) --begin;
-  size_t end = std::min(line.size(), begin + kLongestLine);
-  while (end < line.size() && IsContinuation(line[end])) ++end;
-  return {std::string(line.substr(begin, end - begin)), column - begin};
+  const size_t begin = CutAt(line, column > kLongestLine / 2 ? column - kLongestLine / 2 : 0);
+  const absl::string_view rest = line.substr(begin);
+  return {std::string(rest.substr(0, CutAt(rest, kLongestLine))), column - begin};
+}
+
+// The line of `contents` from `begin` to `end`, without passwords. Those of the statement are found
+// in the whole of it: the word may stand on the line before.
+std::string PublicLine(absl::string_view contents, size_t begin, size_t end,
+                       const Statement& statement) {
+  std::string line(contents.substr(begin, end - begin));
+  const std::string masked = MaskPasswords(statement.text);
+  const size_t first = std::max(begin, statement.offset);
+  const size_t last = std::min(end, statement.offset + masked.size());
+  for (size_t i = first; i < last; ++i) line[i - begin] = masked[i - statement.offset];
+  return MaskPasswords(line);
 }
 
 }  // namespace
@@ -107,7 +108,7 @@ migration::v1::StatementFailure DescribeFailure(const MigrationFile& file,
   const size_t line_begin = newline_before == contents.npos ? 0 : newline_before + 1;
   size_t line_end = std::min(contents.find('\n', fault), contents.size());
   if (line_end > fault && contents[line_end - 1] == '\r') --line_end;
-  const absl::string_view line = contents.substr(line_begin, line_end - line_begin);
+  const std::string line = PublicLine(contents, line_begin, line_end, statement);
   const absl::string_view before_fault = contents.substr(line_begin, fault - line_begin);
   const absl::string_view statement_before =
       contents.substr(statement.offset, fault - statement.offset);
@@ -117,17 +118,19 @@ migration::v1::StatementFailure DescribeFailure(const MigrationFile& file,
   failure.set_file(file.revision().path);
   failure.set_line(statement.line + static_cast<int>(std::count(statement_before.begin(),
                                                                 statement_before.end(), '\n')));
-  failure.set_column(CountCharacters(before_fault) + 1);
+  failure.set_column(static_cast<int>(CountCharacters(before_fault)) + 1);
   if (fault_in_statement) failure.set_length(TokenLength(contents.substr(fault)));
   const Excerpt excerpt = ExcerptOf(line, before_fault.size());
-  failure.set_source_line(MaskPasswords(excerpt.text));
+  failure.set_source_line(excerpt.text);
   failure.set_source_column(
-      CountCharacters(absl::string_view(excerpt.text).substr(0, excerpt.column)) + 1);
+      static_cast<int>(
+          CountCharacters(absl::string_view(excerpt.text).substr(0, excerpt.column))) +
+      1);
   failure.set_sqlstate(error.sqlstate);
-  failure.set_postgres_message(Shortened(MaskPasswords(error.message)));
-  failure.set_postgres_detail(Shortened(MaskPasswords(error.detail)));
-  failure.set_postgres_hint(Shortened(MaskPasswords(error.hint)));
-  failure.set_postgres_context(Shortened(MaskPasswords(error.context)));
+  failure.set_postgres_message(Public(error.message));
+  failure.set_postgres_detail(Public(error.detail));
+  failure.set_postgres_hint(Public(error.hint));
+  failure.set_postgres_context(Public(error.context));
   return failure;
 }
 

@@ -30,7 +30,7 @@ Interrupter::~Interrupter() {
 void Interrupter::Run() {
   MutexLock lock(mutex_);
   while (!finished_) {
-    if (!requested_ || held_) {
+    if (!requested_ || holds_ > 0) {
       changed_.Wait(mutex_);
       continue;
     }
@@ -40,9 +40,9 @@ void Interrupter::Run() {
   }
 }
 
-void Interrupter::SetHeld(bool held) {
+void Interrupter::ChangeHolds(int change) {
   MutexLock lock(mutex_);
-  held_ = held;
+  holds_ += change;
   changed_.NotifyAll();
 }
 

@@ -17,13 +17,13 @@ class Interrupter {
   Interrupter(Session& session, Cancellation& cancellation);
   ~Interrupter();
 
-  // While a Hold lives, the session is not interrupted: for the end of a step.
+  // While a Hold lives, the session is not interrupted: for the end of a step. They nest.
   class Hold {
    public:
     explicit Hold(Interrupter& interrupter) : interrupter_(interrupter) {
-      interrupter_.SetHeld(true);
+      interrupter_.ChangeHolds(1);
     }
-    ~Hold() { interrupter_.SetHeld(false); }
+    ~Hold() { interrupter_.ChangeHolds(-1); }
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
 
@@ -33,14 +33,14 @@ class Interrupter {
 
  private:
   void Run();
-  void SetHeld(bool held);
+  void ChangeHolds(int change);
 
   Session& session_;
   Cancellation& cancellation_;
   Mutex mutex_;
   CondVar changed_;
   bool requested_ ABSL_GUARDED_BY(mutex_) = false;
-  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  int holds_ ABSL_GUARDED_BY(mutex_) = 0;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // last: runs with everything above in place
 };

@@ -8,6 +8,7 @@
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
 #include "service/base/redact.h"
+#include "service/base/utf8.h"
 #include "service/execute/failure_report.h"
 #include "service/execute/plan_report.h"
 
@@ -16,8 +17,10 @@ namespace {
 
 using migration::v1::OperationEvent;
 
-// A statement can raise notices without end; a watcher needs only the first.
+// A statement can raise notices without end, and of any size; a watcher needs the first of them, and
+// their beginning.
 constexpr int kMostNotices = 100;
+constexpr size_t kLongestNotice = 4000;
 
 // SQLSTATE query_canceled: a cancel request, or statement_timeout.
 constexpr absl::string_view kQueryCanceled = "57014";
@@ -30,11 +33,21 @@ bool IsSkipNotice(const ServerNotice& notice) {
                                          notice.sqlstate == "42P06" || notice.sqlstate == "42710");
 }
 
+std::string Public(absl::string_view text) {
+  return Shortened(MaskPasswords(text), kLongestNotice);
+}
+
 // Passes the notices of one statement on, up to a limit.
 class NoticeRelay {
  public:
-  NoticeRelay(Session& session, const EventSink& sink, std::string revision, int index)
-      : session_(session), sink_(sink), revision_(std::move(revision)), index_(index) {
+  // `skips_reported`: what the statement skips has been told already.
+  NoticeRelay(Session& session, const EventSink& sink, std::string revision, int index,
+              bool skips_reported)
+      : session_(session),
+        sink_(sink),
+        revision_(std::move(revision)),
+        index_(index),
+        skips_reported_(skips_reported) {
     session_.SetNoticeHandler([this](const ServerNotice& notice) { Relay(notice); });
   }
   ~NoticeRelay() {
@@ -47,7 +60,7 @@ class NoticeRelay {
 
  private:
   void Relay(const ServerNotice& notice) {
-    if (IsSkipNotice(notice)) return;
+    if (skips_reported_ && IsSkipNotice(notice)) return;
     if (++count_ <= kMostNotices) Emit(notice);
   }
 
@@ -58,9 +71,9 @@ class NoticeRelay {
     out.set_statement_index(index_);
     out.set_severity(notice.severity);
     out.set_sqlstate(notice.sqlstate);
-    out.set_message(MaskPasswords(notice.message));
-    out.set_detail(MaskPasswords(notice.detail));
-    out.set_hint(MaskPasswords(notice.hint));
+    out.set_message(Public(notice.message));
+    out.set_detail(Public(notice.detail));
+    out.set_hint(Public(notice.hint));
     sink_(std::move(event));
   }
 
@@ -68,6 +81,7 @@ class NoticeRelay {
   const EventSink& sink_;
   const std::string revision_;
   const int index_;
+  const bool skips_reported_;
   int count_ = 0;
 };
 
@@ -95,15 +109,25 @@ absl::Status StepRunner::Run(const Step& step, const VersionRows& resulting_rows
   if (!status.ok()) return status;
   const bool transactional = context.section == nullptr || context.section->transactional;
   status = transactional ? RunTransactional(context) : RunOneByOne(context);
-  if (!status.ok() && session_.InTransaction()) {
+  if (status.ok()) return status;
+  if (session_.InTransaction()) {
+    Interrupter::Hold hold(interrupter_);
     // What went wrong is in `status`; a rollback that fails means that the connection is gone, and
     // then the server rolls back by itself.
     session_.Rollback().IgnoreError();
   }
+  return Explained(status, context);
+}
+
+absl::Status StepRunner::Explained(const absl::Status& status, const Context& context) const {
   const migration::v1::ErrorReason reason = errors::ReasonOf(status);
-  if (reason == migration::v1::ERROR_REASON_OPERATION_CANCELLED) return Cancelled(context);
+  // A request to cancel ends the service's own queries as a timeout would.
+  if (reason == migration::v1::ERROR_REASON_STATEMENT_TIMEOUT && cancellation_.requested()) {
+    return Cancelled(context);
+  }
   if (reason == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE) {
-    return errors::ConnectionLost(step.revision, status.message(), StateAfterFailure(context));
+    return errors::ConnectionLost(context.step.revision, status.message(),
+                                  StateAfterFailure(context));
   }
   return status;
 }
@@ -118,6 +142,7 @@ absl::Status StepRunner::RunTransactional(Context& context) {
 absl::Status StepRunner::RunOneByOne(Context& context) {
   absl::Status status = RunStatements(context);
   if (!status.ok()) return status;
+  // All is done but to say so: no longer a moment to be cancelled.
   Interrupter::Hold hold(interrupter_);
   status = session_.ResetSettings();
   if (status.ok()) status = session_.Begin();
@@ -132,35 +157,39 @@ absl::Status StepRunner::RunStatements(Context& context) {
     if (cancellation_.requested()) return Cancelled(context);
     absl::Status status = RunStatement(context, statement, ++index);
     if (!status.ok()) return status;
-    context.finished_statements = index;
+    // What is inside a transaction of the section's own can still be rolled back.
+    if (context.section->transactional || !session_.InTransaction()) {
+      context.finished_statements = index;
+    }
   }
   return absl::OkStatus();
 }
 
 absl::Status StepRunner::RunStatement(Context& context, const Statement& statement, int index) {
-  absl::Status status = ReportSkipped(context, statement, index);
-  if (!status.ok()) return status;
+  const auto skipped = ReportSkipped(context, statement, index);
+  if (!skipped.ok()) return skipped.status();
 
   // A concurrent build waits for every transaction that is older than itself; a lock timeout would
   // end it halfway, and what waits does not stand in anybody's way.
   const bool unbounded_locks = !context.section->transactional && IsConcurrent(statement.text);
-  if (unbounded_locks) {
-    status = session_.SetTimeouts({absl::ZeroDuration(), request_.timeouts.statement_timeout});
-    if (!status.ok()) return status;
-  }
+  absl::Status status =
+      unbounded_locks ? session_.SetLockTimeout(absl::ZeroDuration()) : absl::OkStatus();
+  if (!status.ok()) return status;
 
   const absl::Time start = absl::Now();
   absl::StatusOr<StatementResult> result;
   {
-    NoticeRelay relay(session_, sink_, context.step.revision, index);
+    NoticeRelay relay(session_, sink_, context.step.revision, index, *skipped > 0);
+    context.statement_runs = true;
     result = session_.Execute(statement);
   }
   if (!result.ok()) return result.status();
+  context.statement_runs = false;
   if (result->error) return FailureOf(context, statement, index, *result->error);
   status = CheckTransaction(context, statement, index);
   if (!status.ok()) return status;
   if (unbounded_locks) {
-    status = session_.SetTimeouts(request_.timeouts);
+    status = session_.SetLockTimeout(request_.timeouts.lock_timeout);
     if (!status.ok()) return status;
   }
 
@@ -177,8 +206,9 @@ absl::Status StepRunner::RunStatement(Context& context, const Statement& stateme
   return absl::OkStatus();
 }
 
-absl::Status StepRunner::ReportSkipped(const Context& context, const Statement& statement,
-                                       int index) {
+absl::StatusOr<int> StepRunner::ReportSkipped(const Context& context, const Statement& statement,
+                                              int index) {
+  int count = 0;
   for (const GuardedObject& object : GuardedObjects(statement.text)) {
     const auto state = session_.Inspect(object);
     if (!state.ok()) return state.status();
@@ -203,8 +233,9 @@ absl::Status StepRunner::ReportSkipped(const Context& context, const Statement& 
     skipped.set_reason(creates ? migration::v1::SKIP_REASON_EXISTS
                                : migration::v1::SKIP_REASON_MISSING);
     sink_(std::move(event));
+    ++count;
   }
-  return absl::OkStatus();
+  return count;
 }
 
 absl::Status StepRunner::CheckTransaction(const Context& context, const Statement& statement,
@@ -223,9 +254,9 @@ absl::Status StepRunner::CheckTransaction(const Context& context, const Statemen
 }
 
 absl::Status StepRunner::Finish(Context& context) {
-  Interrupter::Hold hold(interrupter_);
   absl::Status status = WriteVersionAndLog(context);
   if (!status.ok()) return status;
+  Interrupter::Hold hold(interrupter_);
   const auto committed = session_.Commit();
   if (!committed.ok()) {
     return errors::OutcomeUnknown(context.step.revision, committed.status().message());
@@ -244,6 +275,9 @@ absl::Status StepRunner::Finish(Context& context) {
 absl::Status StepRunner::WriteVersionAndLog(const Context& context) {
   absl::Status status = session_.ResetSettings();
   if (!status.ok()) return status;
+  const auto holds_mutex = session_.HoldsMutex();
+  if (!holds_mutex.ok()) return holds_mutex.status();
+  if (!*holds_mutex) return errors::MutexLost(context.step.revision);
   for (const VersionWrite& write : context.step.writes) {
     status = session_.WriteVersion(write, context.step.revision);
     if (!status.ok()) return status;
@@ -287,6 +321,9 @@ std::string StepRunner::StateAfterFailure(const Context& context) const {
     state = absl::StrCat("statements 1 to ", context.finished_statements, " of ", revision,
                          " stay: the section is transaction:false, and the version table does not "
                          "name it");
+  }
+  if (context.statement_runs && context.section != nullptr && !context.section->transactional) {
+    absl::StrAppend(&state, "; whether the next statement finished is not known");
   }
   if (!context.finished.empty()) {
     absl::StrAppend(&state, "; finished before: ", absl::StrJoin(context.finished, ", "));

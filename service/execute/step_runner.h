@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "service/database/database.h"
 #include "service/execute/cancellation.h"
 #include "service/execute/executor.h"
@@ -36,20 +37,26 @@ class StepRunner {
     const MigrationFile* file;  // null for a stamp
     const Section* section;     // null for a stamp
     absl::Time start_time;
+    // Those that can no longer be undone; in a transactional section they can until the end.
     int finished_statements = 0;
+    // Whether a statement is under way.
+    bool statement_runs = false;
   };
 
   absl::Status RunTransactional(Context& context);
   absl::Status RunOneByOne(Context& context);
   absl::Status RunStatements(Context& context);
   absl::Status RunStatement(Context& context, const Statement& statement, int index);
-  absl::Status ReportSkipped(const Context& context, const Statement& statement, int index);
+  // Returns how many objects the statement skips.
+  absl::StatusOr<int> ReportSkipped(const Context& context, const Statement& statement, int index);
   absl::Status CheckTransaction(const Context& context, const Statement& statement, int index);
   // Writes the rows and the log entry of the step, and commits.
   absl::Status Finish(Context& context);
   absl::Status WriteVersionAndLog(const Context& context);
   absl::Status FailureOf(const Context& context, const Statement& statement, int index,
                          const ServerError& error) const;
+  // `status` of a failed step, with what the step knows: whether it was cancelled, what stays.
+  absl::Status Explained(const absl::Status& status, const Context& context) const;
   absl::Status Cancelled(const Context& context) const;
   std::string StateAfterFailure(const Context& context) const;
 

@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
-#include "service/script/utf8.h"
+#include "service/base/utf8.h"
 
 namespace migd {
 namespace {

@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "service/script/sql_lexer.h"
-#include "service/script/utf8.h"
+#include "service/base/utf8.h"
 
 namespace migd {
 namespace {

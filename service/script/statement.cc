@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "service/script/sql_lexer.h"
-#include "service/script/utf8.h"
+#include "service/base/utf8.h"
 
 namespace migd {
 namespace {

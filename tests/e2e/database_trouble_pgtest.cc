@@ -1,12 +1,10 @@
 // A database that is not there, does not let migd in, or must not be written to.
 #include <signal.h>
 
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"

@@ -25,7 +25,7 @@ struct Example {
 
 Command CppExample(const std::string&) { return {{TestVariable("EXAMPLE_UPGRADE")}}; }
 
-// Makes the stubs as README.md says.
+// Makes the stubs as the example says.
 Command PythonExample(const std::string& directory) {
   const std::string source = TestVariable("PROJECT_SOURCE");
   const std::string stubs = directory + "/stubs";

@@ -1,5 +1,6 @@
 // Migration files that are wrong, large, or change while migd runs.
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"

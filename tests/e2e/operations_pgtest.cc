@@ -1,11 +1,11 @@
 // Operations outlive the calls that made them, and end where the database is whole.
 #include <signal.h>
 
-#include <memory>
 #include <pqxx/pqxx>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "gmock/gmock.h"
 #include "tests/support/service_fixture.h"
 

@@ -1,6 +1,5 @@
 // The main path: this repository's own migrations on a clean database, and on one that has its
 // tables already.
-#include <set>
 #include <string>
 #include <vector>
 
@@ -12,10 +11,8 @@
 namespace migd {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 constexpr char kFirst[] = "ca5d2b0eba52";
 constexpr char kSecond[] = "2ff41522b3bc";

@@ -2,7 +2,7 @@
 //
 //     upgrade unix:/run/migd/migd.sock && exec my-service
 //
-// Needs gRPC and the generated code of proto/ (see README.md, "From another service").
+// Needs gRPC and the generated code of proto/ (the CMake library migration_proto).
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>

@@ -1,8 +1,11 @@
-"""Start-up gate: brings the database to head, or says why it cannot and fails.
+r"""Start-up gate: brings the database to head, or says why it cannot and fails.
 
     python3 upgrade.py unix:/run/migd/migd.sock && exec my-service
 
-Needs grpcio and the stubs of proto/ (see README.md, "From another service").
+Needs grpcio, and the stubs of proto/ in the PYTHONPATH; from there, Debian makes them so:
+
+    protoc -I . --python_out=STUBS --grpc_python_out=STUBS migration/v1/*.proto google/rpc/*.proto \
+        --plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin
 """
 
 import sys

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "service/script/utf8.h"
+#include "service/base/utf8.h"
 
 namespace migd {
 namespace {

@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "service/base/errors.h"
-#include "service/script/utf8.h"
+#include "service/base/utf8.h"
 #include "tests/rpc/rpc_fixture.h"
 
 namespace migd {

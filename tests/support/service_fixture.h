@@ -20,7 +20,7 @@ using Environment = std::map<std::string, std::string>;
 // A migration file.
 struct Migration {
   std::string id;
-  // Comma-separated, like the next two; empty for a base.
+  // Empty for a base; several are separated by commas, here and in the last two.
   std::string revises = "";
   std::string up = "";
   std::string down = "";
@@ -60,8 +60,6 @@ struct Failure {
   std::string text;
 
   std::string reason() const { return json["reason"].text(); }
-  std::string message() const { return json["message"].text(); }
-  std::string hint() const { return json["hint"].text(); }
 };
 
 // A fresh database, an empty directory of migrations, and a migd for the two.

@@ -1,4 +1,4 @@
-#include "service/script/utf8.h"
+#include "service/base/utf8.h"
 
 #include <gtest/gtest.h>
 

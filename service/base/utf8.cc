@@ -1,7 +1,9 @@
-#include "service/script/utf8.h"
+#include "service/base/utf8.h"
 
 #include <cstdint>
 #include <cstring>
+
+#include "absl/strings/str_cat.h"
 
 namespace migd {
 namespace {
@@ -85,6 +87,28 @@ size_t CountCharacters(absl::string_view text) {
   size_t count = 0;
   for (const char byte : text) count += !IsContinuation(static_cast<unsigned char>(byte));
   return count;
+}
+
+std::string ToValidUtf8(absl::string_view text) {
+  std::string valid;
+  while (const absl::optional<size_t> invalid = FindInvalidUtf8(text)) {
+    absl::StrAppend(&valid, text.substr(0, *invalid), "\uFFFD");
+    text.remove_prefix(*invalid + 1);
+  }
+  absl::StrAppend(&valid, text);
+  return valid;
+}
+
+size_t CutAt(absl::string_view text, size_t longest) {
+  if (text.size() <= longest) return text.size();
+  size_t end = longest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return end;
+}
+
+std::string Shortened(absl::string_view text, size_t longest) {
+  const size_t end = CutAt(text, longest);
+  return end == text.size() ? std::string(text) : absl::StrCat(text.substr(0, end), "...");
 }
 
 bool AppendCodePoint(char32_t code_point, std::string& text) {
