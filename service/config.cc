@@ -2,7 +2,9 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -38,8 +40,8 @@ bool ReadBool(const YAML::Node& node) {
 
 absl::Duration ReadDuration(const YAML::Node& node) {
   absl::Duration value;
-  if (!absl::ParseDuration(ReadString(node), &value) || value < absl::ZeroDuration()) {
-    throw Mistake(node, "must be a duration, such as 500ms, 2s or 5m");
+  if (!ParseTimeout(ReadString(node), value)) {
+    throw Mistake(node, "must be a duration, such as 500ms, 2s, 5m or 0");
   }
   return value;
 }
@@ -95,6 +97,13 @@ void ReadDatabases(const YAML::Node& node, const DatabaseConfig& defaults, Confi
 }
 
 }  // namespace
+
+bool ParseTimeout(const std::string& text, absl::Duration& into) {
+  return absl::ParseDuration(text, &into) &&
+         (into == absl::ZeroDuration() ||
+          (into >= absl::Milliseconds(1) &&
+           into <= absl::Milliseconds(std::numeric_limits<int32_t>::max())));
+}
 
 absl::Status ReadConfigFile(const std::string& path, Config& config) {
   const DatabaseConfig defaults =

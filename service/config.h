@@ -43,9 +43,13 @@ struct Config {
   absl::Duration shutdown_grace = absl::Seconds(30);
 };
 
+// Reads a timeout, such as 500ms, 2s or 0; false if `text` is none, or if PostgreSQL, which counts
+// in whole milliseconds and 32 bits, cannot keep it.
+bool ParseTimeout(const std::string& text, absl::Duration& into);
+
 // Reads the databases, `listen`, `insecure` and `shutdown_grace` of a YAML file over `config`.
 // InvalidRequest names the line of what is wrong: an unknown key, a value that is not of its form,
-// a name given twice. docker/migd.yaml is an example of everything.
+// a name given twice. README.md shows an example of everything.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
 }  // namespace migd

@@ -27,20 +27,15 @@ Examples:
 
 Exit codes: 0 stopped as asked, 1 could not start, 2 usage.)";
 
-// Returns what is wrong with `text`; nothing if it is a duration.
-std::string ParseDurationFlag(const std::string& text, absl::Duration& into) {
-  if (absl::ParseDuration(text, &into) && into >= absl::ZeroDuration()) return "";
-  return absl::StrCat("\"", text, "\" is no duration; write 500ms, 2s, 5m or 0");
-}
-
 CLI::Option* AddDuration(CLI::App& app, const std::string& flag, absl::Duration& into,
                          const std::string& description) {
   return app
       .add_option_function<std::string>(
           flag,
           [flag, &into](const std::string& text) {
-            const std::string problem = ParseDurationFlag(text, into);
-            if (!problem.empty()) throw CLI::ValidationError(flag, problem);
+            if (ParseTimeout(text, into)) return;
+            throw CLI::ValidationError(
+                flag, absl::StrCat("\"", text, "\" is no duration; write 500ms, 2s, 5m or 0"));
           },
           description)
       ->type_name("DURATION")

@@ -30,11 +30,13 @@ namespace {
 // The embedded cluster's database, and the name of the one that is none, if no name is given.
 constexpr char kDefaultName[] = "app";
 
-sigset_t StopSignals() {
+// What the main thread waits for: to be told to stop, or that the embedded server has ended.
+sigset_t AwaitedSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGCHLD);
   return signals;
 }
 
@@ -133,6 +135,24 @@ absl::StatusOr<Parts> Build(const Config& config) {
   return parts;
 }
 
+// Serves until a signal says to stop (0) or the embedded server ends by itself (1).
+int ServeUntilStopped(const Config& config, const sigset_t& signals, Parts& parts) {
+  int exit_code = 0;
+  int received = SIGCHLD;
+  while (received == SIGCHLD && exit_code == 0) {
+    sigwait(&signals, &received);
+    if (received == SIGCHLD && parts.cluster != nullptr && !parts.cluster->running()) exit_code = 1;
+  }
+  if (exit_code == 0) {
+    LogInfo("stopping", {{"signal", strsignal(received)}});
+  } else {
+    LogError("the embedded PostgreSQL has ended; see postgres.log in its directory");
+  }
+  parts.server->Shutdown(exit_code == 0 ? config.shutdown_grace : absl::ZeroDuration());
+  LogInfo("stopped");
+  return exit_code;
+}
+
 int Fail(const absl::Status& status) {
   const migration::v1::Error error = errors::ToProto(status);
   std::cerr << "migd: " << error.message() << "\n";
@@ -144,7 +164,7 @@ int Main(int argc, const char* const* argv) {
   const CommandLine command_line = ReadCommandLine(argc, argv);
   if (!command_line.config) return command_line.exit_code;
   // Before the first thread, so that all inherit it: the signals are for the wait below.
-  const sigset_t signals = StopSignals();
+  const sigset_t signals = AwaitedSignals();
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   gpr_set_log_function(LogGrpc);
@@ -154,12 +174,7 @@ int Main(int argc, const char* const* argv) {
   for (const std::string& address : parts->server->addresses()) {
     LogInfo("listening", {{"address", address}, {"version", kVersion}});
   }
-  int received = 0;
-  sigwait(&signals, &received);
-  LogInfo("stopping", {{"signal", strsignal(received)}});
-  parts->server->Shutdown(command_line.config->shutdown_grace);
-  LogInfo("stopped");
-  return 0;
+  return ServeUntilStopped(*command_line.config, signals, *parts);
 }
 
 }  // namespace

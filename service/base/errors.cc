@@ -359,14 +359,15 @@ absl::Status TransactionBroken(const StatementFailure& failure) {
 }
 
 absl::Status MutexLost(absl::string_view revision) {
-  return Make({absl::StatusCode::kFailedPrecondition,
-               migration::v1::ERROR_REASON_MUTEX_LOST,
-               absl::StrCat("revision ", revision,
-                            " is not recorded: the session lost the mutex that keeps two migrations "
-                            "of this database apart"),
-               "take pg_advisory_unlock_all() or DISCARD ALL out of the migration; connect migd to "
-               "PostgreSQL itself, not through a pooler that shares sessions",
-               {{"revision", std::string(revision)}}});
+  return Make(
+      {absl::StatusCode::kFailedPrecondition,
+       migration::v1::ERROR_REASON_MUTEX_LOST,
+       absl::StrCat("revision ", revision,
+                    " is not recorded: the session lost the mutex that keeps two migrations "
+                    "of this database apart"),
+       "take pg_advisory_unlock_all() or DISCARD ALL out of the migration; connect migd to "
+       "PostgreSQL itself, not through a pooler that shares sessions",
+       {{"revision", std::string(revision)}}});
 }
 
 absl::Status VersionRowMismatch(absl::string_view revision, absl::string_view problem) {

@@ -85,9 +85,9 @@ struct LogEntry {
 // One connection, for the run of one operation. Used by one thread, except Cancel. Destroying it
 // rolls back what is open and releases the mutex.
 //
-// What a migration's statement does wrong is a value (StatementResult::error). After a non-OK status
-// of any function the caller rolls back, and goes no further with the operation; the connection
-// itself is lost only if the status says DATABASE_UNAVAILABLE.
+// What a migration's statement does wrong is a value (StatementResult::error). After a non-OK
+// status of any function the caller rolls back, and goes no further with the operation; the
+// connection itself is lost only if the status says DATABASE_UNAVAILABLE.
 class Session {
  public:
   using NoticeHandler = std::function<void(const ServerNotice&)>;
@@ -116,8 +116,8 @@ class Session {
   // Sets the lock timeout alone, until SetTimeouts or ResetSettings.
   virtual absl::Status SetLockTimeout(absl::Duration timeout) = 0;
   // Undoes what the statements of a revision set for the session (SET, SET ROLE), so that it
-  // touches neither the version table nor the next revision. The timeouts are those of the last
-  // SetTimeouts again.
+  // touches neither the version table nor the next revision. The lock timeout is that of the last
+  // SetTimeouts again; there is no statement timeout, which is meant for migrations.
   virtual absl::Status ResetSettings() = 0;
 
   virtual absl::Status Begin() = 0;

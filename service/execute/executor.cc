@@ -130,7 +130,8 @@ absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
   // From here on everything that waits for PostgreSQL can be cancelled, and waits no longer than a
   // migration's statement may.
   Interrupter interrupter(**session, cancellation);
-  absl::Status status = (*session)->SetTimeouts(request.timeouts);
+  absl::Status status =
+      (*session)->SetTimeouts({request.timeouts.lock_timeout, absl::ZeroDuration()});
   if (status.ok()) status = (*session)->CheckWritable();
   if (status.ok()) status = AcquireMutex(**session, request, cancellation, sink);
   if (!status.ok()) return status;

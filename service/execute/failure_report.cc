@@ -123,8 +123,7 @@ migration::v1::StatementFailure DescribeFailure(const MigrationFile& file,
   const Excerpt excerpt = ExcerptOf(line, before_fault.size());
   failure.set_source_line(excerpt.text);
   failure.set_source_column(
-      static_cast<int>(
-          CountCharacters(absl::string_view(excerpt.text).substr(0, excerpt.column))) +
+      static_cast<int>(CountCharacters(absl::string_view(excerpt.text).substr(0, excerpt.column))) +
       1);
   failure.set_sqlstate(error.sqlstate);
   failure.set_postgres_message(Public(error.message));

@@ -17,8 +17,8 @@ namespace {
 
 using migration::v1::OperationEvent;
 
-// A statement can raise notices without end, and of any size; a watcher needs the first of them, and
-// their beginning.
+// A statement can raise notices without end, and of any size; a watcher needs the first of them,
+// and their beginning.
 constexpr int kMostNotices = 100;
 constexpr size_t kLongestNotice = 4000;
 

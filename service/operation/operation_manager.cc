@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -59,6 +60,18 @@ absl::StatusOr<std::shared_ptr<Operation>> OperationManager::Start(Workspace& wo
   ForgetOldest();
 
   auto operation = std::make_shared<Operation>(NewOperationId(), std::move(request));
+  Turnstile& turnstile = turnstiles_[&workspace];
+  turnstile.Join(operation->id());
+  // The thread waits for the mutex at its end, hence until this function has returned.
+  std::thread thread;
+  try {
+    thread = std::thread([this, &workspace, &turnstile, operation] {
+      RunOperation(workspace, turnstile, *operation);
+    });
+  } catch (const std::system_error&) {
+    turnstile.Leave(operation->id());
+    return errors::TooManyOperations(running_);
+  }
   LogInfo("operation accepted",
           {{"operation", operation->id()},
            {"database", workspace.name},
@@ -66,11 +79,7 @@ absl::StatusOr<std::shared_ptr<Operation>> OperationManager::Start(Workspace& wo
            {"targets", absl::StrJoin(operation->request().targets, ",")}});
   operations_.push_back(operation);
   ++running_;
-  Turnstile& turnstile = turnstiles_[&workspace];
-  turnstile.Join(operation->id());
-  runs_.push_back({operation, std::thread([this, &workspace, &turnstile, operation] {
-                     RunOperation(workspace, turnstile, *operation);
-                   })});
+  runs_.push_back({operation, std::move(thread)});
   return operation;
 }
 
@@ -96,9 +105,15 @@ void OperationManager::RunOperation(Workspace& workspace, Turnstile& turnstile,
                               operation.Append(std::move(event));
                             });
   if (result.status.ok()) {
-    result = Execute(
-        workspace, run, operation.cancellation(),
-        [&operation](migration::v1::OperationEvent event) { operation.Append(std::move(event)); });
+    const EventSink append = [&operation](migration::v1::OperationEvent event) {
+      operation.Append(std::move(event));
+    };
+    try {
+      result = Execute(workspace, run, operation.cancellation(), append);
+    } catch (const std::exception& fault) {
+      // Out of memory or of threads: this operation ends, and says so; the others go on.
+      result.status = errors::Internal(fault.what());
+    }
   }
   turnstile.Leave(operation.id());
   LogEnd(operation, result);
@@ -110,18 +125,18 @@ void OperationManager::RunOperation(Workspace& workspace, Turnstile& turnstile,
 }
 
 absl::StatusOr<std::shared_ptr<Operation>> OperationManager::Find(absl::string_view id) const {
+  if (id.empty()) return errors::InvalidRequest("operation", "is empty; name an operation");
   MutexLock lock(mutex_);
-  std::shared_ptr<Operation> found;
+  std::vector<std::shared_ptr<Operation>> found;
   for (const auto& operation : operations_) {
     if (operation->id() == id) return operation;
-    if (id.empty() || !absl::StartsWith(operation->id(), id)) continue;
-    if (found != nullptr) {
-      return errors::UnknownOperation(absl::StrCat(id, "\": several ids begin with \"", id));
-    }
-    found = operation;
+    if (absl::StartsWith(operation->id(), id)) found.push_back(operation);
   }
-  if (found == nullptr) return errors::UnknownOperation(id);
-  return found;
+  if (found.empty()) return errors::UnknownOperation(id);
+  if (found.size() == 1) return found.front();
+  errors::Strings candidates;
+  for (const auto& operation : found) candidates.push_back(operation->id());
+  return errors::AmbiguousOperation(id, candidates);
 }
 
 std::vector<std::shared_ptr<Operation>> OperationManager::List(

@@ -43,7 +43,8 @@ class OperationManager {
   // must outlive the manager.
   absl::StatusOr<std::shared_ptr<Operation>> Start(Workspace& workspace, OperationRequest request);
 
-  // The operation whose id is or begins with `id`. UnknownOperation if there is none, or several.
+  // The operation whose id is or begins with `id`. UnknownOperation if there is none,
+  // AmbiguousOperation if there are several, InvalidRequest for an empty id.
   absl::StatusOr<std::shared_ptr<Operation>> Find(absl::string_view id) const;
 
   // The operations that match, newest first.

@@ -2,7 +2,10 @@
 
 #include <poll.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -10,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
+#include "service/base/utf8.h"
 
 namespace migd {
 namespace {
@@ -50,7 +54,8 @@ ConnectFailure FailureOf(PGconn* connection) {
     }
     absl::StrAppend(&message, message.empty() ? "" : "; ", text);
   }
-  return ConnectFailure(std::move(sqlstate), message);
+  // Before the connection is made, the server speaks in its own encoding.
+  return ConnectFailure(std::move(sqlstate), ToValidUtf8(message));
 }
 
 // Waits until the handshake can go on.
@@ -58,9 +63,9 @@ bool WaitForSocket(PGconn* connection, PostgresPollingStatusType wanted, absl::T
   pollfd socket = {PQsocket(connection),
                    static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
   while (true) {
-    const int64_t left = absl::ToInt64Milliseconds(deadline - absl::Now());
-    if (left <= 0) return false;
-    const int ready = poll(&socket, 1, static_cast<int>(left));
+    const absl::Duration left = std::min(deadline - absl::Now(), absl::Minutes(1));
+    if (left <= absl::ZeroDuration()) return false;
+    const int ready = poll(&socket, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1);
     if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) return false;
   }
@@ -77,7 +82,8 @@ ConnectPolicy::handle ConnectPolicy::do_startconnect(handle old) {
   if (old != nullptr) return old;
   // libpqxx would connect again by itself, to a session without the mutex and the transaction.
   if (connection_ != nullptr) throw ConnectFailure("", "the connection was lost");
-  const absl::Time deadline = absl::Now() + timeout_;
+  const absl::Time deadline =
+      timeout_ > absl::ZeroDuration() ? absl::Now() + timeout_ : absl::InfiniteFuture();
   OwnedConnection connection(PQconnectStart(options().c_str()));
   if (connection == nullptr) throw std::bad_alloc();
   // The verbose form brings the SQLSTATE of a refusal, which libpq offers in no other way.

@@ -52,7 +52,7 @@ struct PolicyHolder {
 // has neither the mutex nor the transaction of the old one.
 class Connection : private internal::PolicyHolder, public pqxx::connection_base {
  public:
-  // Connects. ConnectFailure if that fails, or takes longer than `timeout`.
+  // Connects. ConnectFailure if that fails, or takes longer than `timeout`; zero sets no limit.
   Connection(const std::string& conninfo, absl::Duration timeout);
   ~Connection() noexcept;
 

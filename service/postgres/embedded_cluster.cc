@@ -116,7 +116,8 @@ absl::StatusOr<std::string> FindPrograms(const EmbeddedOptions& options, int maj
                  "programs with --embedded-programs");
 }
 
-// Makes a directory that only `user` can enter.
+// Makes a directory that only `user` can enter, or makes it so. Never follows a symbolic link: the
+// directories in the cluster's own belong to a user who is not root.
 absl::Status MakePrivateDirectory(const EmbeddedOptions& options, const std::string& directory,
                                   const absl::optional<ProcessUser>& user) {
   std::error_code error;
@@ -124,24 +125,40 @@ absl::Status MakePrivateDirectory(const EmbeddedOptions& options, const std::str
   if (!error && mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     error = std::error_code(errno, std::generic_category());
   }
-  if (!error && user && chown(directory.c_str(), user->uid, user->gid) != 0) {
-    error = std::error_code(errno, std::generic_category());
+  if (!error) {
+    const UniqueFd opened(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (opened.get() < 0 || (user && fchown(opened.get(), user->uid, user->gid) != 0) ||
+        fchmod(opened.get(), 0700) != 0) {
+      error = std::error_code(errno, std::generic_category());
+    }
   }
   if (!error) return absl::OkStatus();
   return Problem(options, absl::StrCat("cannot make ", directory, ": ", error.message()),
                  "name a directory that can be written with --embedded");
 }
 
-// Takes the lock that keeps two processes out of one directory; it ends with the process.
-absl::StatusOr<int> LockDirectory(const EmbeddedOptions& options) {
+// A directory with other things in it is not taken over, nor given to another user.
+absl::Status CheckDirectory(const EmbeddedOptions& options) {
+  std::error_code ignored;  // what cannot be looked at fails with its reason when it is made
+  const fs::path directory = options.directory;
+  if (!fs::exists(directory, ignored) || fs::is_empty(directory, ignored) ||
+      fs::exists(directory / "lock", ignored) || fs::exists(directory / "data", ignored) ||
+      fs::exists(directory / "data.new", ignored)) {
+    return absl::OkStatus();
+  }
+  return Problem(options, "the directory has other files in it",
+                 "name an empty directory, or one that does not exist yet, with --embedded");
+}
+
+// Takes the lock that keeps two processes out of one directory; it ends with the descriptor.
+absl::StatusOr<UniqueFd> LockDirectory(const EmbeddedOptions& options) {
   const std::string file = absl::StrCat(options.directory, "/lock");
-  const int lock = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock < 0) {
+  UniqueFd lock(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (lock.get() < 0) {
     return Problem(options, absl::StrCat("cannot write ", file, ": ", std::strerror(errno)),
                    "name a directory that can be written with --embedded");
   }
-  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    close(lock);
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return Problem(options, "another migd uses this directory",
                    "stop it, or name another directory with --embedded");
   }
@@ -284,15 +301,18 @@ absl::StatusOr<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(
     const EmbeddedOptions& given) {
   EmbeddedOptions options = given;
   std::error_code error;
-  options.directory = fs::absolute(given.directory, error).lexically_normal().string();
+  // A directory may be reached by a symbolic link; beneath it there are none.
+  options.directory = fs::weakly_canonical(fs::absolute(given.directory), error).string();
+  if (error) return Problem(given, error.message(), "name another directory with --embedded");
   while (options.directory.size() > 1 && options.directory.back() == '/') {
     options.directory.pop_back();
   }
   const auto user = UserFor(options);
   if (!user.ok()) return user.status();
-  absl::Status status = MakePrivateDirectory(options, options.directory, *user);
+  absl::Status status = CheckDirectory(options);
+  if (status.ok()) status = MakePrivateDirectory(options, options.directory, *user);
   if (!status.ok()) return status;
-  const auto lock = LockDirectory(options);
+  auto lock = LockDirectory(options);
   if (!lock.ok()) return lock.status();
 
   const std::string data = absl::StrCat(options.directory, "/data");
@@ -321,8 +341,8 @@ absl::StatusOr<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(
   ConnectionOptions own = connection;
   own["dbname"] = options.database;
   // From here on the object stops the server, whatever goes wrong.
-  std::unique_ptr<EmbeddedCluster> cluster(
-      new EmbeddedCluster(*lock, socket_directory, temporary, std::move(own), *std::move(server)));
+  std::unique_ptr<EmbeddedCluster> cluster(new EmbeddedCluster(
+      *std::move(lock), socket_directory, temporary, std::move(own), *std::move(server)));
   status = WaitUntilReady(options, cluster->server_, connection, log);
   if (status.ok()) status = CreateDatabase(options, connection);
   if (!status.ok()) return status;
@@ -330,10 +350,10 @@ absl::StatusOr<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::Start(
   return cluster;
 }
 
-EmbeddedCluster::EmbeddedCluster(int lock, std::string socket_directory,
+EmbeddedCluster::EmbeddedCluster(UniqueFd lock, std::string socket_directory,
                                  bool remove_socket_directory, ConnectionOptions connection,
                                  ChildProcess server)
-    : lock_(lock),
+    : lock_(std::move(lock)),
       socket_directory_(std::move(socket_directory)),
       remove_socket_directory_(remove_socket_directory),
       connection_(std::move(connection)),
@@ -347,7 +367,6 @@ EmbeddedCluster::~EmbeddedCluster() {
   }
   std::error_code ignored;  // a socket directory left in /tmp harms nobody
   if (remove_socket_directory_) fs::remove_all(socket_directory_, ignored);
-  close(lock_);
 }
 
 std::string EmbeddedCluster::uri() const {

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
+#include "service/base/unique_fd.h"
 #include "service/postgres/child_process.h"
 #include "service/postgres/conninfo.h"
 
@@ -47,14 +48,17 @@ class EmbeddedCluster {
   // The same as a URI for psql.
   std::string uri() const;
 
+  // False once the server has ended by itself.
+  bool running() { return !server_.Poll().has_value(); }
+
   // The server's process, for tests that kill it.
   pid_t pid() const { return server_.pid(); }
 
  private:
-  EmbeddedCluster(int lock, std::string socket_directory, bool remove_socket_directory,
+  EmbeddedCluster(UniqueFd lock, std::string socket_directory, bool remove_socket_directory,
                   ConnectionOptions connection, ChildProcess server);
 
-  const int lock_;
+  const UniqueFd lock_;
   const std::string socket_directory_;
   const bool remove_socket_directory_;
   const ConnectionOptions connection_;

@@ -3,14 +3,20 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/postgres/status_translation.h"
 
 namespace migd {
 namespace {
 
-// More idle connections than this are closed after their use.
+// More idle connections than this are closed after their use; more readers wait for their turn.
 constexpr size_t kMostIdle = 4;
+constexpr int kMostReaders = 8;
+
+// The reads are small. What makes them wait is a lock on the version table.
+constexpr Timeouts kReadTimeouts = {absl::Seconds(2), absl::Seconds(10)};
+constexpr absl::Duration kReaderTimeout = absl::Seconds(10);
 
 // A connection that TCP no longer carries is noticed within about a minute, not after hours.
 const ConnectionOptions& KeepaliveDefaults() {
@@ -50,6 +56,16 @@ absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
 
 template <typename Read>
 auto PostgresDatabase::OnReader(Read read) -> decltype(read(std::declval<PostgresSession&>())) {
+  const absl::Status entered = EnterReader();
+  if (!entered.ok()) return entered;
+  auto result = ReadOnConnection(read);
+  LeaveReader();
+  return result;
+}
+
+template <typename Read>
+auto PostgresDatabase::ReadOnConnection(const Read& read)
+    -> decltype(read(std::declval<PostgresSession&>())) {
   std::unique_ptr<PostgresSession> reader;
   {
     MutexLock lock(mutex_);
@@ -60,7 +76,7 @@ auto PostgresDatabase::OnReader(Read read) -> decltype(read(std::declval<Postgre
   }
   const bool was_idle = reader != nullptr;
   if (!was_idle) {
-    auto connected = Connect("migd");
+    auto connected = ConnectReader();
     if (!connected.ok()) return connected.status();
     reader = *std::move(connected);
   }
@@ -69,11 +85,39 @@ auto PostgresDatabase::OnReader(Read read) -> decltype(read(std::declval<Postgre
     if (!was_idle) return result;
     // An idle connection may have died long ago (PostgreSQL restarted): so may the others.
     CloseIdle();
-    return OnReader(std::move(read));
+    return ReadOnConnection(read);
   }
   MutexLock lock(mutex_);
   if (idle_.size() < kMostIdle) idle_.push_back(std::move(reader));
   return result;
+}
+
+absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::ConnectReader() {
+  auto reader = Connect("migd");
+  if (!reader.ok()) return reader;
+  const absl::Status status = (*reader)->SetTimeouts(kReadTimeouts);
+  if (!status.ok()) return status;
+  return reader;
+}
+
+absl::Status PostgresDatabase::EnterReader() {
+  const absl::Time deadline = absl::Now() + kReaderTimeout;
+  MutexLock lock(mutex_);
+  while (readers_ >= kMostReaders && absl::Now() < deadline) {
+    reader_left_.WaitFor(mutex_, deadline - absl::Now());
+  }
+  if (readers_ >= kMostReaders) {
+    return errors::DatabaseUnavailable(
+        options_.name, absl::StrCat(kMostReaders, " reads are under way and do not end"));
+  }
+  ++readers_;
+  return absl::OkStatus();
+}
+
+void PostgresDatabase::LeaveReader() {
+  MutexLock lock(mutex_);
+  --readers_;
+  reader_left_.NotifyAll();
 }
 
 void PostgresDatabase::CloseIdle() {

@@ -28,7 +28,8 @@ struct PostgresOptions {
   absl::Duration connect_timeout = absl::Seconds(10);
 };
 
-// Thread-safe. Keeps a few idle connections for its reads.
+// Thread-safe. Its reads share a few connections, each bounded in time: however many callers ask
+// while a table is locked, they hold up neither PostgreSQL's connections nor one another for long.
 class PostgresDatabase : public Database {
  public:
   // Connects to nothing yet.
@@ -41,13 +42,22 @@ class PostgresDatabase : public Database {
 
  private:
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);
-  // Runs `read` on an idle connection, or on a fresh one if there is none or it turns out lost.
+  absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectReader();
+  // Runs `read` when it is its turn.
   template <typename Read>
   auto OnReader(Read read) -> decltype(read(std::declval<PostgresSession&>()));
+  // Runs `read` on an idle connection, or on a fresh one if there is none or it turns out lost.
+  template <typename Read>
+  auto ReadOnConnection(const Read& read) -> decltype(read(std::declval<PostgresSession&>()));
   void CloseIdle();
+  // Waits until fewer than the most readers are at work. DatabaseUnavailable if it takes too long.
+  absl::Status EnterReader();
+  void LeaveReader();
 
   const PostgresOptions options_;
   Mutex mutex_;
+  CondVar reader_left_;
+  int readers_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::unique_ptr<PostgresSession>> idle_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -22,9 +22,12 @@ constexpr absl::string_view kSessionSettings =
     "SET standard_conforming_strings = on; SET client_encoding = 'UTF8'";
 
 constexpr absl::string_view kCreateServiceSchema = R"(
-CREATE SCHEMA IF NOT EXISTS migration_service;
+CREATE SCHEMA migration_service;
 COMMENT ON SCHEMA migration_service IS 'what migd keeps about the migrations of this database';
-CREATE TABLE IF NOT EXISTS migration_service.revision_log (
+)";
+
+constexpr absl::string_view kCreateRevisionLog = R"(
+CREATE TABLE migration_service.revision_log (
   entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   version_table text NOT NULL,
   revision text NOT NULL,
@@ -107,9 +110,22 @@ absl::optional<std::string> LookupQuery(const GuardedObject& object) {
   return absl::nullopt;
 }
 
-std::string Milliseconds(absl::Duration duration) {
-  return absl::StrCat(absl::ToInt64Milliseconds(duration));
+std::string SetTimeout(absl::string_view setting, absl::Duration timeout) {
+  return absl::StrCat("SET ", setting, " = ", absl::ToInt64Milliseconds(timeout));
 }
+
+std::string SetTimeoutsSql(const Timeouts& timeouts) {
+  return absl::StrCat(SetTimeout("lock_timeout", timeouts.lock_timeout), "; ",
+                      SetTimeout("statement_timeout", timeouts.statement_timeout));
+}
+
+// Whether the log of applied revisions is there and may be read; a role that only reads may lack
+// the privilege, and to_regclass fails then.
+constexpr char kRevisionLogIsReadable[] =
+    "SELECT coalesce(bool_or(has_schema_privilege(n.oid, 'USAGE') AND "
+    "has_table_privilege(c.oid, 'SELECT')), false) FROM pg_class c JOIN pg_namespace n "
+    "ON n.oid = c.relnamespace "
+    "WHERE n.nspname = 'migration_service' AND c.relname = 'revision_log'";
 
 }  // namespace
 
@@ -162,6 +178,19 @@ absl::StatusOr<bool> PostgresSession::TryAcquireMutex() {
   });
 }
 
+absl::StatusOr<bool> PostgresSession::HoldsMutex() {
+  return Translated(database_, [&]() -> absl::StatusOr<bool> {
+    pqxx::nontransaction work(*connection_);
+    return work
+        .exec_params1(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted "
+            "AND objsubid = 2 AND classid = $1::oid AND objid = $2::oid AND pid = "
+            "pg_backend_pid())",
+            kMutexClass, kMutexObject)[0]
+        .as<bool>();
+  });
+}
+
 absl::StatusOr<absl::optional<MutexHolder>> PostgresSession::ReadMutexHolder() {
   return Translated(database_, [&]() -> absl::StatusOr<absl::optional<MutexHolder>> {
     pqxx::nontransaction work(*connection_);
@@ -201,10 +230,7 @@ absl::StatusOr<std::map<std::string, absl::Time>> PostgresSession::ReadApplyTime
   return Translated(database_, [&]() -> absl::StatusOr<std::map<std::string, absl::Time>> {
     std::map<std::string, absl::Time> times;
     pqxx::nontransaction work(*connection_);
-    if (!work.exec1("SELECT to_regclass('migration_service.revision_log') IS NOT NULL")[0]
-             .as<bool>()) {
-      return times;
-    }
+    if (!work.exec1(kRevisionLogIsReadable)[0].as<bool>()) return times;
     for (const pqxx::row row :
          work.exec_params("SELECT revision, extract(epoch FROM max(finish_time))::double precision "
                           "FROM migration_service.revision_log "
@@ -226,7 +252,9 @@ absl::Status PostgresSession::PrepareForWriting() {
     pqxx::nontransaction work(*connection_);
     const pqxx::row exists = work.exec_params1(
         absl::StrCat("SELECT ", RelationByName("$1", "$2"),
-                     " IS NOT NULL, to_regclass('migration_service.revision_log') IS NOT NULL"),
+                     " IS NOT NULL, to_regnamespace('migration_service') IS NOT NULL, "
+                     "EXISTS (SELECT FROM pg_class WHERE relname = 'revision_log' AND "
+                     "relnamespace = to_regnamespace('migration_service'))"),
         table_.schema, table_.name);
     std::string sql;
     if (!exists[0].as<bool>()) {
@@ -235,21 +263,27 @@ absl::Status PostgresSession::PrepareForWriting() {
                       connection_->quote_name(absl::StrCat(table_.name, "_pkc")),
                       " PRIMARY KEY (version_num));");
     }
+    // The schema may have been made beforehand, for a role that may not make one.
     if (!exists[1].as<bool>()) absl::StrAppend(&sql, kCreateServiceSchema);
-    // Several statements sent together are one transaction: both are made, or none.
+    if (!exists[2].as<bool>()) absl::StrAppend(&sql, kCreateRevisionLog);
+    // Several statements sent together are one transaction: all are made, or none.
     if (!sql.empty()) work.exec(sql);
     return absl::OkStatus();
   });
 }
 
 absl::Status PostgresSession::SetTimeouts(const Timeouts& timeouts) {
-  return RunOwn(
-      absl::StrCat("SET lock_timeout = ", Milliseconds(timeouts.lock_timeout),
-                   "; SET statement_timeout = ", Milliseconds(timeouts.statement_timeout)));
+  timeouts_ = timeouts;
+  return RunOwn(SetTimeoutsSql(timeouts_));
+}
+
+absl::Status PostgresSession::SetLockTimeout(absl::Duration timeout) {
+  return RunOwn(SetTimeout("lock_timeout", timeout));
 }
 
 absl::Status PostgresSession::ResetSettings() {
-  return RunOwn(absl::StrCat("RESET SESSION AUTHORIZATION; RESET ALL; ", kSessionSettings));
+  return RunOwn(absl::StrCat("RESET SESSION AUTHORIZATION; RESET ALL; ", kSessionSettings, "; ",
+                             SetTimeoutsSql({timeouts_.lock_timeout, absl::ZeroDuration()})));
 }
 
 absl::Status PostgresSession::Begin() { return RunOwn("BEGIN"); }

@@ -27,10 +27,12 @@ class PostgresSession : public Session {
 
   absl::Status CheckWritable() override;
   absl::StatusOr<bool> TryAcquireMutex() override;
+  absl::StatusOr<bool> HoldsMutex() override;
   absl::StatusOr<absl::optional<MutexHolder>> ReadMutexHolder() override;
   absl::StatusOr<VersionRows> ReadRows() override;
   absl::Status PrepareForWriting() override;
   absl::Status SetTimeouts(const Timeouts& timeouts) override;
+  absl::Status SetLockTimeout(absl::Duration timeout) override;
   absl::Status ResetSettings() override;
   absl::Status Begin() override;
   absl::StatusOr<StatementResult> Commit() override;
@@ -58,6 +60,7 @@ class PostgresSession : public Session {
   const std::unique_ptr<Connection> connection_;
   const std::string database_;
   VersionTable table_;
+  Timeouts timeouts_;
   StatementRunner runner_;
   const std::unique_ptr<PGcancel, FreeCancel> cancel_;
 };

@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "service/base/errors.h"
+#include "service/base/utf8.h"
 
 namespace migd {
 namespace {
@@ -23,7 +24,8 @@ using OwnedResult = std::unique_ptr<PGresult, ClearResult>;
 
 std::string Field(const PGresult* result, int code) {
   const char* value = PQresultErrorField(result, code);
-  return value == nullptr ? "" : value;
+  // A migration may have changed client_encoding; a server in SQL_ASCII does not convert at all.
+  return value == nullptr ? "" : ToValidUtf8(value);
 }
 
 ServerError ErrorOf(const PGresult* result) {
@@ -136,7 +138,7 @@ void StatementRunner::DrainCopy(StatementResult& into) {
 absl::Status StatementRunner::Lost(absl::string_view fallback) const {
   absl::string_view message = absl::StripAsciiWhitespace(PQerrorMessage(connection_));
   if (message.empty()) message = absl::StripAsciiWhitespace(fallback);
-  return errors::DatabaseUnavailable(database_, message);
+  return errors::DatabaseUnavailable(database_, ToValidUtf8(message));
 }
 
 void StatementRunner::OnNotice(void* runner, const PGresult* result) {

@@ -26,6 +26,9 @@ absl::Status TranslateRollback(const pqxx::transaction_rollback& failure,
 absl::Status TranslateConversionError(const pqxx::conversion_error& failure,
                                       const std::string& database);
 
+// The status of what libpqxx throws only if it is misused.
+absl::Status TranslateFault(const std::exception& fault, const std::string& database);
+
 // Runs `body`, which returns a Status or a StatusOr and uses libpqxx.
 template <typename Body>
 auto Translated(const std::string& database, Body&& body) -> decltype(body()) {
@@ -41,6 +44,8 @@ auto Translated(const std::string& database, Body&& body) -> decltype(body()) {
     return TranslateRollback(failure, database);
   } catch (const pqxx::conversion_error& failure) {
     return TranslateConversionError(failure, database);
+  } catch (const pqxx::pqxx_exception& fault) {
+    return TranslateFault(fault.base(), database);
   }
 }
 

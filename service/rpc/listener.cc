@@ -54,12 +54,11 @@ bool IsLoopback(const sockaddr* address) {
 
 // Binds and lets go: gRPC itself does not say why it cannot listen.
 absl::Status TryBind(const std::string& address, const addrinfo& where) {
-  const int probe = socket(where.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (probe < 0) return Problem(address, std::strerror(errno));
+  const UniqueFd probe(socket(where.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (probe.get() < 0) return Problem(address, std::strerror(errno));
   const int yes = 1;
-  setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  const int failed = bind(probe, where.ai_addr, where.ai_addrlen) == 0 ? 0 : errno;
-  close(probe);
+  setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  const int failed = bind(probe.get(), where.ai_addr, where.ai_addrlen) == 0 ? 0 : errno;
   if (failed == 0) return absl::OkStatus();
   if (failed == EADDRINUSE) {
     return Problem(address, "another program listens there; stop it, or choose another port");
@@ -72,7 +71,7 @@ absl::Status CheckTcp(const std::string& address, bool allow_network) {
   if (!parts.ok()) return parts.status();
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
+  hints.ai_flags = AI_PASSIVE | AI_ADDRCONFIG;
   addrinfo* found = nullptr;
   const int failed = getaddrinfo(parts->host.c_str(), parts->port.c_str(), &hints, &found);
   if (failed != 0) return Problem(address, gai_strerror(failed));
@@ -89,18 +88,17 @@ absl::Status CheckTcp(const std::string& address, bool allow_network) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int> LockUnixSocket(const std::string& address, const std::string& path) {
+absl::StatusOr<UniqueFd> LockUnixSocket(const std::string& address, const std::string& path) {
   if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) {
     return Problem(address, absl::StrCat("the path must have 1 to ",
                                          sizeof(sockaddr_un::sun_path) - 1, " characters"));
   }
   const std::string lock_file = absl::StrCat(path, ".lock");
-  const int lock = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock < 0) {
+  UniqueFd lock(open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (lock.get() < 0) {
     return Problem(address, absl::StrCat("cannot write ", lock_file, ": ", std::strerror(errno)));
   }
-  if (flock(lock, LOCK_EX | LOCK_NB) == 0) return lock;
-  close(lock);
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
   return Problem(address, "another migd listens there; stop it, or choose another path");
 }
 
@@ -111,18 +109,11 @@ absl::StatusOr<Listener> Listener::Prepare(const std::string& address, bool allo
   if (!absl::ConsumePrefix(&path, "unix:")) {
     absl::Status status = CheckTcp(address, allow_network);
     if (!status.ok()) return status;
-    return Listener(address, -1);
+    return Listener(address, UniqueFd());
   }
-  const auto lock = LockUnixSocket(address, std::string(path));
+  auto lock = LockUnixSocket(address, std::string(path));
   if (!lock.ok()) return lock.status();
-  return Listener(address, *lock);
-}
-
-Listener::Listener(Listener&& other) noexcept
-    : address_(std::move(other.address_)), lock_(std::exchange(other.lock_, -1)) {}
-
-Listener::~Listener() {
-  if (lock_ >= 0) close(lock_);
+  return Listener(address, *std::move(lock));
 }
 
 }  // namespace migd

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "service/base/unique_fd.h"
 
 namespace migd {
 
@@ -16,17 +18,14 @@ class Listener {
   // and `allow_network` is false.
   static absl::StatusOr<Listener> Prepare(const std::string& address, bool allow_network);
 
-  Listener(Listener&& other) noexcept;
-  Listener& operator=(Listener&&) = delete;
-  ~Listener();
-
   const std::string& address() const { return address_; }
 
  private:
-  Listener(std::string address, int lock) : address_(std::move(address)), lock_(lock) {}
+  Listener(std::string address, UniqueFd lock)
+      : address_(std::move(address)), lock_(std::move(lock)) {}
 
   std::string address_;
-  int lock_;  // -1 for TCP
+  UniqueFd lock_;  // none for TCP
 };
 
 }  // namespace migd

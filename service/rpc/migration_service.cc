@@ -137,7 +137,9 @@ absl::Status FillCurrent(const Catalog& catalog, const migration::v1::CurrentReq
   if (!opened.ok()) return opened.status();
   const auto rows = ReadRows(opened->workspace);
   if (!rows.ok()) return rows.status();
-  const RevisionView view(*opened->scripts, *rows);
+  const auto apply_times = opened->workspace.database->ReadApplyTimes();
+  if (!apply_times.ok()) return apply_times.status();
+  const RevisionView view(*opened->scripts, *rows, *apply_times);
   for (const std::string& row : *rows) *response.add_revisions() = view.ShowRow(row);
   response.set_is_at_heads(view.is_at_heads());
   response.set_database(opened->workspace.name);

@@ -3,6 +3,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -50,8 +51,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::str
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kPingInterval));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kPingTimeout));
+  // gRPC 1.51 probes the bandwidth by pings that can hold a large message up for ten seconds.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   std::vector<int> ports(addresses.size(), 0);
   for (size_t i = 0; i < addresses.size(); ++i) {
+    if (std::count(addresses.begin(), addresses.begin() + i, addresses[i]) > 0) {
+      return errors::InvalidRequest("listen", absl::StrCat(addresses[i], ": is given twice"));
+    }
     auto listener = Listener::Prepare(addresses[i], allow_network);
     if (!listener.ok()) return listener.status();
     server->listeners_.push_back(*std::move(listener));

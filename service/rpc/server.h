@@ -20,8 +20,8 @@ namespace migd {
 // Serves the migration service, grpc.health.v1 and reflection from its start to its end.
 class Server {
  public:
-  // Listens on `addresses`. DatabaseUnsuitable never; InvalidRequest for an address that is not of
-  // its form, is taken, or would be open to a network though `allow_network` is false.
+  // Listens on `addresses`. InvalidRequest for an address that is not of its form, is given twice,
+  // is taken, or would be open to a network though `allow_network` is false.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const std::vector<std::string>& addresses,
                                                        bool allow_network, const Catalog& catalog,
                                                        OperationManager& operations);

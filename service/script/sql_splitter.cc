@@ -5,8 +5,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "service/script/sql_lexer.h"
 #include "service/base/utf8.h"
+#include "service/script/sql_lexer.h"
 
 namespace migd {
 namespace {

@@ -10,8 +10,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "service/script/sql_lexer.h"
 #include "service/base/utf8.h"
+#include "service/script/sql_lexer.h"
 
 namespace migd {
 namespace {
@@ -272,8 +272,10 @@ absl::optional<QualifiedName> AcceptSchemaName(Reader& reader) {
 
 // CREATE [modifiers] kind IF NOT EXISTS name
 std::vector<GuardedObject> GuardedByCreate(Reader reader) {
-  while (reader.AcceptAnyOf({"global", "local", "temp", "temporary", "unlogged", "unique"})) {
-  }
+  // A temporary table is in a schema of its own, and nobody else's business.
+  reader.AcceptAnyOf({"global", "local"});
+  if (reader.AcceptAnyOf({"temp", "temporary"})) return {};
+  reader.AcceptAnyOf({"unlogged", "unique"});
   const absl::optional<std::string> kind = AcceptKind(reader);
   if (!kind.has_value()) return {};
   reader.Accept("concurrently");

@@ -81,7 +81,7 @@ class FakeDatabase::FakeSession : public Session {
   ~FakeSession() override {
     MutexLock lock(database_.mutex_);
     --database_.open_sessions_;
-    if (HoldsMutex()) database_.holder_.reset();
+    if (IsHolder()) database_.holder_.reset();
     database_.changed_.NotifyAll();
   }
 
@@ -94,7 +94,13 @@ class FakeDatabase::FakeSession : public Session {
     MutexLock lock(database_.mutex_);
     if (lost_) return Gone();
     if (!database_.holder_) database_.holder_ = MutexHolder{pid_, application_, "fake", ""};
-    return HoldsMutex();
+    return IsHolder();
+  }
+
+  absl::StatusOr<bool> HoldsMutex() override {
+    MutexLock lock(database_.mutex_);
+    if (lost_) return Gone();
+    return IsHolder();
   }
 
   absl::StatusOr<absl::optional<MutexHolder>> ReadMutexHolder() override {
@@ -118,6 +124,12 @@ class FakeDatabase::FakeSession : public Session {
     MutexLock lock(database_.mutex_);
     Record(absl::StrCat("timeouts ", absl::FormatDuration(timeouts.lock_timeout), " ",
                         absl::FormatDuration(timeouts.statement_timeout)));
+    return Alive();
+  }
+
+  absl::Status SetLockTimeout(absl::Duration timeout) override {
+    MutexLock lock(database_.mutex_);
+    Record(absl::StrCat("lock timeout ", absl::FormatDuration(timeout)));
     return Alive();
   }
 
@@ -260,7 +272,7 @@ class FakeDatabase::FakeSession : public Session {
   }
 
  private:
-  bool HoldsMutex() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(database_.mutex_) {
+  bool IsHolder() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(database_.mutex_) {
     return database_.holder_ && database_.holder_->pid == pid_;
   }
 
