@@ -50,6 +50,27 @@ ExitCode FollowAndReport(const OperationFollower::OpenStream& open, FollowSettin
   return ExitCode::kDone;
 }
 
+// How the stub streams the events of a request.
+template <typename Request>
+using StreamMethod = OperationFollower::Reader (Connection::Migrations::*)(grpc::ClientContext*,
+                                                                           const Request&);
+
+// Starts an operation by `request`, whose target is set, and follows it to its end.
+template <typename Request>
+ExitCode Start(Request request, StreamMethod<Request> method, const RunSettings& run,
+               Session& session) {
+  request.set_database(session.database);
+  request.set_request_id(run.request_id);
+  *request.mutable_options() = OptionsOf(run);
+  FollowSettings settings;
+  settings.request_id = run.request_id;
+  return FollowAndReport(
+      [&request, method](Connection::Migrations& migrations, grpc::ClientContext* context) {
+        return (migrations.*method)(context, request);
+      },
+      std::move(settings), session);
+}
+
 std::optional<Error> AddPage(migration::v1::ListOperationsRequest& request, int limit,
                              Session& session, migration::v1::ListOperationsResponse& list) {
   constexpr int kPageSize = 500;
@@ -68,48 +89,21 @@ std::optional<Error> AddPage(migration::v1::ListOperationsRequest& request, int 
 
 ExitCode Run(const UpgradeCommand& command, Session& session) {
   migration::v1::UpgradeRequest request;
-  request.set_database(session.database);
   request.set_target(command.target);
-  request.set_request_id(command.run.request_id);
-  *request.mutable_options() = OptionsOf(command.run);
-  FollowSettings settings;
-  settings.request_id = command.run.request_id;
-  return FollowAndReport(
-      [&request](Connection::Migrations& migrations, grpc::ClientContext* context) {
-        return migrations.Upgrade(context, request);
-      },
-      std::move(settings), session);
+  return Start(std::move(request), &Connection::Migrations::Upgrade, command.run, session);
 }
 
 ExitCode Run(const DowngradeCommand& command, Session& session) {
   migration::v1::DowngradeRequest request;
-  request.set_database(session.database);
   request.set_target(command.target);
-  request.set_request_id(command.run.request_id);
-  *request.mutable_options() = OptionsOf(command.run);
-  FollowSettings settings;
-  settings.request_id = command.run.request_id;
-  return FollowAndReport(
-      [&request](Connection::Migrations& migrations, grpc::ClientContext* context) {
-        return migrations.Downgrade(context, request);
-      },
-      std::move(settings), session);
+  return Start(std::move(request), &Connection::Migrations::Downgrade, command.run, session);
 }
 
 ExitCode Run(const StampCommand& command, Session& session) {
   migration::v1::StampRequest request;
-  request.set_database(session.database);
   request.mutable_targets()->Add(command.targets.begin(), command.targets.end());
   request.set_purge(command.purge);
-  request.set_request_id(command.run.request_id);
-  *request.mutable_options() = OptionsOf(command.run);
-  FollowSettings settings;
-  settings.request_id = command.run.request_id;
-  return FollowAndReport(
-      [&request](Connection::Migrations& migrations, grpc::ClientContext* context) {
-        return migrations.Stamp(context, request);
-      },
-      std::move(settings), session);
+  return Start(std::move(request), &Connection::Migrations::Stamp, command.run, session);
 }
 
 ExitCode Run(const WatchOperationCommand& command, Session& session) {

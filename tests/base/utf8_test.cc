@@ -37,6 +37,37 @@ TEST(FindInvalidUtf8, FindsWhatLiesAboveUnicode) {
 
 TEST(CountCharacters, CountsCodePoints) { EXPECT_EQ(CountCharacters("až€🐘"), 4u); }
 
+TEST(ToValidUtf8, LeavesValidTextAsItIs) {
+  EXPECT_EQ(ToValidUtf8(""), "");
+  EXPECT_EQ(ToValidUtf8("plain, ž, €, 🐘"), "plain, ž, €, 🐘");
+}
+
+TEST(ToValidUtf8, ReplacesEachByteThatIsNoPartOfACharacter) {
+  EXPECT_EQ(ToValidUtf8("caf\xE9"), "caf\uFFFD");
+  EXPECT_EQ(ToValidUtf8("\xE9t\xE9 ž"), "\uFFFDt\uFFFD ž");
+  EXPECT_EQ(ToValidUtf8("\xE2\x82"), "\uFFFD\uFFFD");
+  EXPECT_EQ(FindInvalidUtf8(ToValidUtf8("\xFF\xC0\xAF\xED\xA0\x80")), absl::nullopt);
+}
+
+TEST(CutAt, IsTheEndOfTextThatIsShortEnough) {
+  EXPECT_EQ(CutAt("", 0), 0u);
+  EXPECT_EQ(CutAt("abc", 3), 3u);
+  EXPECT_EQ(CutAt("abc", 100), 3u);
+}
+
+TEST(CutAt, NeverLeavesAPartOfACharacter) {
+  EXPECT_EQ(CutAt("a🐘b", 1), 1u);
+  for (const size_t inside : {2u, 3u, 4u}) EXPECT_EQ(CutAt("a🐘b", inside), 1u) << inside;
+  EXPECT_EQ(CutAt("a🐘b", 5), 5u);
+  EXPECT_EQ(CutAt("🐘", 3), 0u);
+}
+
+TEST(Shortened, ShowsByDotsThatSomethingIsMissing) {
+  EXPECT_EQ(Shortened("abc", 3), "abc");
+  EXPECT_EQ(Shortened("abcd", 3), "abc...");
+  EXPECT_EQ(Shortened("ab€d", 4), "ab...");
+}
+
 TEST(AppendCodePoint, EncodesEveryLength) {
   std::string text;
   for (const char32_t code_point : {U'a', U'ž', U'€', U'🐘'}) {

@@ -18,12 +18,15 @@ namespace migd {
 namespace {
 
 using migration::v1::ErrorReason;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 class ExecuteTest : public ::testing::Test {
  protected:
@@ -90,8 +93,17 @@ TEST_F(ExecuteTest, AStepIsOneTransactionWithItsVersionRow) {
   fake_.Write({"a", "", "\nCREATE TABLE a (x int);\nINSERT INTO a VALUES (1);\n"});
   ASSERT_TRUE(Upgrade().status.ok());
   EXPECT_THAT(database_.journal(),
-              ElementsAre("timeouts 5s 2m", "BEGIN", "CREATE TABLE a (x int)",
+              ElementsAre("timeouts 5s 0", "timeouts 5s 2m", "BEGIN", "CREATE TABLE a (x int)",
                           "INSERT INTO a VALUES (1)", "RESET ALL", "version +a", "COMMIT"));
+}
+
+TEST_F(ExecuteTest, TheStatementTimeoutIsForMigrationsNotForItsOwnQueries) {
+  WriteTwoRevisions();
+  ASSERT_TRUE(Upgrade("a").status.ok());
+  const std::vector<std::string> journal = database_.journal();
+  ASSERT_GE(journal.size(), 2U);
+  EXPECT_EQ(journal[0], "timeouts 5s 0");
+  EXPECT_EQ(journal[1], "timeouts 5s 2m");
 }
 
 TEST_F(ExecuteTest, LogsWhatWasAppliedByWhichOperation) {
@@ -114,7 +126,7 @@ TEST_F(ExecuteTest, NothingToDoIsSuccessAndWritesNothing) {
   EXPECT_TRUE(result.status.ok()) << result.status;
   EXPECT_THAT(events_, ElementsAre("plan"));
   EXPECT_THAT(result.rows, ElementsAre("b"));
-  EXPECT_THAT(database_.journal(), IsEmpty());
+  EXPECT_THAT(database_.journal(), ElementsAre("timeouts 5s 0"));
 }
 
 TEST_F(ExecuteTest, DowngradesThroughTheDownSections) {
@@ -207,8 +219,8 @@ TEST_F(ExecuteTest, ASectionOutsideATransactionWritesItsRowInOne) {
   fake_.Write({"a", "", " transaction:false\nCREATE TABLE a (x int);\n"});
   ASSERT_TRUE(Upgrade().status.ok());
   EXPECT_THAT(database_.journal(),
-              ElementsAre("timeouts 5s 2m", "CREATE TABLE a (x int)", "RESET ALL", "BEGIN",
-                          "RESET ALL", "version +a", "COMMIT"));
+              ElementsAre("timeouts 5s 0", "timeouts 5s 2m", "CREATE TABLE a (x int)", "RESET ALL",
+                          "BEGIN", "RESET ALL", "version +a", "COMMIT"));
 }
 
 TEST_F(ExecuteTest, AConcurrentBuildWaitsForLocksWithoutEnd) {
@@ -217,10 +229,11 @@ TEST_F(ExecuteTest, AConcurrentBuildWaitsForLocksWithoutEnd) {
                "CREATE INDEX CONCURRENTLY i ON a (x);\nSELECT 1;\n"});
   ASSERT_TRUE(Upgrade().status.ok());
   const std::vector<std::string> journal = database_.journal();
-  ASSERT_GE(journal.size(), 6U);
-  EXPECT_EQ(journal[2], "timeouts 0 2m");
-  EXPECT_EQ(journal[3], "CREATE INDEX CONCURRENTLY i ON a (x)");
-  EXPECT_EQ(journal[4], "timeouts 5s 2m");
+  ASSERT_GE(journal.size(), 7U);
+  EXPECT_EQ(journal[2], "CREATE TABLE a (x int)");
+  EXPECT_EQ(journal[3], "lock timeout 0");
+  EXPECT_EQ(journal[4], "CREATE INDEX CONCURRENTLY i ON a (x)");
+  EXPECT_EQ(journal[5], "lock timeout 5s");
 }
 
 TEST_F(ExecuteTest, ALostConnectionSaysWhatStays) {
@@ -231,6 +244,16 @@ TEST_F(ExecuteTest, ALostConnectionSaysWhatStays) {
   EXPECT_THAT(std::string(result.status.message()),
               EndsWith("nothing of b remains: it was rolled back; finished before: a"));
   EXPECT_THAT(CommittedRows(), ElementsAre("a"));
+}
+
+TEST_F(ExecuteTest, AConnectionLostInsideAStatementOutsideATransactionLeavesItUnknown) {
+  fake_.Write({"a", "", " transaction:false\nCREATE TABLE a (x int);\nCREATE INDEX i ON a (x);\n"});
+  database_.LoseConnectionAt("CREATE INDEX i");
+  const ExecuteResult result = Upgrade();
+  EXPECT_THAT(result, FailsWith(ErrorReason::ERROR_REASON_DATABASE_UNAVAILABLE));
+  EXPECT_THAT(std::string(result.status.message()), HasSubstr("statement 1 of a stays"));
+  EXPECT_THAT(std::string(result.status.message()),
+              EndsWith("; whether the next statement finished is not known"));
 }
 
 TEST_F(ExecuteTest, AConnectionLostAtCommitLeavesTheOutcomeUnknown) {
@@ -276,6 +299,18 @@ TEST_F(ExecuteTest, ASectionThatEndsInsideItsOwnTransactionIsRolledBack) {
   EXPECT_THAT(CommittedRows(), IsEmpty());
 }
 
+TEST_F(ExecuteTest, WhatASectionsOwnTransactionTakesWithItIsNotSaidToStay) {
+  fake_.Write({"a", "",
+               " transaction:false\nCREATE TABLE a (x int);\nBEGIN;\nCREATE TABLE b (x int);\n"
+               "INSERT INTO nowhere VALUES (1);\nCOMMIT;\n"});
+  const ExecuteResult result = Upgrade();
+  EXPECT_THAT(result, FailsWith(ErrorReason::ERROR_REASON_STATEMENT_FAILED));
+  EXPECT_EQ(FailureOf(result).statement_index(), 4);
+  EXPECT_THAT(FailureOf(result).state(), HasSubstr("statement 1 of a stays"));
+  EXPECT_TRUE(database_.HasTable("a"));
+  EXPECT_FALSE(database_.HasTable("b"));
+}
+
 TEST_F(ExecuteTest, ASectionMayEndEachTransactionThatItBegins) {
   fake_.Write({"a", "", " transaction:false\nBEGIN;\nCREATE TABLE a (x int);\nCOMMIT;\n"});
   EXPECT_TRUE(Upgrade().status.ok());
@@ -291,6 +326,33 @@ TEST_F(ExecuteTest, AVersionTableThatSomebodyChangedFailsTheStep) {
   EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_VERSION_ROW_MISMATCH));
   EXPECT_FALSE(database_.HasTable("b"));
   EXPECT_THAT(CommittedRows(), ElementsAre("z"));
+}
+
+TEST_F(ExecuteTest, ARevisionThatLetsGoOfTheMutexLeavesNothing) {
+  fake_.Write({"a", "", "\nCREATE TABLE a (x int);\nSELECT pg_advisory_unlock_all();\n"});
+  EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_MUTEX_LOST));
+  EXPECT_FALSE(database_.HasTable("a"));
+  EXPECT_THAT(CommittedRows(), IsEmpty());
+  EXPECT_THAT(database_.log(), IsEmpty());
+  EXPECT_THAT(database_.journal(), Not(Contains("version +a")));
+}
+
+TEST_F(ExecuteTest, ASectionOutsideATransactionThatLetsGoOfTheMutexIsNotRecorded) {
+  fake_.Write({"a", "",
+               " transaction:false\nCREATE TABLE a (x int);\nSELECT pg_advisory_unlock_all();\n"});
+  EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_MUTEX_LOST));
+  EXPECT_TRUE(database_.HasTable("a"));
+  EXPECT_THAT(CommittedRows(), IsEmpty());
+  EXPECT_THAT(database_.log(), IsEmpty());
+}
+
+TEST_F(ExecuteTest, AMutexThatSomebodyElseTookMeanwhileIsLost) {
+  fake_.Write({"a", "", "\nCREATE TABLE a (x int);\n"});
+  on_event_ = [this](const std::string& event) {
+    if (event == "statement a 1/1 CREATE TABLE") database_.HoldMutex({4711, "other", "app", ""});
+  };
+  EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_MUTEX_LOST));
+  EXPECT_FALSE(database_.HasTable("a"));
 }
 
 TEST_F(ExecuteTest, FailsBeforeItsFirstStepIfItCannotWrite) {
@@ -385,6 +447,22 @@ TEST_F(ExecuteTest, PassesNoticesOnButNotThoseThatSayWhatASkipSays) {
   EXPECT_THAT(events_, Not(Contains(HasSubstr("skipping"))));
 }
 
+TEST_F(ExecuteTest, PassesOnThatAStatementSkipsWhatNobodyElseTells) {
+  database_.Say("DO", {"NOTICE", "42P07", "relation \"t\" already exists, skipping", "", ""});
+  fake_.Write(
+      {"a", "", "\nDO $$ BEGIN CREATE TABLE IF NOT EXISTS t (); RAISE INFO 'done'; END $$;\n"});
+  ASSERT_TRUE(Upgrade().status.ok());
+  EXPECT_THAT(events_, Contains("notice NOTICE relation \"t\" already exists, skipping"));
+}
+
+TEST_F(ExecuteTest, ShortensNoticesThatAreTooLong) {
+  database_.Say("SELECT", {"NOTICE", "00000", std::string(6'000'000, 'x'), "", ""});
+  fake_.Write({"a", ""});
+  ASSERT_TRUE(Upgrade().status.ok());
+  EXPECT_THAT(events_, Contains(AllOf(StartsWith("notice NOTICE xxx"), EndsWith("xxx..."),
+                                      SizeIs(::testing::Lt(5000)))));
+}
+
 TEST_F(ExecuteTest, LeavesNoticesOutWhenThereAreTooMany) {
   database_.Say("SELECT", {"NOTICE", "00000", "again", "", ""}, 105);
   fake_.Write({"a", ""});
@@ -451,7 +529,7 @@ TEST_F(ExecuteTest, ACancelBeforeTheFirstStepLeavesTheDatabaseAsItWas) {
   cancellation_.Request("too late");
   EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_OPERATION_CANCELLED));
   EXPECT_THAT(CommittedRows(), IsEmpty());
-  EXPECT_THAT(database_.journal(), IsEmpty());
+  EXPECT_THAT(database_.journal(), ElementsAre("timeouts 5s 0"));
 }
 
 TEST_F(ExecuteTest, ACancelBetweenStepsKeepsThoseThatAreFinished) {

@@ -195,22 +195,31 @@ TEST_F(OperationManagerTest, FindsByIdAndByTheBeginningOfOne) {
   EXPECT_EQ(*manager_.Find(operation->id().substr(0, 4)), operation);
 }
 
-TEST_F(OperationManagerTest, DoesNotFindWhatIsUnknownOrAmbiguous) {
+TEST_F(OperationManagerTest, DoesNotFindWhatIsUnknown) {
   Start();
+  EXPECT_EQ(errors::ReasonOf(manager_.Find("nothing-like-it").status()),
+            ErrorReason::ERROR_REASON_UNKNOWN_OPERATION);
+}
+
+TEST_F(OperationManagerTest, AnEmptyIdIsRefusedEvenIfThereIsOneOperationOnly) {
   Start();
-  for (const std::string id : {"", "nothing-like-it"}) {
-    EXPECT_EQ(errors::ReasonOf(manager_.Find(id).status()),
-              ErrorReason::ERROR_REASON_UNKNOWN_OPERATION)
-        << id;
-  }
+  const absl::Status status = manager_.Find("").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_INVALID_REQUEST);
+}
+
+TEST_F(OperationManagerTest, AnIdThatSeveralBeginWithIsRefusedWithThem) {
   // With more operations than letters, two ids begin with the same one.
   std::string first_letters;
   while (true) {
-    const char letter = Start()->id().front();
+    const std::string id = Start()->id();
+    const char letter = id.front();
     if (first_letters.find(letter) != std::string::npos) {
-      const auto ambiguous = manager_.Find(std::string(1, letter));
-      EXPECT_EQ(errors::ReasonOf(ambiguous.status()), ErrorReason::ERROR_REASON_UNKNOWN_OPERATION);
-      EXPECT_THAT(std::string(ambiguous.status().message()), HasSubstr("several ids begin with"));
+      const absl::Status status = manager_.Find(std::string(1, letter)).status();
+      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+      EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_INVALID_REQUEST);
+      EXPECT_THAT(std::string(status.message()), HasSubstr("several ids begin with"));
+      EXPECT_THAT(errors::ToProto(status).metadata().at("candidates"), HasSubstr(id));
       return;
     }
     first_letters += letter;

@@ -177,6 +177,19 @@ TEST_P(DatabaseContract, TheMutexHasOneHolder) {
   EXPECT_FALSE(second->TryAcquireMutex().value());
 }
 
+TEST_P(DatabaseContract, KnowsWhetherItStillHoldsTheMutex) {
+  const auto session = OpenSession();
+  const auto other = OpenSession("other");
+  EXPECT_FALSE(session->HoldsMutex().value());
+  ASSERT_TRUE(session->TryAcquireMutex().value());
+  EXPECT_TRUE(session->HoldsMutex().value());
+  EXPECT_FALSE(other->HoldsMutex().value());
+  Run(*session, "SELECT pg_advisory_unlock_all()");
+  EXPECT_FALSE(session->HoldsMutex().value());
+  ASSERT_TRUE(other->TryAcquireMutex().value());
+  EXPECT_FALSE(session->HoldsMutex().value());
+}
+
 TEST_P(DatabaseContract, TheMutexNamesItsHolder) {
   const auto observer = OpenSession("observer");
   EXPECT_FALSE(observer->ReadMutexHolder().value().has_value());

@@ -336,7 +336,10 @@ class FakeDatabase::FakeSession : public Session {
   StatementResult Run(absl::string_view text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(database_.mutex_) {
     std::vector<std::string> words = WordsOf(text);
     if (Consume(words, {"select", "pg_sleep"})) return RunUntilCancelled();
-    if (Consume(words, {"select"})) return Done("SELECT 1", 1);
+    if (Consume(words, {"select"})) {
+      if (Consume(words, {"pg_advisory_unlock_all"}) && IsHolder()) database_.holder_.reset();
+      return Done("SELECT 1", 1);
+    }
     if (Consume(words, {"set"})) return Done("SET");
     if (Consume(words, {"do"})) return Done("DO");
     if (Consume(words, {"begin"})) {
