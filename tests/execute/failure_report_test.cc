@@ -13,6 +13,8 @@ namespace {
 
 using migration::v1::StatementFailure;
 using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 // The header of these files takes this many lines, the marker included.
@@ -58,6 +60,66 @@ TEST(DescribeFailure, PointsAtTheStatementIfPostgresDoesNotSayWhere) {
   EXPECT_EQ(failure.line(), kHeaderLines + 2);
   EXPECT_EQ(failure.column(), 3);
   EXPECT_EQ(failure.length(), 0);
+}
+
+// What is reported of a server's `message` without a position about `up`.
+StatementFailure DescribeUnplaced(const std::string& up, const std::string& message) {
+  const auto file = FileWith(up);
+  return DescribeFailure(*file, file->up().statements.back(), {"42703", message, "", "", "", 0});
+}
+
+TEST(DescribeFailure, PointsAtTheNameThatPostgresQuotesIfItSaysNoPosition) {
+  const StatementFailure failure = DescribeUnplaced(
+      "CREATE INDEX items_discont_idx\n  ON items (discont);\n", "column \"discont\" does not exist");
+  EXPECT_EQ(failure.line(), kHeaderLines + 2);
+  EXPECT_EQ(failure.column(), 13);
+  EXPECT_EQ(failure.source_line(), "  ON items (discont);");
+  EXPECT_EQ(failure.source_column(), 13);
+  EXPECT_EQ(failure.length(), 7);
+}
+
+TEST(DescribeFailure, PointsAtTheStatementIfTheQuotedNameStandsThereTwice) {
+  const StatementFailure failure =
+      DescribeUnplaced("SELECT 1;\nCREATE INDEX discont\n  ON items (discont);\n",
+                       "column \"discont\" does not exist");
+  EXPECT_EQ(failure.line(), kHeaderLines + 2);
+  EXPECT_EQ(failure.column(), 1);
+  EXPECT_EQ(failure.length(), 0);
+}
+
+TEST(DescribeFailure, PointsAtTheStatementIfTheQuotedNameDoesNotStandThere) {
+  const StatementFailure failure =
+      DescribeUnplaced("CREATE INDEX i ON items (discont2);\n", "column \"discont\" does not exist");
+  EXPECT_EQ(failure.column(), 1);
+  EXPECT_EQ(failure.length(), 0);
+}
+
+// --- Passwords ---
+
+TEST(DescribeFailure, MasksAPasswordOnTheLineAfterItsWord) {
+  const StatementFailure failure =
+      Describe("CREATE ROLE ann LOGIN PASSWORD\n  'hunter2' NONSENSE;\n", 44);
+  EXPECT_EQ(failure.line(), kHeaderLines + 2);
+  EXPECT_EQ(failure.source_line(), "  '*******' NONSENSE;");
+  EXPECT_EQ(failure.source_line().substr(static_cast<size_t>(failure.source_column()) - 1, 8),
+            "NONSENSE");
+}
+
+TEST(DescribeFailure, MasksAPasswordWhoseWordIsCutOffALongLine) {
+  const std::string password(200, 'p');
+  const std::string up = absl::StrCat("CREATE ROLE ann LOGIN PASSWORD '", password, "' NONSENSE ",
+                                      std::string(300, 'x'), ";\n");
+  const StatementFailure failure = Describe(up, 235);
+  EXPECT_THAT(failure.source_line(), Not(HasSubstr("PASSWORD")));
+  EXPECT_THAT(failure.source_line(), Not(HasSubstr("pp")));
+  EXPECT_EQ(failure.source_line().substr(static_cast<size_t>(failure.source_column()) - 1, 8),
+            "NONSENSE");
+}
+
+TEST(DescribeFailure, MasksWhatPostgresRepeats) {
+  const StatementFailure failure =
+      DescribeUnplaced("SELECT 1;\n", "cannot connect to postgresql://ann:hunter2@host/orders");
+  EXPECT_THAT(failure.postgres_message(), Not(HasSubstr("hunter2")));
 }
 
 TEST(DescribeFailure, CountsCharactersNotBytes) {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 
@@ -45,6 +46,12 @@ class EmbeddedClusterTest : public ::testing::Test {
         << cluster.status();
     EXPECT_NE(errors::ToProto(cluster.status()).hint(), "");
     return std::string(cluster.status().message());
+  }
+
+  static struct stat StatOf(const std::string& path) {
+    struct stat found = {};
+    EXPECT_EQ(stat(path.c_str(), &found), 0) << path;
+    return found;
   }
 
   // A process that is gone, or of which only the exit status is left.
@@ -184,6 +191,61 @@ TEST_F(EmbeddedClusterTest, AFileInTheWayIsNamed) {
 TEST_F(EmbeddedClusterTest, AServerThatDoesNotStartShowsItsLog) {
   options_.settings["max_connections"] = "nonsense";
   EXPECT_THAT(Problem(), HasSubstr("max_connections"));
+}
+
+TEST_F(EmbeddedClusterTest, ItsDirectoryIsClosedToOthers) {
+  ASSERT_TRUE(fs::create_directory(options_.directory));
+  ASSERT_EQ(chmod(options_.directory.c_str(), 0755), 0);
+  const auto cluster = Start();
+  ASSERT_NE(cluster, nullptr);
+  EXPECT_EQ(StatOf(options_.directory).st_mode & 07777, 0700U);
+}
+
+TEST_F(EmbeddedClusterTest, ADirectoryWithForeignFilesIsRefusedAndStaysAsItIs) {
+  directory_.Write("pg/notes.txt", "mine\n");
+  ASSERT_EQ(chmod(options_.directory.c_str(), 0751), 0);
+  const struct stat before = StatOf(options_.directory);
+  EXPECT_THAT(Problem(), HasSubstr("has other files in it"));
+  const struct stat after = StatOf(options_.directory);
+  EXPECT_EQ(after.st_mode, before.st_mode);
+  EXPECT_EQ(after.st_uid, before.st_uid);
+  EXPECT_EQ(after.st_gid, before.st_gid);
+  EXPECT_EQ(std::distance(fs::directory_iterator(options_.directory), {}), 1);
+}
+
+TEST_F(EmbeddedClusterTest, ALinkInPlaceOfTheLockIsNotFollowed) {
+  const std::string victim = directory_.path() + "/victim";
+  ASSERT_TRUE(fs::create_directory(options_.directory));
+  fs::create_symlink(victim, options_.directory + "/lock");
+  // Not an empty directory without it: one that was used before.
+  ASSERT_TRUE(fs::create_directory(options_.directory + "/data"));
+  EXPECT_THAT(Problem(), HasSubstr("cannot write " + options_.directory + "/lock"));
+  EXPECT_FALSE(fs::exists(victim));
+}
+
+TEST_F(EmbeddedClusterTest, ALinkInPlaceOfTheSocketsDirectoryIsNotFollowed) {
+  ASSERT_NE(Start(), nullptr);
+  const std::string victim = directory_.path() + "/victim";
+  ASSERT_TRUE(fs::create_directory(victim));
+  ASSERT_EQ(chmod(victim.c_str(), 0755), 0);
+  const struct stat before = StatOf(victim);
+  const std::string sockets = options_.directory + "/run";
+  fs::remove_all(sockets);
+  fs::create_symlink(victim, sockets);
+  EXPECT_THAT(Problem(), HasSubstr("cannot make " + sockets));
+  const struct stat after = StatOf(victim);
+  EXPECT_EQ(after.st_mode, before.st_mode);
+  EXPECT_EQ(after.st_uid, before.st_uid);
+}
+
+TEST_F(EmbeddedClusterTest, KnowsThatItsServerHasEndedByItself) {
+  const auto cluster = Start();
+  ASSERT_NE(cluster, nullptr);
+  EXPECT_TRUE(cluster->running());
+  kill(cluster->pid(), SIGQUIT);
+  const absl::Time deadline = absl::Now() + absl::Minutes(1);
+  while (cluster->running() && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(5));
+  EXPECT_FALSE(cluster->running());
 }
 
 TEST_F(EmbeddedClusterTest, ADirectoryThatTheServersUserCannotReachIsNamed) {

@@ -41,6 +41,21 @@ class StatementRunnerTest : public ::testing::Test {
   StatementRunner runner_;
 };
 
+TEST_F(StatementRunnerTest, WhatTheServerSaysIsUtf8WhateverTheMigrationSet) {
+  std::vector<std::string> said;
+  runner_.SetNoticeHandler([&said](const ServerNotice& notice) { said.push_back(notice.message); });
+  RunWell("SET client_encoding = 'LATIN1'");
+  RunWell("DO $$ BEGIN RAISE NOTICE 'caf%', chr(233); END $$");
+  EXPECT_THAT(said, ElementsAre("caf\uFFFD"));
+  const StatementResult refused = Run(
+      "DO $$ BEGIN RAISE EXCEPTION 'caf%', chr(233) USING DETAIL = chr(233), HINT = chr(233); END "
+      "$$");
+  ASSERT_TRUE(refused.error.has_value());
+  EXPECT_EQ(refused.error->message, "caf\uFFFD");
+  EXPECT_EQ(refused.error->detail, "\uFFFD");
+  EXPECT_EQ(refused.error->hint, "\uFFFD");
+}
+
 TEST_F(StatementRunnerTest, TellsAllThatTheServerSaysOfAnError) {
   RunWell("CREATE TABLE t (id int PRIMARY KEY)");
   RunWell("INSERT INTO t VALUES (1)");

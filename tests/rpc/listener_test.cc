@@ -111,10 +111,27 @@ TEST(Listener, RefusesAFolderThatIsNotThere) {
               HasSubstr("cannot write"));
 }
 
-TEST(Server, SaysWhichPortItChose) {
+// A catalog of one database, of which nothing is asked.
+Catalog SomeCatalog() {
   std::vector<std::unique_ptr<Workspace>> workspaces;
   workspaces.push_back(std::make_unique<Workspace>());
-  const Catalog catalog(std::move(workspaces));
+  return Catalog(std::move(workspaces));
+}
+
+TEST(Server, AnAddressThatIsGivenTwiceIsRefused) {
+  const TemporaryDirectory directory;
+  const Catalog catalog = SomeCatalog();
+  OperationManager operations;
+  for (const std::string address :
+       {std::string("127.0.0.1:0"), absl::StrCat("unix:", directory.path(), "/socket")}) {
+    const auto server = Server::Start({address, address}, false, catalog, operations);
+    EXPECT_EQ(errors::ReasonOf(server.status()), migration::v1::ERROR_REASON_INVALID_REQUEST);
+    EXPECT_THAT(std::string(server.status().message()), HasSubstr("is given twice"));
+  }
+}
+
+TEST(Server, SaysWhichPortItChose) {
+  const Catalog catalog = SomeCatalog();
   OperationManager operations;
   const auto server = Server::Start({"127.0.0.1:0"}, false, catalog, operations);
   ASSERT_TRUE(server.ok()) << server.status();

@@ -1,6 +1,7 @@
 #include "service/rpc/migration_service.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 namespace migd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -186,8 +188,10 @@ TEST_F(MigrationServiceTest, TimeoutsAreThoseOfTheRequest) {
   request.mutable_options()->mutable_lock_timeout()->set_seconds(7);
   request.mutable_options()->mutable_statement_timeout()->set_nanos(1);
   ASSERT_TRUE(Upgrade(request).status.ok());
-  // What is not zero does not become zero, which would set no limit.
-  EXPECT_EQ(database_.journal()[0], "timeouts 7s 1ms");
+  // The service's own queries have no statement timeout. What is not zero does not become zero,
+  // which would set no limit.
+  EXPECT_EQ(database_.journal()[0], "timeouts 7s 0");
+  EXPECT_EQ(database_.journal()[1], "timeouts 7s 1ms");
 }
 
 TEST_F(MigrationServiceTest, OperationsAreListedNewestFirstPageByPage) {
@@ -277,9 +281,31 @@ TEST_F(MigrationServiceTest, UnknownNamesAreRefused) {
   EXPECT_THAT(DetailsOf(upgrade.status).detail.hint(), HasSubstr("app"));
   EXPECT_EQ(Verdict(Watch("nothing").status), "NOT_FOUND UNKNOWN_OPERATION");
   EXPECT_EQ(Verdict(Cancel("nothing")), "NOT_FOUND UNKNOWN_OPERATION");
+}
+
+TEST_F(MigrationServiceTest, AnOperationMustBeNamed) {
+  ASSERT_TRUE(Upgrade("aa01").status.ok());
   migration::v1::GetOperationResponse response;
   EXPECT_EQ(Verdict(Call(&Stub::GetOperation, migration::v1::GetOperationRequest(), response)),
-            "NOT_FOUND UNKNOWN_OPERATION");
+            "INVALID_ARGUMENT INVALID_REQUEST");
+  EXPECT_EQ(Verdict(Watch("").status), "INVALID_ARGUMENT INVALID_REQUEST");
+  EXPECT_EQ(Verdict(Cancel("")), "INVALID_ARGUMENT INVALID_REQUEST");
+}
+
+TEST_F(MigrationServiceTest, ABeginningThatSeveralOperationsHaveIsRefusedWithTheirIds) {
+  std::map<char, std::string> id_by_letter;
+  while (true) {
+    const Streamed upgrade = Upgrade("aa01");
+    ASSERT_TRUE(upgrade.status.ok());
+    const std::string id = upgrade.events[0].operation();
+    const auto [known, added] = id_by_letter.insert({id.front(), id});
+    if (added) continue;
+    const grpc::Status status = Cancel(id.substr(0, 1));
+    EXPECT_EQ(Verdict(status), "INVALID_ARGUMENT INVALID_REQUEST");
+    const std::string candidates = DetailsOf(status).info.metadata().at("candidates");
+    EXPECT_THAT(candidates, AllOf(HasSubstr(known->second), HasSubstr(id)));
+    return;
+  }
 }
 
 TEST_F(MigrationServiceTest, TargetsThatCannotBeReachedAreRefused) {
