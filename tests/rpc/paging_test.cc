@@ -69,5 +69,24 @@ TEST(FindPage, ATokenBehindTheEndOfAListThatShrankGivesAnEmptyLastPage) {
   EXPECT_EQ(page->next_token, "");
 }
 
+TEST(FindPageAfterId, NoItemComesTwiceWhenTheListGrowsAtItsFront) {
+  const auto first = FindPageAfterId({"c", "b", "a"}, 2, "", kLimits, "list");
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ(first->end, 2u);
+  const std::vector<std::string> grown = {"e", "d", "c", "b", "a"};
+  const auto second = FindPageAfterId(grown, 2, first->next_token, kLimits, "list");
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(grown[second->begin], "a");
+  EXPECT_EQ(second->next_token, "");
+}
+
+TEST(FindPageAfterId, APageThatBeganAfterAForgottenItemIsTheLast) {
+  const auto first = FindPageAfterId({"c", "b", "a"}, 1, "", kLimits, "list");
+  const auto second = FindPageAfterId({"e", "d"}, 1, first->next_token, kLimits, "list");
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(second->begin, second->end);
+  EXPECT_EQ(second->next_token, "");
+}
+
 }  // namespace
 }  // namespace migd
