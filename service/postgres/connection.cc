@@ -81,7 +81,7 @@ ConnectPolicy::ConnectPolicy(const std::string& conninfo, absl::Duration timeout
 ConnectPolicy::handle ConnectPolicy::do_startconnect(handle old) {
   if (old != nullptr) return old;
   // libpqxx would connect again by itself, to a session without the mutex and the transaction.
-  if (connection_ != nullptr) throw ConnectFailure("", "the connection was lost");
+  if (connected_before_) throw ConnectFailure("", "the connection was lost");
   const absl::Time deadline =
       timeout_ > absl::ZeroDuration() ? absl::Now() + timeout_ : absl::InfiniteFuture();
   OwnedConnection connection(PQconnectStart(options().c_str()));
@@ -98,15 +98,26 @@ ConnectPolicy::handle ConnectPolicy::do_startconnect(handle old) {
   }
   if (PQstatus(connection.get()) != CONNECTION_OK) throw FailureOf(connection.get());
   PQsetErrorVerbosity(connection.get(), PQERRORS_DEFAULT);
-  connection_ = connection.release();  // libpqxx closes it
+  connected_before_ = true;
+  connection_ = connection.release();  // libpqxx closes it, by do_disconnect
   return connection_;
+}
+
+ConnectPolicy::handle ConnectPolicy::do_disconnect(handle old) noexcept {
+  connection_ = nullptr;
+  return pqxx::connectionpolicy::do_disconnect(old);
 }
 
 }  // namespace internal
 
 Connection::Connection(const std::string& conninfo, absl::Duration timeout)
     : PolicyHolder{{conninfo, timeout}}, pqxx::connection_base(policy) {
-  init();
+  try {
+    init();
+  } catch (...) {
+    close();  // the destructor of an object that was not made does not run
+    throw;
+  }
 }
 
 Connection::~Connection() noexcept { close(); }

@@ -31,11 +31,13 @@ class ConnectPolicy : public pqxx::connectionpolicy {
  public:
   ConnectPolicy(const std::string& conninfo, absl::Duration timeout);
   handle do_startconnect(handle old) override;
+  handle do_disconnect(handle old) noexcept override;
 
   PGconn* connection() const { return connection_; }
 
  private:
   const absl::Duration timeout_;
+  bool connected_before_ = false;
   PGconn* connection_ = nullptr;
 };
 
@@ -56,6 +58,8 @@ class Connection : private internal::PolicyHolder, public pqxx::connection_base 
   Connection(const std::string& conninfo, absl::Duration timeout);
   ~Connection() noexcept;
 
+  // Null once libpqxx has found the connection lost, and closed it: ask for it each time. libpq's
+  // functions take null for a lost connection.
   PGconn* handle() const { return policy.connection(); }
 };
 

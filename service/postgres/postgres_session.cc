@@ -134,7 +134,7 @@ PostgresSession::PostgresSession(std::unique_ptr<Connection> connection, std::st
     : connection_(std::move(connection)),
       database_(std::move(database)),
       table_(std::move(table)),
-      runner_(connection_->handle(), database_),
+      runner_(*connection_, database_),
       cancel_(PQgetCancel(connection_->handle())) {
   pqxx::nontransaction work(*connection_);
   work.exec(std::string(kSessionSettings));

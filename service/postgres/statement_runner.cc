@@ -51,33 +51,33 @@ bool IsLoss(PGconn* connection, const PGresult* result) {
 
 }  // namespace
 
-StatementRunner::StatementRunner(PGconn* connection, std::string database)
+StatementRunner::StatementRunner(Connection& connection, std::string database)
     : connection_(connection), database_(std::move(database)) {
-  PQsetNoticeReceiver(connection_, &StatementRunner::OnNotice, this);
+  PQsetNoticeReceiver(handle(), &StatementRunner::OnNotice, this);
 }
 
 StatementRunner::~StatementRunner() {
   PQsetNoticeReceiver(
-      connection_, [](void*, const PGresult*) {}, nullptr);
+      handle(), [](void*, const PGresult*) {}, nullptr);
 }
 
 absl::StatusOr<StatementResult> StatementRunner::Run(absl::string_view sql,
                                                      absl::optional<absl::string_view> copy_data) {
-  if (PQsendQuery(connection_, std::string(sql).c_str()) != 1) return Lost("cannot send");
-  PQsetSingleRowMode(connection_);
+  if (PQsendQuery(handle(), std::string(sql).c_str()) != 1) return Lost("cannot send");
+  PQsetSingleRowMode(handle());
 
   StatementResult collected;
   std::string loss;
   // Every result must be fetched, also after an error, before the connection takes a new query.
-  while (OwnedResult result{PQgetResult(connection_)}) {
-    if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR && IsLoss(connection_, result.get())) {
+  while (OwnedResult result{PQgetResult(handle())}) {
+    if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR && IsLoss(handle(), result.get())) {
       if (loss.empty()) loss = PQresultErrorMessage(result.get());
-      if (PQstatus(connection_) == CONNECTION_BAD) break;
+      if (PQstatus(handle()) == CONNECTION_BAD) break;
       continue;
     }
     Collect(result.get(), copy_data, collected);
   }
-  if (!loss.empty() || PQstatus(connection_) == CONNECTION_BAD) return Lost(loss);
+  if (!loss.empty() || PQstatus(handle()) == CONNECTION_BAD) return Lost(loss);
   return collected;
 }
 
@@ -114,29 +114,29 @@ void StatementRunner::Collect(const PGresult* result, absl::optional<absl::strin
 
 void StatementRunner::FeedCopy(absl::optional<absl::string_view> data) {
   if (!data) {
-    PQputCopyEnd(connection_, "the migration file has no data for this COPY");
+    PQputCopyEnd(handle(), "the migration file has no data for this COPY");
     return;
   }
   // What goes wrong here is told by the results that follow.
   absl::string_view rest = *data;
   while (!rest.empty()) {
     const absl::string_view piece = rest.substr(0, kCopyPiece);
-    if (PQputCopyData(connection_, piece.data(), static_cast<int>(piece.size())) != 1) return;
+    if (PQputCopyData(handle(), piece.data(), static_cast<int>(piece.size())) != 1) return;
     rest.remove_prefix(piece.size());
   }
-  PQputCopyEnd(connection_, nullptr);
+  PQputCopyEnd(handle(), nullptr);
 }
 
 void StatementRunner::DrainCopy(StatementResult& into) {
   char* row = nullptr;
-  while (PQgetCopyData(connection_, &row, 0) > 0) {
+  while (PQgetCopyData(handle(), &row, 0) > 0) {
     PQfreemem(row);
     ++into.rows;
   }
 }
 
 absl::Status StatementRunner::Lost(absl::string_view fallback) const {
-  absl::string_view message = absl::StripAsciiWhitespace(PQerrorMessage(connection_));
+  absl::string_view message = absl::StripAsciiWhitespace(PQerrorMessage(handle()));
   if (message.empty()) message = absl::StripAsciiWhitespace(fallback);
   return errors::DatabaseUnavailable(database_, ToValidUtf8(message));
 }

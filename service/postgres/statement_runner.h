@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "service/database/database.h"
+#include "service/postgres/connection.h"
 
 namespace migd {
 
@@ -18,7 +19,7 @@ class StatementRunner {
  public:
   // `connection` must outlive the runner; its notices go to the runner from now on. `database` is
   // the name for errors.
-  StatementRunner(PGconn* connection, std::string database);
+  StatementRunner(Connection& connection, std::string database);
   ~StatementRunner();
   StatementRunner(const StatementRunner&) = delete;
   StatementRunner& operator=(const StatementRunner&) = delete;
@@ -38,7 +39,9 @@ class StatementRunner {
   void DrainCopy(StatementResult& into);
   absl::Status Lost(absl::string_view fallback) const;
 
-  PGconn* const connection_;
+  PGconn* handle() const { return connection_.handle(); }
+
+  Connection& connection_;
   const std::string database_;
   Session::NoticeHandler notice_handler_;
 };

@@ -85,6 +85,16 @@ TEST_F(FailedStepTest, LineAndColumnAreThoseOfTheFault) {
   EXPECT_THAT(failure.text, HasSubstr(" |        ^^^^^^^\n"));
 }
 
+TEST_F(FailedStepTest, ANameThatPostgresQuotesIsPointedAtThoughItSaysNoPosition) {
+  Add({.id = "bb20", .revises = "aa10", .up = "CREATE INDEX a_discount\n  ON a (discont);"});
+  const Failure failure = FailureOf({"upgrade", "head"});
+  const Json statement = failure.json["statement_failure"];
+  EXPECT_EQ(statement["line"].text(), absl::StrCat(kFirstLineOfUp + 1));
+  EXPECT_EQ(statement["column"].text(), "9");
+  EXPECT_EQ(statement["length"].text(), "7");
+  EXPECT_THAT(failure.text, HasSubstr(" |         ^^^^^^^\n"));
+}
+
 TEST_F(FailedStepTest, PostgresDetailAndHintAreShown) {
   Add({.id = "bb20", .revises = "aa10", .up = "INSERT INTO a VALUES (1), (2), (1);"});
   Add({.id = "cc30", .revises = "aa10", .up = "SELECT coun(*);"});
@@ -132,6 +142,58 @@ TEST_F(FailedStepTest, OutsideATransactionWhatSucceededStays) {
        .options = "transaction:false"});
   EXPECT_EQ(Migctl({"upgrade", "head"}).exit_code, 0);
   EXPECT_EQ(VersionRows(), "bb20");
+}
+
+TEST_F(FailedStepTest, WhatItsOwnTransactionTakesWithItIsNotSaidToStay) {
+  Add({.id = "bb20",
+       .revises = "aa10",
+       .up = "BEGIN;\nCREATE TABLE t4 (id int);\nSELECT 1 / 0;\nCOMMIT;",
+       .options = "transaction:false"});
+  const std::string before = Dump();
+  const Failure failure = FailureOf({"upgrade", "head"});
+  EXPECT_EQ(failure.reason(), "STATEMENT_FAILED");
+  EXPECT_EQ(failure.json["statement_failure"]["statement_index"].text(), "3");
+  EXPECT_EQ(failure.json["statement_failure"]["state"].text(), "no statement of bb20 finished");
+  EXPECT_EQ(Dump(), before);
+}
+
+TEST_F(FailedStepTest, AConnectionLostOutsideATransactionLeavesTheStatementUnknown) {
+  Add({.id = "bb20",
+       .revises = "aa10",
+       .up = "CREATE TABLE b ();\nSELECT pg_sleep(3600);",
+       .options = "transaction:false"});
+  Process upgrade(MigctlCommand({"upgrade", "head"}));
+  EXPECT_TRUE(Eventually([this] {
+    return Query(
+               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+               "current_database() AND wait_event = 'PgSleep'") == "t";
+  }));
+  const Finished finished = upgrade.Wait();
+  EXPECT_EQ(finished.exit_code, 4);
+  EXPECT_THAT(finished.err,
+              AllOf(HasSubstr("[DATABASE_UNAVAILABLE]"), HasSubstr("statement 1 of bb20 stays"),
+                    HasSubstr("whether the next statement finished is not known")));
+  EXPECT_EQ(VersionRows(), "aa10");
+}
+
+TEST_F(FailedStepTest, ARevisionThatLetsGoOfTheMutexIsNotRecorded) {
+  Add({.id = "bb20",
+       .revises = "aa10",
+       .up = "CREATE TABLE b ();\nSELECT pg_advisory_unlock_all();"});
+  const std::string before = Dump();
+  const Failure failure = FailureOf({"upgrade", "head"});
+  EXPECT_EQ(failure.exit_code, 1);
+  EXPECT_EQ(failure.reason(), "MUTEX_LOST");
+  EXPECT_THAT(failure.text, HasSubstr("pg_advisory_unlock_all()"));
+  EXPECT_EQ(Dump(), before);
+
+  Add({.id = "bb20",
+       .revises = "aa10",
+       .up = "CREATE TABLE IF NOT EXISTS b ();\nDISCARD ALL;",
+       .options = "transaction:false"});
+  EXPECT_EQ(FailureOf({"upgrade", "head"}).reason(), "MUTEX_LOST");
+  EXPECT_EQ(VersionRows(), "aa10");
+  EXPECT_EQ(Query("SELECT to_regclass('b')"), "b");
 }
 
 TEST_F(FailedStepTest, AnIndexThatIsLeftInvalidIsNotPassedOver) {

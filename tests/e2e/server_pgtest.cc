@@ -93,6 +93,48 @@ TEST_F(ServerTest, ACommandLineWithoutADatabaseIsAUsageError) {
   EXPECT_EQ(RunCommand({{TestVariable("MIGD"), "--help"}}).exit_code, 0);
 }
 
+TEST_F(ServerTest, ATimeoutThatPostgresCannotKeepIsAUsageError) {
+  for (const std::string flag : {"--lock-timeout", "--statement-timeout"}) {
+    for (const std::string timeout : {"500us", "1000h", "-1s"}) {
+      const Finished start =
+          RunCommand({{TestVariable("MIGD"), "--offline", absl::StrCat(flag, "=", timeout)}});
+      EXPECT_EQ(start.exit_code, 2) << flag << " " << timeout;
+      EXPECT_THAT(start.err, AllOf(HasSubstr(flag), HasSubstr(timeout)));
+    }
+  }
+}
+
+TEST_F(ServerTest, ATimeoutOfAConfigurationThatPostgresCannotKeepIsNamedWithItsLine) {
+  for (const std::string timeout : {"500us", "1000h"}) {
+    const std::string config = directory().Write(
+        "migd.yaml", absl::StrCat("databases:\n  core:\n    url: postgresql:///core\n"
+                                  "    lock_timeout: ",
+                                  timeout, "\n"));
+    const Finished start = RunCommand({{TestVariable("MIGD"), "--config", config}});
+    EXPECT_EQ(start.exit_code, 2) << timeout;
+    EXPECT_THAT(start.err, HasSubstr(absl::StrCat(config, ":4: must be a duration")));
+  }
+}
+
+TEST_F(ServerTest, AnAddressThatIsGivenTwiceIsRefused) {
+  const std::string address = absl::StrCat("unix:", directory().path(), "/twice.sock");
+  const Finished start = FailedStart({"--listen", address, "--listen", address});
+  EXPECT_EQ(start.exit_code, 1);
+  EXPECT_THAT(start.err, HasSubstr(absl::StrCat(address, ": is given twice")));
+}
+
+TEST_F(ServerTest, WhatIsTypedWinsOverADatabaseOfTheEnvironment) {
+  Add({.id = "aa10"});
+  const Migd server({"--offline", "--migrations", migrations()},
+                    {{"MIGD_DATABASE", "postgresql://nobody@nowhere.invalid/none"}});
+  const Finished heads =
+      RunCommand({{TestVariable("MIGCTL"), "--server", server.address(), "heads"}});
+  EXPECT_EQ(heads.out, "aa10 (head)\n");
+  const Finished current =
+      RunCommand({{TestVariable("MIGCTL"), "--server", server.address(), "current"}});
+  EXPECT_THAT(current.err, HasSubstr("[OFFLINE]"));
+}
+
 TEST_F(ServerTest, AConfigurationThatIsWrongIsNamedWithItsLine) {
   const std::string config =
       directory().Write("migd.yaml", "databases:\n  core:\n    ulr: postgresql:///core\n");

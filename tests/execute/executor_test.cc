@@ -338,8 +338,8 @@ TEST_F(ExecuteTest, ARevisionThatLetsGoOfTheMutexLeavesNothing) {
 }
 
 TEST_F(ExecuteTest, ASectionOutsideATransactionThatLetsGoOfTheMutexIsNotRecorded) {
-  fake_.Write({"a", "",
-               " transaction:false\nCREATE TABLE a (x int);\nSELECT pg_advisory_unlock_all();\n"});
+  fake_.Write(
+      {"a", "", " transaction:false\nCREATE TABLE a (x int);\nSELECT pg_advisory_unlock_all();\n"});
   EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_MUTEX_LOST));
   EXPECT_TRUE(database_.HasTable("a"));
   EXPECT_THAT(CommittedRows(), IsEmpty());

@@ -69,8 +69,9 @@ StatementFailure DescribeUnplaced(const std::string& up, const std::string& mess
 }
 
 TEST(DescribeFailure, PointsAtTheNameThatPostgresQuotesIfItSaysNoPosition) {
-  const StatementFailure failure = DescribeUnplaced(
-      "CREATE INDEX items_discont_idx\n  ON items (discont);\n", "column \"discont\" does not exist");
+  const StatementFailure failure =
+      DescribeUnplaced("CREATE INDEX items_discont_idx\n  ON items (discont);\n",
+                       "column \"discont\" does not exist");
   EXPECT_EQ(failure.line(), kHeaderLines + 2);
   EXPECT_EQ(failure.column(), 13);
   EXPECT_EQ(failure.source_line(), "  ON items (discont);");
@@ -88,8 +89,8 @@ TEST(DescribeFailure, PointsAtTheStatementIfTheQuotedNameStandsThereTwice) {
 }
 
 TEST(DescribeFailure, PointsAtTheStatementIfTheQuotedNameDoesNotStandThere) {
-  const StatementFailure failure =
-      DescribeUnplaced("CREATE INDEX i ON items (discont2);\n", "column \"discont\" does not exist");
+  const StatementFailure failure = DescribeUnplaced("CREATE INDEX i ON items (discont2);\n",
+                                                    "column \"discont\" does not exist");
   EXPECT_EQ(failure.column(), 1);
   EXPECT_EQ(failure.length(), 0);
 }

@@ -21,7 +21,7 @@ class StatementRunnerTest : public ::testing::Test {
   StatementRunnerTest()
       : database_(TestCluster::CreateDatabase()),
         connection_(FormatConninfo(database_), absl::Seconds(30)),
-        runner_(connection_.handle(), "app") {}
+        runner_(connection_, "app") {}
 
   StatementResult Run(const std::string& sql,
                       absl::optional<absl::string_view> data = absl::nullopt) {

@@ -122,8 +122,9 @@ TEST(Server, AnAddressThatIsGivenTwiceIsRefused) {
   const TemporaryDirectory directory;
   const Catalog catalog = SomeCatalog();
   OperationManager operations;
-  for (const std::string address :
-       {std::string("127.0.0.1:0"), absl::StrCat("unix:", directory.path(), "/socket")}) {
+  const std::vector<std::string> addresses = {"127.0.0.1:0",
+                                              absl::StrCat("unix:", directory.path(), "/socket")};
+  for (const std::string& address : addresses) {
     const auto server = Server::Start({address, address}, false, catalog, operations);
     EXPECT_EQ(errors::ReasonOf(server.status()), migration::v1::ERROR_REASON_INVALID_REQUEST);
     EXPECT_THAT(std::string(server.status().message()), HasSubstr("is given twice"));

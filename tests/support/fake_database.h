@@ -21,9 +21,9 @@ namespace migd {
 // TABLE and INDEX with their IF [NOT] EXISTS, INSERT, SELECT, SET, BEGIN, COMMIT, ROLLBACK, and
 // `DO ... RAISE <severity> '<text>'`; `CALL commits()` ends the transaction, as no statement of a
 // real migration can without showing it; `SELECT pg_sleep(...)` runs until it is cancelled; `SELECT
-// pg_advisory_unlock_all()` gives the mutex up; anything else is a syntax error. Names are unquoted, of one schema. A transaction works on a copy
-// of the committed state. Passes the contract suite of Database. Thread-safe; sessions must end
-// before it.
+// pg_advisory_unlock_all()` gives the mutex up; anything else is a syntax error. Names are
+// unquoted, of one schema. A transaction works on a copy of the committed state. Passes the
+// contract suite of Database. Thread-safe; sessions must end before it.
 //
 // Faults meet every statement that begins with the given text, until the test ends.
 class FakeDatabase : public Database {
