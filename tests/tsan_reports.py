@@ -4,20 +4,23 @@
     tsan_reports.py REPORT...      exit code 1 if any is left
 
 Debian's gRPC is not built for the thread sanitizer. What its header-only templates hand from one
-thread to another (callbacks, interceptors, call objects) is synchronized inside that library, out of
-the sanitizer's sight, and so reported. tests/tsan.supp silences the accesses that those templates make
-themselves; a suppression cannot say "or through the standard library", for which this script is: a
-report is gRPC's own if, in each of its two stacks, the innermost frame that is not the standard
-library's is gRPC's. A race of the project's code has a frame of the project there.
+thread to another (callbacks, interceptors, call objects, requests) is synchronized inside that
+library, out of the sanitizer's sight, and so reported. tests/tsan.supp silences the accesses that
+those templates make themselves; a suppression cannot say "or through the standard library or a
+message", for which this script is: a report is gRPC's own if, in each of its two stacks, the innermost
+frame that is neither the standard library's nor a message's is gRPC's. A race of the project's code
+has a frame of the project there.
 """
 
 import re
 import sys
 
-STANDARD_LIBRARY = re.compile(
+# What both gRPC and the project call: the standard library, and messages.
+TRANSPARENT = re.compile(
     r"^(?:(?:std|__gnu_cxx|__cxxabiv1)::|operator (?:new|delete)|mem(?:cpy|move|set|cmp)|free|malloc"
     r"|(?:void|bool|decltype|typename|auto)?\s*std::)"
     r"|/usr/include/c\+\+/|libstdc\+\+|libsanitizer|libtsan"
+    r"|google::protobuf::|google/protobuf/|libprotobuf|\.pb\.(?:h|cc):"
 )
 GRPC = re.compile(r"^(?:[\w:<>*&, ]+ )?grpc::|grpcpp|libgrpc|libgpr|^<null>")
 FRAME = re.compile(r"^\s+#\d+ (.*)$")
@@ -41,7 +44,7 @@ def stacks_of_accesses(report):
 
 def is_grpcs_own(stack):
     for frame in stack:
-        if not STANDARD_LIBRARY.search(frame):
+        if not TRANSPARENT.search(frame):
             return bool(GRPC.search(frame))
     return False
 

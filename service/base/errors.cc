@@ -359,24 +359,31 @@ absl::Status TransactionBroken(const StatementFailure& failure) {
 }
 
 absl::Status MutexLost(absl::string_view revision) {
-  return Make(
-      {absl::StatusCode::kFailedPrecondition,
-       migration::v1::ERROR_REASON_MUTEX_LOST,
-       absl::StrCat("revision ", revision,
-                    " is not recorded: the session lost the mutex that keeps two migrations "
-                    "of this database apart"),
-       "take pg_advisory_unlock_all() or DISCARD ALL out of the migration; connect migd to "
-       "PostgreSQL itself, not through a pooler that shares sessions",
-       {{"revision", std::string(revision)}}});
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_MUTEX_LOST,
+               "the session lost the mutex that keeps two migrations of this database apart",
+               "take pg_advisory_unlock_all() or DISCARD ALL out of the migration; connect migd to "
+               "PostgreSQL itself, not through a pooler that shares sessions",
+               {{"revision", std::string(revision)}}});
 }
 
 absl::Status VersionRowMismatch(absl::string_view revision, absl::string_view problem) {
   return Make({absl::StatusCode::kAborted,
                migration::v1::ERROR_REASON_VERSION_ROW_MISMATCH,
-               absl::StrCat("revision ", revision, " was rolled back: ", problem),
+               absl::StrCat("the rows are not those that the plan began with: ", problem),
                "somebody else changed the version table meanwhile; see `migctl current`, then try "
                "again",
                {{"revision", std::string(revision)}}});
+}
+
+absl::Status WithState(const absl::Status& status, absl::string_view revision,
+                       absl::string_view state) {
+  absl::Status stated(status.code(),
+                      absl::StrCat("revision ", revision, ": ", status.message(), "; ", state));
+  status.ForEachPayload([&stated](absl::string_view url, const absl::Cord& payload) {
+    stated.SetPayload(url, payload);
+  });
+  return stated;
 }
 
 absl::Status ConnectionLost(absl::string_view revision, absl::string_view problem,

@@ -56,6 +56,9 @@ absl::Status TransactionBroken(const migration::v1::StatementFailure& failure);
 // The session lost the mutex that it had taken.
 absl::Status MutexLost(absl::string_view revision);
 absl::Status VersionRowMismatch(absl::string_view revision, absl::string_view problem);
+// `status`, which befell the service's own queries in a step, with what remains of the revision.
+absl::Status WithState(const absl::Status& status, absl::string_view revision,
+                       absl::string_view state);
 // The connection broke inside a step, not at its commit; `state` says what stays.
 absl::Status ConnectionLost(absl::string_view revision, absl::string_view problem,
                             absl::string_view state);

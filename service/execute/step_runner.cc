@@ -129,7 +129,14 @@ absl::Status StepRunner::Explained(const absl::Status& status, const Context& co
     return errors::ConnectionLost(context.step.revision, status.message(),
                                   StateAfterFailure(context));
   }
-  return status;
+  // A statement's failure and a cancellation have the state in them; after an unknown outcome there
+  // is none to tell.
+  if (errors::ToProto(status).has_statement_failure() ||
+      reason == migration::v1::ERROR_REASON_OPERATION_CANCELLED ||
+      reason == migration::v1::ERROR_REASON_OUTCOME_UNKNOWN) {
+    return status;
+  }
+  return errors::WithState(status, context.step.revision, StateAfterFailure(context));
 }
 
 absl::Status StepRunner::RunTransactional(Context& context) {
@@ -142,8 +149,6 @@ absl::Status StepRunner::RunTransactional(Context& context) {
 absl::Status StepRunner::RunOneByOne(Context& context) {
   absl::Status status = RunStatements(context);
   if (!status.ok()) return status;
-  // All is done but to say so: no longer a moment to be cancelled.
-  Interrupter::Hold hold(interrupter_);
   status = session_.ResetSettings();
   if (status.ok()) status = session_.Begin();
   if (status.ok()) status = Finish(context);

@@ -17,9 +17,10 @@ constexpr int kMutexClass = 0x6d696764;
 constexpr int kMutexObject = 1;
 
 // What every session of the service is set to. The splitter of migration files reads quotes as
-// standard_conforming_strings=on does.
+// standard_conforming_strings=on does. A statement timeout of the database or the role is not meant
+// for the service's own queries.
 constexpr absl::string_view kSessionSettings =
-    "SET standard_conforming_strings = on; SET client_encoding = 'UTF8'";
+    "SET statement_timeout = 0; SET standard_conforming_strings = on; SET client_encoding = 'UTF8'";
 
 constexpr absl::string_view kCreateServiceSchema = R"(
 CREATE SCHEMA migration_service;

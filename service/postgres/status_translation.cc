@@ -13,8 +13,15 @@ constexpr char kVersionTableHint[] =
     "see that the version table is Alembic's (version_num varchar(32) NOT NULL) and that the role "
     "may use it";
 
+// What PostgreSQL said, of what libpqxx made of it: "ERROR:  message", and lines with the query.
 std::string MessageOf(const std::exception& failure) {
-  return ToValidUtf8(absl::StripAsciiWhitespace(failure.what()));
+  absl::string_view line = absl::StripLeadingAsciiWhitespace(failure.what());
+  line = line.substr(0, line.find('\n'));
+  const size_t severity = line.find(":  ");
+  if (severity != absl::string_view::npos && severity < line.find(' ')) {
+    line.remove_prefix(severity + 3);
+  }
+  return ToValidUtf8(absl::StripAsciiWhitespace(line));
 }
 
 }  // namespace

@@ -209,9 +209,9 @@ absl::Status FillOperations(const OperationManager& operations,
   const auto matching = operations.List(filter);
   std::vector<std::string> ids;
   for (const auto& operation : matching) ids.push_back(operation->id());
-  const auto page = FindPageAfterId(
-      ids, request.page_size(), request.page_token(), kOperationPages,
-      absl::StrCat(request.database(), "\n", absl::StrJoin(request.states(), ",")));
+  const auto page =
+      FindPageAfterId(ids, request.page_size(), request.page_token(), kOperationPages,
+                      absl::StrCat(request.database(), "\n", absl::StrJoin(request.states(), ",")));
   if (!page.ok()) return page.status();
   for (size_t i = page->begin; i < page->end; ++i) {
     *response.add_operations() = matching[i]->Snapshot();

@@ -29,9 +29,9 @@ struct PageLimits {
 absl::StatusOr<Page> FindPage(size_t total, int page_size, absl::string_view page_token,
                               PageLimits limits, absl::string_view fingerprint);
 
-// The same for a list that grows at its front while it is read: the token is the id of the last item
-// of the page before, so that no item comes twice. `ids` are those of the list's items; if that item
-// is gone, so are those after it.
+// The same for a list that grows at its front while it is read: the token is the id of the last
+// item of the page before, so that no item comes twice. `ids` are those of the list's items; if
+// that item is gone, so are those after it.
 absl::StatusOr<Page> FindPageAfterId(const std::vector<std::string>& ids, int page_size,
                                      absl::string_view page_token, PageLimits limits,
                                      absl::string_view fingerprint);
