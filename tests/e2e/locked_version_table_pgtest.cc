@@ -128,5 +128,37 @@ TEST_F(LockedVersionTableTest, TheServerStopsThoughAnUpgradeWaits) {
   ExpectAtAa10();
 }
 
+TEST_F(LockedVersionTableTest, OutsideATransactionTheWriteCanBeCancelledAndWhatIsDoneIsTold) {
+  Add({.id = "cc30",
+       .revises = "bb20",
+       .up = "CREATE TABLE c ();",
+       .options = "transaction:false"});
+  Migctl({"upgrade", "bb20"});
+  Lock("SHARE");
+  Process upgrade(MigctlCommand({"upgrade", "head", "--lock-timeout", "0"}));
+  ASSERT_TRUE(SomebodyWaitsForALock());
+  const std::string id = Object({"operations", "list"})["operations"][0]["operation"].text();
+  EXPECT_EQ(Migctl({"operations", "cancel", id}).exit_code, 0);
+  const Finished finished = upgrade.Wait();
+  EXPECT_EQ(finished.exit_code, 130);
+  EXPECT_THAT(finished.err, HasSubstr("statement 1 of cc30 stays"));
+  Release();
+  EXPECT_EQ(VersionRows(), "bb20");
+}
+
+TEST_F(LockedVersionTableTest, OutsideATransactionATimeoutOfTheWriteTellsWhatIsDone) {
+  Add({.id = "cc30",
+       .revises = "bb20",
+       .up = "CREATE TABLE c ();",
+       .options = "transaction:false"});
+  Migctl({"upgrade", "bb20"});
+  Lock("SHARE");
+  const Failure failure = FailureOf({"upgrade", "head", "--lock-timeout", "200ms"});
+  EXPECT_EQ(failure.reason(), "LOCK_TIMEOUT");
+  EXPECT_THAT(failure.text, HasSubstr("revision cc30"));
+  Release();
+  EXPECT_EQ(VersionRows(), "bb20");
+}
+
 }  // namespace
 }  // namespace migd
