@@ -162,10 +162,8 @@ absl::Status StepRunner::RunStatements(Context& context) {
     if (cancellation_.requested()) return Cancelled(context);
     absl::Status status = RunStatement(context, statement, ++index);
     if (!status.ok()) return status;
-    // What is inside a transaction of the section's own can still be rolled back.
-    if (context.section->transactional || !session_.InTransaction()) {
-      context.finished_statements = index;
-    }
+    // What is inside a transaction, the step's or the section's own, can still be rolled back.
+    if (!session_.InTransaction()) context.finished_statements = index;
   }
   return absl::OkStatus();
 }
@@ -220,13 +218,7 @@ absl::StatusOr<int> StepRunner::ReportSkipped(const Context& context, const Stat
     if (!state->has_value()) continue;
     const bool creates = object.guard == GuardedObject::Guard::kIfNotExists;
     if (creates && **state == ObjectState::kInvalidIndex) {
-      migration::v1::StatementFailure failure = DescribeFailure(*context.file, statement, {});
-      failure.set_statement_index(index);
-      failure.set_statement_count(static_cast<int>(context.section->statements.size()));
-      failure.set_state(StateAfterFailure(context));
-      failure.mutable_finished_revisions()->Assign(context.finished.begin(),
-                                                   context.finished.end());
-      return errors::InvalidIndex(failure, object.DisplayName());
+      return errors::InvalidIndex(Describe(context, statement, index, {}), object.DisplayName());
     }
     if (creates != (**state != ObjectState::kMissing)) continue;
     OperationEvent event;
@@ -243,12 +235,13 @@ absl::StatusOr<int> StepRunner::ReportSkipped(const Context& context, const Stat
   return count;
 }
 
-absl::Status StepRunner::CheckTransaction(const Context& context, const Statement& statement,
-                                          int index) {
+absl::Status StepRunner::CheckTransaction(Context& context, const Statement& statement, int index) {
   const bool last = index == static_cast<int>(context.section->statements.size());
   const bool open = session_.InTransaction();
   ServerError problem;
   if (context.section->transactional && !open) {
+    context.finished_statements = index;
+    context.transaction_ended = true;
     problem.message = "the statement ended the transaction that keeps the revision whole";
   } else if (!context.section->transactional && last && open) {
     problem.message = "the section ends inside a transaction that it began";
@@ -302,30 +295,37 @@ absl::Status StepRunner::FailureOf(const Context& context, const Statement& stat
   if (cancellation_.requested() && error.sqlstate == kQueryCanceled) {
     return Cancelled(context);
   }
+  const migration::v1::StatementFailure failure = Describe(context, statement, index, error);
+  return error.sqlstate.empty() ? errors::TransactionBroken(failure)
+                                : errors::StatementFailed(failure);
+}
+
+migration::v1::StatementFailure StepRunner::Describe(const Context& context,
+                                                     const Statement& statement, int index,
+                                                     const ServerError& error) const {
   migration::v1::StatementFailure failure = DescribeFailure(*context.file, statement, error);
   failure.set_statement_index(index);
   failure.set_statement_count(static_cast<int>(context.section->statements.size()));
   failure.set_state(StateAfterFailure(context));
   failure.mutable_finished_revisions()->Assign(context.finished.begin(), context.finished.end());
-  return error.sqlstate.empty() ? errors::TransactionBroken(failure)
-                                : errors::StatementFailed(failure);
+  return failure;
 }
 
 std::string StepRunner::StateAfterFailure(const Context& context) const {
   const std::string& revision = context.step.revision;
+  const bool transactional = context.section == nullptr || context.section->transactional;
+  const int finished = context.finished_statements;
   std::string state;
-  if (context.section == nullptr || context.section->transactional) {
+  if (transactional && !context.transaction_ended) {
     state = absl::StrCat("nothing of ", revision, " remains: it was rolled back");
-  } else if (context.finished_statements == 0) {
+  } else if (finished == 0) {
     state = absl::StrCat("no statement of ", revision, " finished");
-  } else if (context.finished_statements == 1) {
-    state = absl::StrCat("statement 1 of ", revision,
-                         " stays: the section is transaction:false, and the version table does not "
-                         "name it");
   } else {
-    state = absl::StrCat("statements 1 to ", context.finished_statements, " of ", revision,
-                         " stay: the section is transaction:false, and the version table does not "
-                         "name it");
+    state = absl::StrCat(finished == 1 ? "statement 1" : absl::StrCat("statements 1 to ", finished),
+                         " of ", revision, finished == 1 ? " stays: " : " stay: ",
+                         context.transaction_ended ? "the transaction was ended by a statement"
+                                                   : "the section is transaction:false",
+                         ", and the version table does not name it");
   }
   if (context.statement_runs && context.section != nullptr && !context.section->transactional) {
     absl::StrAppend(&state, "; whether the next statement finished is not known");

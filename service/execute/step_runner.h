@@ -37,8 +37,10 @@ class StepRunner {
     const MigrationFile* file;  // null for a stamp
     const Section* section;     // null for a stamp
     absl::Time start_time;
-    // Those that can no longer be undone; in a transactional section they can until the end.
+    // Those that can no longer be rolled back.
     int finished_statements = 0;
+    // A statement ended the transaction that was to keep the section whole.
+    bool transaction_ended = false;
     // Whether a statement is under way.
     bool statement_runs = false;
   };
@@ -49,7 +51,7 @@ class StepRunner {
   absl::Status RunStatement(Context& context, const Statement& statement, int index);
   // Returns how many objects the statement skips.
   absl::StatusOr<int> ReportSkipped(const Context& context, const Statement& statement, int index);
-  absl::Status CheckTransaction(const Context& context, const Statement& statement, int index);
+  absl::Status CheckTransaction(Context& context, const Statement& statement, int index);
   // Writes the rows and the log entry of the step, and commits.
   absl::Status Finish(Context& context);
   absl::Status WriteVersionAndLog(const Context& context);
@@ -58,6 +60,8 @@ class StepRunner {
   // `status` of a failed step, with what the step knows: whether it was cancelled, what stays.
   absl::Status Explained(const absl::Status& status, const Context& context) const;
   absl::Status Cancelled(const Context& context) const;
+  migration::v1::StatementFailure Describe(const Context& context, const Statement& statement,
+                                           int index, const ServerError& error) const;
   std::string StateAfterFailure(const Context& context) const;
 
   Session& session_;
