@@ -63,7 +63,9 @@ TEST_F(ServerTest, APortThatIsTakenIsNamed) {
   const size_t begin = log.find("127.0.0.1:");
   const std::string address =
       log.substr(begin, log.find_first_not_of("0123456789.:", begin) - begin);
-  EXPECT_EQ(Migctl({"--server", address, "health"}).exit_code, 0) << address;
+  EXPECT_TRUE(Eventually([&] {
+    return Migctl({"--server", address, "health"}).exit_code == 0;
+  })) << address;
 
   const Finished second = FailedStart({"--listen", address});
   EXPECT_EQ(second.exit_code, 1);
