@@ -9,6 +9,7 @@
 #include "google/rpc/status.pb.h"
 #include "migration/v1/error.pb.h"
 #include "service/base/errors.h"
+#include "service/base/utf8.h"
 
 namespace migd {
 namespace {
@@ -27,36 +28,33 @@ constexpr size_t kLargestPayloads = 3300;
 // short enough for any error.
 constexpr size_t kTextLimits[] = {1200, 300, 80};
 
-bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
 // How many bytes gRPC makes of one byte of a message.
 size_t EncodedSize(char c) { return c >= ' ' && c <= '~' && c != '%' ? 1 : 3; }
 
 // The part of `text` that takes at most `longest` bytes percent-encoded.
-std::string Shortened(absl::string_view text, size_t longest) {
+std::string ShortenedToEncoded(absl::string_view text, size_t longest) {
   size_t encoded = 0;
   for (size_t end = 0; end < text.size(); ++end) {
     encoded += EncodedSize(text[end]);
     if (encoded <= longest) continue;
-    while (end > 0 && IsContinuation(text[end])) --end;
-    return absl::StrCat(text.substr(0, end), "...");
+    return absl::StrCat(text.substr(0, CutAt(text, end)), "...");
   }
   return std::string(text);
 }
 
 void ShortenTexts(ErrorInfo& info, size_t longest) {
-  for (auto& [key, value] : *info.mutable_metadata()) value = Shortened(value, longest);
+  for (auto& [key, value] : *info.mutable_metadata()) value = ShortenedToEncoded(value, longest);
 }
 
 // The line of the file stays: its column refers to it, and it is short already.
 void ShortenTexts(ErrorDetail& detail, size_t longest) {
-  detail.set_hint(Shortened(detail.hint(), longest));
+  detail.set_hint(ShortenedToEncoded(detail.hint(), longest));
   if (!detail.has_statement_failure()) return;
   migration::v1::StatementFailure& failure = *detail.mutable_statement_failure();
   for (std::string* text : {failure.mutable_postgres_message(), failure.mutable_postgres_detail(),
                             failure.mutable_postgres_hint(), failure.mutable_postgres_context(),
                             failure.mutable_state()}) {
-    *text = Shortened(*text, longest);
+    *text = ShortenedToEncoded(*text, longest);
   }
   constexpr size_t kIdSize = 40;
   while (failure.finished_revisions_size() > static_cast<int>(longest / kIdSize)) {
@@ -86,7 +84,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
-  details.set_message(Shortened(status.message(), kLongestMessage));
+  details.set_message(ShortenedToEncoded(status.message(), kLongestMessage));
   // First what programs switch on.
   const size_t used = AddPayload<ErrorInfo>(status, errors::kErrorInfoUrl, kLargestInfo, details);
   AddPayload<ErrorDetail>(status, errors::kErrorDetailUrl, kLargestPayloads - used, details);

@@ -44,16 +44,33 @@ class LockedVersionTableTest : public ServiceTest {
     EXPECT_EQ(Migctl({"upgrade", "head"}).exit_code, 0);
   }
 
-  // That an upgrade without a lock timeout waits, and can be cancelled.
-  void ExpectWaitsUntilItIsCancelled() {
+  // Starts an upgrade without a lock timeout, cancels it when it waits, and releases the lock.
+  // Returns what it said.
+  std::string CancelWaitingUpgrade() {
     Process upgrade(MigctlCommand({"upgrade", "head", "--lock-timeout", "0"}));
-    ASSERT_TRUE(SomebodyWaitsForALock());
+    EXPECT_TRUE(SomebodyWaitsForALock());
     const std::string id = Object({"operations", "list"})["operations"][0]["operation"].text();
     EXPECT_EQ(Migctl({"operations", "cancel", id}).exit_code, 0);
     const Finished finished = upgrade.Wait();
     EXPECT_EQ(finished.exit_code, 130);
-    EXPECT_THAT(finished.err, HasSubstr("[OPERATION_CANCELLED]"));
     Release();
+    return finished.err;
+  }
+
+  // At bb20, with cc30 to come, which does not run in a transaction; the version table can be read
+  // but not written.
+  void LockBeforeARevisionOutsideATransaction() {
+    Add({.id = "cc30",
+         .revises = "bb20",
+         .up = "CREATE TABLE c ();",
+         .options = "transaction:false"});
+    Migctl({"upgrade", "bb20"});
+    Lock("SHARE");
+  }
+
+  // That an upgrade without a lock timeout waits, and can be cancelled.
+  void ExpectWaitsUntilItIsCancelled() {
+    EXPECT_THAT(CancelWaitingUpgrade(), HasSubstr("[OPERATION_CANCELLED]"));
     ExpectAtAa10();
     EXPECT_EQ(Migctl({"upgrade", "head"}).exit_code, 0);
   }
@@ -129,30 +146,13 @@ TEST_F(LockedVersionTableTest, TheServerStopsThoughAnUpgradeWaits) {
 }
 
 TEST_F(LockedVersionTableTest, OutsideATransactionTheWriteCanBeCancelledAndWhatIsDoneIsTold) {
-  Add({.id = "cc30",
-       .revises = "bb20",
-       .up = "CREATE TABLE c ();",
-       .options = "transaction:false"});
-  Migctl({"upgrade", "bb20"});
-  Lock("SHARE");
-  Process upgrade(MigctlCommand({"upgrade", "head", "--lock-timeout", "0"}));
-  ASSERT_TRUE(SomebodyWaitsForALock());
-  const std::string id = Object({"operations", "list"})["operations"][0]["operation"].text();
-  EXPECT_EQ(Migctl({"operations", "cancel", id}).exit_code, 0);
-  const Finished finished = upgrade.Wait();
-  EXPECT_EQ(finished.exit_code, 130);
-  EXPECT_THAT(finished.err, HasSubstr("statement 1 of cc30 stays"));
-  Release();
+  LockBeforeARevisionOutsideATransaction();
+  EXPECT_THAT(CancelWaitingUpgrade(), HasSubstr("statement 1 of cc30 stays"));
   EXPECT_EQ(VersionRows(), "bb20");
 }
 
 TEST_F(LockedVersionTableTest, OutsideATransactionATimeoutOfTheWriteTellsWhatIsDone) {
-  Add({.id = "cc30",
-       .revises = "bb20",
-       .up = "CREATE TABLE c ();",
-       .options = "transaction:false"});
-  Migctl({"upgrade", "bb20"});
-  Lock("SHARE");
+  LockBeforeARevisionOutsideATransaction();
   const Failure failure = FailureOf({"upgrade", "head", "--lock-timeout", "200ms"});
   EXPECT_EQ(failure.reason(), "LOCK_TIMEOUT");
   EXPECT_THAT(failure.text, HasSubstr("revision cc30"));
