@@ -36,7 +36,10 @@ migration::v1::Revision RevisionView::Show(RevisionIndex index) const {
   out.mutable_down_revisions()->Assign(revision.down_revisions.begin(),
                                        revision.down_revisions.end());
   out.mutable_depends_on()->Assign(revision.depends_on.begin(), revision.depends_on.end());
-  for (std::string& label : graph.labels(index)) out.add_branch_labels(std::move(label));
+  std::vector<std::string> labels = graph.labels(index);
+  const size_t own_labels = revision.branch_labels.size();
+  for (size_t i = own_labels; i < labels.size(); ++i) out.add_inherited_branch_labels(labels[i]);
+  for (std::string& label : labels) out.add_branch_labels(std::move(label));
   out.set_message(revision.message);
   if (revision.create_time) *out.mutable_create_time() = ToProtoTimestamp(*revision.create_time);
   out.set_path(revision.path);
@@ -48,6 +51,12 @@ migration::v1::Revision RevisionView::Show(RevisionIndex index) const {
   out.set_is_applied(applied_.contains(index));
   for (const RevisionIndex child : graph.children(index)) {
     out.add_next_revisions(graph.revision(child).id);
+  }
+  for (const RevisionIndex dependency : graph.dependencies(index)) {
+    out.add_dependencies(graph.revision(dependency).id);
+  }
+  for (const RevisionIndex dependent : graph.dependents(index)) {
+    out.add_dependents(graph.revision(dependent).id);
   }
   const auto applied = apply_times_.find(revision.id);
   if (out.is_applied() && applied != apply_times_.end()) {
