@@ -85,6 +85,7 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   auto workspace = std::make_unique<Workspace>();
   workspace->name = database.name;
   workspace->scripts = directories.Get(database.migrations);
+  workspace->version_table = {database.version_table_schema, database.version_table};
   workspace->default_timeouts = {database.lock_timeout, database.statement_timeout};
   if (config.offline) {
     if (workspace->name.empty()) workspace->name = kDefaultName;
@@ -100,8 +101,7 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   }
   if (workspace->name.empty()) workspace->name = DatabaseName(options.connection);
   options.name = workspace->name;
-  options.version_table = database.version_table;
-  options.version_table_schema = database.version_table_schema;
+  options.version_table = workspace->version_table;
   options.connect_timeout = database.connect_timeout;
   workspace->database = std::make_unique<PostgresDatabase>(std::move(options));
   return workspace;

@@ -232,6 +232,32 @@ absl::Status Irreversible(absl::string_view revision, absl::string_view file) {
                {{"revision", std::string(revision)}, {"file", std::string(file)}}});
 }
 
+absl::Status RevisionExists(absl::string_view revision, absl::string_view file) {
+  return Make({absl::StatusCode::kAlreadyExists,
+               migration::v1::ERROR_REASON_REVISION_EXISTS,
+               absl::StrCat("the revision id ", revision, " is taken by ", file),
+               "choose another one, or none to get a random one",
+               {{"revision", std::string(revision)}, {"file", std::string(file)}}});
+}
+
+absl::Status LabelExists(absl::string_view label, absl::string_view file) {
+  return Make({absl::StatusCode::kAlreadyExists,
+               migration::v1::ERROR_REASON_LABEL_EXISTS,
+               absl::StrCat("the branch label ", label, " is taken by ", file),
+               "choose another label; one that a revision inherits needs not be given again",
+               {{"label", std::string(label)}, {"file", std::string(file)}}});
+}
+
+absl::Status NotAHead(absl::string_view revision, const Strings& next_revisions) {
+  return Make(
+      {absl::StatusCode::kFailedPrecondition,
+       migration::v1::ERROR_REASON_NOT_A_HEAD,
+       absl::StrCat("revision ", revision, " is not a head: ", JoinShort(next_revisions),
+                    next_revisions.size() == 1 ? " revises it" : " revise it"),
+       "revise a head, or say --splice to make a new branch here",
+       {{"revision", std::string(revision)}, {"next_revisions", JoinShort(next_revisions)}}});
+}
+
 absl::Status InvalidMigrations(absl::string_view directory, const Strings& problems) {
   constexpr size_t kShown = 30;
   std::string message =

@@ -29,6 +29,12 @@ absl::Status InvalidTarget(absl::string_view target, absl::string_view problem,
 absl::Status OverlappingRevisions(absl::string_view revision, const Strings& overlapping);
 absl::Status DatabaseAhead(const Strings& revisions);
 absl::Status Irreversible(absl::string_view revision, absl::string_view file);
+// --- A new revision ---
+absl::Status RevisionExists(absl::string_view revision, absl::string_view file);
+absl::Status LabelExists(absl::string_view label, absl::string_view file);
+absl::Status NotAHead(absl::string_view revision, const Strings& next_revisions);
+
+// --- The files ---
 // Every problem is a line "file:line: what is wrong".
 absl::Status InvalidMigrations(absl::string_view directory, const Strings& problems);
 

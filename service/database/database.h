@@ -71,6 +71,13 @@ struct Timeouts {
   absl::Duration statement_timeout;
 };
 
+// Where the version table is or would be. Without a schema, where the search_path finds it, else in
+// the first schema of the search_path.
+struct VersionTable {
+  std::string schema;
+  std::string name = "alembic_version";
+};
+
 // One row of the log of applied revisions.
 struct LogEntry {
   std::string revision;

@@ -18,6 +18,8 @@ struct Workspace {
   std::shared_ptr<ScriptDirectory> scripts;
   // Null on a server started with --offline.
   std::unique_ptr<Database> database;
+  // Where `database` keeps its rows; what a script for it names, also with --offline.
+  VersionTable version_table;
   // For requests that set none.
   Timeouts default_timeouts;
 };

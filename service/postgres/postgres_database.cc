@@ -44,8 +44,7 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::Connect(
   return Translated(options_.name, [&]() -> absl::StatusOr<std::unique_ptr<PostgresSession>> {
     return std::make_unique<PostgresSession>(
         std::make_unique<Connection>(FormatConninfo(connection), options_.connect_timeout),
-        options_.name,
-        PostgresSession::VersionTable{options_.version_table_schema, options_.version_table});
+        options_.name, options_.version_table);
   });
 }
 

@@ -22,9 +22,7 @@ struct PostgresOptions {
   // What libpq needs to connect; what is left open comes from the PG* environment. May hold a
   // password: never shown.
   ConnectionOptions connection;
-  std::string version_table = "alembic_version";
-  // Empty: where the search_path finds the table, else the first schema of the search_path.
-  std::string version_table_schema;
+  VersionTable version_table;
   absl::Duration connect_timeout = absl::Seconds(10);
 };
 

@@ -14,12 +14,6 @@ namespace migd {
 // See Session for threads and errors.
 class PostgresSession : public Session {
  public:
-  // Where the version table is or would be.
-  struct VersionTable {
-    std::string schema;
-    std::string name;
-  };
-
   // Takes an open connection to the database called `database`, and finds the version table `table`
   // (an empty schema: the search_path decides). Throws libpqxx's exceptions.
   PostgresSession(std::unique_ptr<Connection> connection, std::string database, VersionTable table);
@@ -55,7 +49,6 @@ class PostgresSession : public Session {
 
   // Runs a text of the service's own; whatever the server refuses in it is a status.
   absl::Status RunOwn(const std::string& sql);
-  std::string QualifiedVersionTable() const;
 
   const std::unique_ptr<Connection> connection_;
   const std::string database_;

@@ -13,43 +13,13 @@
 #include "service/base/errors.h"
 #include "service/revision/cycles.h"
 #include "service/revision/lineage.h"
+#include "service/revision/names.h"
 #include "service/revision/step_order.h"
 
 namespace migd {
 namespace {
 
 using Indices = std::vector<RevisionIndex>;
-
-// The width of the version table's column: varchar(32).
-constexpr size_t kMaxIdLength = 32;
-
-// What the grammar of symbols, the lists of a file's header and the version table make of their
-// own. Labels may have - and +, which Alembic allows them.
-constexpr absl::string_view kForbiddenInIds = "@-+:,";
-constexpr absl::string_view kForbiddenInLabels = "@:,";
-
-size_t CountCharacters(absl::string_view utf8) {
-  return std::count_if(utf8.begin(), utf8.end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
-
-bool IsReserved(absl::string_view name) {
-  return name == "head" || name == "heads" || name == "base" || name == "current";
-}
-
-// What keeps `name` from being an id or a label; empty if nothing does.
-std::string NameProblem(absl::string_view name, absl::string_view forbidden) {
-  if (name.empty()) return "is empty";
-  if (IsReserved(name)) return "is a word with a meaning of its own";
-  for (const char c : name) {
-    if (absl::ascii_isspace(c)) return "has whitespace in it";
-    if (absl::ascii_iscntrl(c)) return "has a control character in it";
-    if (absl::StrContains(forbidden, c)) {
-      return absl::StrCat("has a character that is not allowed there: ", std::string(1, c));
-    }
-  }
-  return "";
-}
 
 void AppendNew(const Indices& from, Indices& to) {
   for (const RevisionIndex index : from) {
@@ -97,12 +67,9 @@ class RevisionGraph::Builder {
 
   void AddId(RevisionIndex index) {
     const std::string& id = graph_.revisions_[index].id;
-    const std::string problem = NameProblem(id, kForbiddenInIds);
+    const std::string problem = RevisionIdProblem(id);
     if (!problem.empty()) {
       Problem(index, "the revision id '", absl::CHexEscape(id), "' ", problem);
-    } else if (CountCharacters(id) > kMaxIdLength) {
-      Problem(index, "the revision id '", id, "' has ", CountCharacters(id),
-              " characters; the version table holds ", kMaxIdLength);
     }
     const auto [there, is_new] = graph_.by_id_.try_emplace(id, index);
     if (!is_new) Problem(index, "the revision id '", id, "' is also that of ", Path(there->second));
@@ -110,7 +77,7 @@ class RevisionGraph::Builder {
 
   void AddLabels(RevisionIndex index) {
     for (const std::string& label : graph_.revisions_[index].branch_labels) {
-      const std::string problem = NameProblem(label, kForbiddenInLabels);
+      const std::string problem = BranchLabelProblem(label);
       if (!problem.empty()) {
         Problem(index, "the branch label '", absl::CHexEscape(label), "' ", problem);
       }

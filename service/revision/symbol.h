@@ -31,6 +31,9 @@ struct RevisionSymbol {
     return is_relative() && (start == Start::kCurrent || start == Start::kUnnamed);
   }
 
+  // What it means depends on the rows of the version table.
+  bool needs_rows() const { return start == Start::kCurrent || counts_from_rows(); }
+
   // As it was written, for errors.
   std::string text;
   // A label, an id, or the beginning of either. An empty one (`@head`) is none.

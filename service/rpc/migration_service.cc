@@ -7,10 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "service/base/errors.h"
-#include "service/base/proto_time.h"
 #include "service/execute/plan_action.h"
 #include "service/rpc/paging.h"
 #include "service/rpc/queries.h"
+#include "service/rpc/run_options.h"
 #include "service/rpc/status.h"
 
 namespace migd {
@@ -49,22 +49,6 @@ bool IsUuid(absl::string_view text) {
     }
   }
   return true;
-}
-
-// Reads a duration of a request into `into`, which keeps its value if the field is unset.
-absl::Status ReadDuration(bool is_set, const google::protobuf::Duration& field,
-                          absl::string_view name, absl::Duration& into) {
-  if (!is_set) return absl::OkStatus();
-  into = FromProtoDuration(field);
-  // PostgreSQL counts its timeouts in milliseconds, in 32 bits.
-  constexpr absl::Duration kLongest = absl::Milliseconds(2147483647);
-  if (into < absl::ZeroDuration() || into > kLongest) {
-    return errors::InvalidRequest(
-        name, absl::StrCat("must be between 0 and ", absl::FormatDuration(kLongest)));
-  }
-  // Anything that is not zero must not become zero, which means no limit.
-  if (into > absl::ZeroDuration() && into < absl::Milliseconds(1)) into = absl::Milliseconds(1);
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -108,6 +92,22 @@ grpc::Status MigrationServiceImpl::Plan(grpc::ServerContext*,
   return ToGrpcStatus(AnswerPlan(catalog_, *request, *response));
 }
 
+grpc::Status MigrationServiceImpl::RenderScript(
+    grpc::ServerContext*, const migration::v1::RenderScriptRequest* request,
+    grpc::ServerWriter<migration::v1::RenderScriptResponse>* writer) {
+  return ToGrpcStatus(AnswerRenderScript(catalog_, *request, [writer](std::string piece) {
+    migration::v1::RenderScriptResponse response;
+    response.set_sql(std::move(piece));
+    return writer->Write(response);
+  }));
+}
+
+grpc::Status MigrationServiceImpl::ComposeRevision(
+    grpc::ServerContext*, const migration::v1::ComposeRevisionRequest* request,
+    migration::v1::ComposeRevisionResponse* response) {
+  return ToGrpcStatus(AnswerComposeRevision(catalog_, *request, *response));
+}
+
 absl::StatusOr<std::shared_ptr<Operation>> MigrationServiceImpl::StartOperation(
     OperationRequest request, const migration::v1::RunOptions& options) {
   absl::Status status = CheckTargets(request.action, request.targets, request.purge);
@@ -119,16 +119,7 @@ absl::StatusOr<std::shared_ptr<Operation>> MigrationServiceImpl::StartOperation(
   if (!workspace.ok()) return workspace.status();
   request.database = (*workspace)->name;
   request.timeouts = (*workspace)->default_timeouts;
-  status = ReadDuration(options.has_lock_timeout(), options.lock_timeout(), "lock_timeout",
-                        request.timeouts.lock_timeout);
-  if (status.ok()) {
-    status = ReadDuration(options.has_statement_timeout(), options.statement_timeout(),
-                          "statement_timeout", request.timeouts.statement_timeout);
-  }
-  if (status.ok()) {
-    status = ReadDuration(options.has_mutex_timeout(), options.mutex_timeout(), "mutex_timeout",
-                          request.mutex_timeout);
-  }
+  status = ReadRunOptions(options, request.timeouts, request.mutex_timeout);
   if (!status.ok()) return status;
   return operations_.Start(**workspace, std::move(request));
 }

@@ -14,8 +14,8 @@
 
 namespace migd {
 
-// The answers of one call, on the caller's thread, for the RPCs that only read; the streams cost no
-// thread each, so their handlers are gRPC's callback ones.
+// The answers of one call, on the caller's thread, for the RPCs that only read; streams of events
+// cost no thread each, so their handlers are gRPC's callback ones.
 using MigrationServiceBase = migration::v1::MigrationService::WithCallbackMethod_Upgrade<
     migration::v1::MigrationService::WithCallbackMethod_Downgrade<
         migration::v1::MigrationService::WithCallbackMethod_Stamp<
@@ -40,6 +40,12 @@ class MigrationServiceImpl final : public MigrationServiceBase {
                     migration::v1::ShowResponse* response) override;
   grpc::Status Plan(grpc::ServerContext* context, const migration::v1::PlanRequest* request,
                     migration::v1::PlanResponse* response) override;
+  grpc::Status RenderScript(
+      grpc::ServerContext* context, const migration::v1::RenderScriptRequest* request,
+      grpc::ServerWriter<migration::v1::RenderScriptResponse>* writer) override;
+  grpc::Status ComposeRevision(grpc::ServerContext* context,
+                               const migration::v1::ComposeRevisionRequest* request,
+                               migration::v1::ComposeRevisionResponse* response) override;
   EventReactor* Upgrade(grpc::CallbackServerContext* context,
                         const migration::v1::UpgradeRequest* request) override;
   EventReactor* Downgrade(grpc::CallbackServerContext* context,

@@ -6,8 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/random/random.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "absl/types/optional.h"
 #include "service/base/errors.h"
 #include "service/execute/plan_action.h"
@@ -16,6 +19,8 @@
 #include "service/revision/symbol_resolution.h"
 #include "service/rpc/paging.h"
 #include "service/rpc/revision_view.h"
+#include "service/rpc/run_options.h"
+#include "service/script/new_revision.h"
 
 namespace migd {
 namespace {
@@ -48,13 +53,23 @@ absl::StatusOr<VersionRows> ReadRows(Workspace& workspace) {
   return workspace.database->ReadRows();
 }
 
+void Add(const RevisionGraph& graph, const std::vector<RevisionIndex>& revisions,
+         VersionRows& rows) {
+  for (const RevisionIndex index : revisions) rows.insert(graph.revision(index).id);
+}
+
 // The rows that `from` stands for: revision symbols, or `base` for none.
 absl::StatusOr<VersionRows> RowsFrom(const ScriptSet& scripts, const RepeatedString& from) {
   VersionRows rows;
   for (const std::string& symbol : from) {
-    const auto resolved = ResolveSymbols(scripts.graph(), {}, symbol);
+    const auto parsed = RevisionSymbol::Parse(symbol);
+    if (!parsed.ok()) return parsed.status();
+    if (parsed->needs_rows()) {
+      return errors::InvalidSymbol(symbol, "stands for the rows that it is to replace");
+    }
+    const auto resolved = ResolveSymbols(scripts.graph(), {}, *parsed);
     if (!resolved.ok()) return resolved.status();
-    for (const RevisionIndex index : *resolved) rows.insert(scripts.graph().revision(index).id);
+    Add(scripts.graph(), *resolved, rows);
   }
   return rows;
 }
@@ -83,14 +98,13 @@ DatabaseFacts ReadFacts(Workspace& workspace) {
   return facts;
 }
 
-bool NeedsRows(const absl::optional<RevisionSymbol>& symbol) {
-  return symbol && (symbol->start == RevisionSymbol::Start::kCurrent || symbol->counts_from_rows());
-}
-
 // Whether a range cannot be read without the rows of the version table.
 bool NeedsRows(absl::string_view range) {
   const auto parsed = RevisionRange::Parse(range);
-  return parsed.ok() && (NeedsRows(parsed->lower) || NeedsRows(parsed->upper));
+  const auto needs_rows = [](const absl::optional<RevisionSymbol>& end) {
+    return end && end->needs_rows();
+  };
+  return parsed.ok() && (needs_rows(parsed->lower) || needs_rows(parsed->upper));
 }
 
 // Fills in the revisions that `select` chooses, with what is known of the database.
@@ -107,6 +121,63 @@ absl::Status FillRevisions(const Catalog& catalog, const std::string& database, 
   const RevisionView view(*opened->scripts, facts.rows, facts.apply_times);
   for (const RevisionIndex index : *selected) *response.add_revisions() = view.Show(index);
   return absl::OkStatus();
+}
+
+// What a script leads from, and to.
+struct ScriptEnds {
+  VersionRows rows;
+  std::vector<std::string> targets;
+};
+
+// The rows of the one revision that a range of a script starts from; `current` may be several.
+absl::StatusOr<VersionRows> RowsAt(const Opened& opened, const RevisionSymbol& start) {
+  const RevisionGraph& graph = opened.scripts->graph();
+  VersionRows rows;
+  if (start.needs_rows()) {
+    auto read = ReadRows(opened.workspace);
+    if (!read.ok()) return read.status();
+    rows = *std::move(read);
+  }
+  const auto resolved = ResolveSymbols(graph, rows, start);
+  if (!resolved.ok()) return resolved.status();
+  if (resolved->size() > 1 && !start.needs_rows()) {
+    return errors::MultipleHeads(start.text, Ids(graph, *resolved));
+  }
+  rows.clear();
+  Add(graph, *resolved, rows);
+  return rows;
+}
+
+// Takes the ranges among the targets apart.
+absl::StatusOr<ScriptEnds> EndsOf(const Opened& opened,
+                                  const migration::v1::RenderScriptRequest& request) {
+  ScriptEnds ends;
+  absl::optional<RevisionSymbol> start;
+  for (const std::string& target : request.targets()) {
+    if (!absl::StrContains(target, ':')) {
+      ends.targets.push_back(target);
+      continue;
+    }
+    const auto range = RevisionRange::Parse(target);
+    if (!range.ok()) return range.status();
+    if (!range->upper) {
+      return errors::InvalidSymbol(target, "says where the script begins, but not where it ends");
+    }
+    ends.targets.push_back(range->upper->text);
+    const auto lower = range->lower ? *range->lower : *RevisionSymbol::Parse("base");
+    if (start && start->text != lower.text) {
+      return errors::InvalidRequest("targets", absl::StrCat("a script begins at one place, not at ",
+                                                            start->text, " and ", lower.text));
+    }
+    start = lower;
+  }
+  if (start && !request.from().empty()) {
+    return errors::InvalidRequest("from", "the range says already where the script begins");
+  }
+  auto rows = start ? RowsAt(opened, *start) : StartingRows(opened, request.from());
+  if (!rows.ok()) return rows.status();
+  ends.rows = *std::move(rows);
+  return ends;
 }
 
 }  // namespace
@@ -198,7 +269,7 @@ absl::Status AnswerShow(const Catalog& catalog, const migration::v1::ShowRequest
           const DatabaseFacts& facts) -> absl::StatusOr<std::vector<RevisionIndex>> {
         const auto symbol = RevisionSymbol::Parse(request.revision());
         if (!symbol.ok()) return symbol.status();
-        if (!facts.status.ok() && NeedsRows(*symbol)) return facts.status;
+        if (!facts.status.ok() && symbol->needs_rows()) return facts.status;
         return ResolveSymbols(graph, facts.rows, *symbol);
       },
       response);
@@ -221,6 +292,52 @@ absl::Status AnswerPlan(const Catalog& catalog, const migration::v1::PlanRequest
   response.mutable_starting_revisions()->Swap(described.mutable_starting_revisions());
   response.set_plan_hash(described.plan_hash());
   response.set_database(opened->workspace.name);
+  return absl::OkStatus();
+}
+
+absl::Status AnswerRenderScript(const Catalog& catalog,
+                                const migration::v1::RenderScriptRequest& request,
+                                ScriptSink sink) {
+  absl::Status status = CheckTargets(request.action(), ToVector(request.targets()), false);
+  if (!status.ok()) return status;
+  if (request.purge()) {
+    return errors::InvalidRequest(
+        "purge", "does not go with a script, which must know the rows that it deletes");
+  }
+  const auto opened = Open(catalog, request.database());
+  if (!opened.ok()) return opened.status();
+  ScriptSettings settings = {opened->workspace.name, opened->workspace.version_table,
+                             opened->workspace.default_timeouts};
+  absl::Duration mutex_timeout;
+  status = ReadRunOptions(request.options(), settings.timeouts, mutex_timeout);
+  if (!status.ok()) return status;
+  const auto ends = EndsOf(*opened, request);
+  if (!ends.ok()) return ends.status();
+  const auto plan =
+      PlanAction(*opened->scripts, ends->rows, request.action(), ends->targets, false);
+  if (!plan.ok()) return plan.status();
+  RenderScript(*opened->scripts, *plan, settings, sink);
+  return absl::OkStatus();
+}
+
+absl::Status AnswerComposeRevision(const Catalog& catalog,
+                                   const migration::v1::ComposeRevisionRequest& request,
+                                   migration::v1::ComposeRevisionResponse& response) {
+  const auto opened = Open(catalog, request.database());
+  if (!opened.ok()) return opened.status();
+  NewRevision wanted;
+  wanted.message = request.message();
+  wanted.heads = ToVector(request.heads());
+  wanted.splice = request.splice();
+  wanted.merge = request.merge();
+  wanted.branch_labels = ToVector(request.branch_labels());
+  wanted.depends_on = ToVector(request.depends_on());
+  wanted.id = request.revision();
+  absl::BitGen random;
+  const auto composed = ComposeRevision(*opened->scripts, std::move(wanted), absl::Now(), random);
+  if (!composed.ok()) return composed.status();
+  *response.mutable_revision() = RevisionView(composed->scripts, {}).Show(composed->index);
+  response.set_content(composed->scripts.file(composed->index).contents());
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 
 #include "absl/status/status.h"
 #include "migration/v1/migration_service.pb.h"
+#include "service/execute/sql_script.h"
 #include "service/rpc/catalog.h"
 
 namespace migd {
@@ -20,5 +21,12 @@ absl::Status AnswerShow(const Catalog& catalog, const migration::v1::ShowRequest
                         migration::v1::ShowResponse& response);
 absl::Status AnswerPlan(const Catalog& catalog, const migration::v1::PlanRequest& request,
                         migration::v1::PlanResponse& response);
+absl::Status AnswerComposeRevision(const Catalog& catalog,
+                                   const migration::v1::ComposeRevisionRequest& request,
+                                   migration::v1::ComposeRevisionResponse& response);
+
+// The same for an answer in pieces, until `sink` wants no more. Fails before the first piece only.
+absl::Status AnswerRenderScript(const Catalog& catalog,
+                                const migration::v1::RenderScriptRequest& request, ScriptSink sink);
 
 }  // namespace migd

@@ -128,6 +128,10 @@ const MigrationFile& ScriptSet::file(RevisionIndex index) const {
   return *files_[static_cast<size_t>(index)];
 }
 
+std::shared_ptr<const MigrationFile> ScriptSet::shared_file(RevisionIndex index) const {
+  return files_[static_cast<size_t>(index)];
+}
+
 ScriptDirectory::ScriptDirectory(std::string path) : path_(std::move(path)) {}
 
 absl::StatusOr<std::shared_ptr<const ScriptSet>> ScriptDirectory::Load() {

@@ -26,6 +26,7 @@ class ScriptSet {
   const RevisionGraph& graph() const { return graph_; }
   // The file of a revision of graph().
   const MigrationFile& file(RevisionIndex index) const;
+  std::shared_ptr<const MigrationFile> shared_file(RevisionIndex index) const;
 
  private:
   RevisionGraph graph_;

@@ -274,8 +274,8 @@ TEST_F(PostgresSessionTest, TakesTheTableThatAlembicMade) {
 
 TEST_F(PostgresSessionTest, TheVersionTableMayHaveAnotherNameAndSchema) {
   Query("CREATE SCHEMA \"Odd Schema\"");
-  options_.version_table_schema = "Odd Schema";
-  options_.version_table = "My \"Versions\"";
+  options_.version_table.schema = "Odd Schema";
+  options_.version_table.name = "My \"Versions\"";
   const auto session = OpenSession();
   EXPECT_THAT(session->ReadRows().value(), IsEmpty());
   ASSERT_TRUE(session->PrepareForWriting().ok());

@@ -1,0 +1,214 @@
+#include "service/database/service_sql.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+
+namespace migd {
+namespace {
+
+std::string SetTimeoutSql(absl::string_view setting, absl::Duration timeout) {
+  return absl::StrCat("SET ", setting, " = ", absl::ToInt64Milliseconds(timeout));
+}
+
+const char* DirectionName(Step::Direction direction) {
+  switch (direction) {
+    case Step::Direction::kUpgrade:
+      return "upgrade";
+    case Step::Direction::kDowngrade:
+      return "downgrade";
+    case Step::Direction::kStamp:
+      return "stamp";
+  }
+  return "";
+}
+
+// A name with its schema, or without one if the search_path decides.
+std::string QualifiedName(absl::string_view schema, absl::string_view name) {
+  return absl::StrCat(schema.empty() ? "" : absl::StrCat(QuoteName(schema), "."), QuoteName(name));
+}
+
+// What the log calls the version table: with its schema, as it is found now if that is not known.
+std::string LoggedTableSql(const VersionTable& table) {
+  if (!table.schema.empty()) return QuoteLiteral(absl::StrCat(table.schema, ".", table.name));
+  return absl::StrCat(VersionTableSchemaSql(table), " || ",
+                      QuoteLiteral(absl::StrCat(".", table.name)));
+}
+
+// A query with a row of NULLs for each row of `from` that is meant.
+std::string LookupIn(absl::string_view from, absl::string_view where) {
+  return absl::StrCat("SELECT NULL, NULL FROM ", from, " WHERE ", where);
+}
+
+// What is created goes to the named schema, an index to that of its table, everything else to the
+// first schema of the search_path; only there its name is looked for. What is dropped is looked for
+// along the search_path.
+std::string RelationLookupSql(const GuardedObject& object) {
+  std::string where = absl::StrCat("c.oid = ", RelationSql(object.schema, object.name));
+  if (object.guard == GuardedObject::Guard::kIfNotExists) {
+    const std::string schema =
+        object.schema.empty() ? "current_schema()" : QuoteLiteral(object.schema);
+    const std::string place =
+        object.kind == "index"
+            ? absl::StrCat("(SELECT relnamespace FROM pg_class WHERE oid = ",
+                           RelationSql(object.table_schema, object.table), ")")
+            : absl::StrCat("(SELECT oid FROM pg_namespace WHERE nspname = ", schema, ")");
+    where =
+        absl::StrCat("c.relname = ", QuoteLiteral(object.name), " AND c.relnamespace = ", place);
+  }
+  return absl::StrCat(
+      "SELECT c.relkind::text, i.indisvalid FROM pg_class c "
+      "LEFT JOIN pg_index i ON i.indexrelid = c.oid WHERE ",
+      where);
+}
+
+}  // namespace
+
+const absl::string_view kCreateServiceSchema = R"(
+CREATE SCHEMA migration_service;
+COMMENT ON SCHEMA migration_service IS 'what migd keeps about the migrations of this database';
+)";
+
+const absl::string_view kCreateRevisionLog = R"(
+CREATE TABLE migration_service.revision_log (
+  entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  version_table text NOT NULL,
+  revision text NOT NULL,
+  direction text NOT NULL CHECK (direction IN ('upgrade', 'downgrade', 'stamp')),
+  checksum text,
+  operation text NOT NULL,
+  applied_by text NOT NULL DEFAULT session_user,
+  start_time timestamptz NOT NULL,
+  finish_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+  resulting_revisions text[] NOT NULL
+);
+COMMENT ON TABLE migration_service.revision_log IS
+  'one row for each revision applied, taken down or stamped; only ever added to';
+)";
+
+std::string QuoteName(absl::string_view name) {
+  return absl::StrCat("\"", absl::StrReplaceAll(name, {{"\"", "\"\""}}), "\"");
+}
+
+std::string QuoteLiteral(absl::string_view text) {
+  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "''"}}), "'");
+}
+
+std::string QualifiedName(const VersionTable& table) {
+  return QualifiedName(table.schema, table.name);
+}
+
+std::string VersionTableSchemaSql(const VersionTable& table) {
+  if (!table.schema.empty()) return QuoteLiteral(table.schema);
+  return absl::StrCat(
+      "coalesce((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+      "WHERE c.oid = ",
+      RelationSql("", table.name), "), current_schema())");
+}
+
+std::string SetLockTimeoutSql(absl::Duration timeout) {
+  return SetTimeoutSql("lock_timeout", timeout);
+}
+
+std::string SetTimeoutsSql(const Timeouts& timeouts) {
+  return absl::StrCat(SetLockTimeoutSql(timeouts.lock_timeout), "; ",
+                      SetTimeoutSql("statement_timeout", timeouts.statement_timeout));
+}
+
+std::string ResetSettingsSql(absl::Duration lock_timeout) {
+  return absl::StrCat("RESET SESSION AUTHORIZATION; RESET ALL; ", kSessionSettings, "; ",
+                      SetLockTimeoutSql(lock_timeout));
+}
+
+std::string CreateVersionTableSql(const VersionTable& table) {
+  return absl::StrCat("CREATE TABLE ", QualifiedName(table),
+                      " (version_num varchar(32) NOT NULL, CONSTRAINT ",
+                      QuoteName(absl::StrCat(table.name, "_pkc")), " PRIMARY KEY (version_num));");
+}
+
+std::string HoldsMutexSql() {
+  return absl::StrCat(
+      "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted "
+      "AND objsubid = 2 AND classid = ",
+      kMutexClass, "::oid AND objid = ", kMutexObject, "::oid AND pid = pg_backend_pid())");
+}
+
+std::string VersionWriteSql(const VersionTable& table, const VersionWrite& write) {
+  const std::string name = QualifiedName(table);
+  const std::string from = QuoteLiteral(write.from);
+  const std::string to = QuoteLiteral(write.to);
+  switch (write.kind) {
+    case VersionWrite::Kind::kInsert:
+      return absl::StrCat("INSERT INTO ", name, " (version_num) VALUES (", to,
+                          ") ON CONFLICT DO NOTHING");
+    case VersionWrite::Kind::kDelete:
+      return absl::StrCat("DELETE FROM ", name, " WHERE version_num = ", from);
+    case VersionWrite::Kind::kUpdate:
+      return absl::StrCat("UPDATE ", name, " SET version_num = ", to,
+                          " WHERE version_num = ", from);
+  }
+  return "";
+}
+
+std::string VersionWriteProblem(const VersionTable& table, const VersionWrite& write) {
+  std::string doing;
+  switch (write.kind) {
+    case VersionWrite::Kind::kInsert:
+      doing = absl::StrCat("inserting '", write.to, "' into");
+      break;
+    case VersionWrite::Kind::kDelete:
+      doing = absl::StrCat("deleting '", write.from, "' from");
+      break;
+    case VersionWrite::Kind::kUpdate:
+      doing = absl::StrCat("updating '", write.from, "' to '", write.to, "' in");
+      break;
+  }
+  return absl::StrCat("expected to match one row when ", doing, " '", table.name, "'");
+}
+
+std::string AppendLogSql(const VersionTable& table, const LogEntry& entry,
+                         absl::string_view start_time) {
+  return absl::StrCat(
+      "INSERT INTO migration_service.revision_log (version_table, revision, direction, checksum, "
+      "operation, start_time, resulting_revisions) VALUES (",
+      LoggedTableSql(table), ", ", QuoteLiteral(entry.revision), ", ",
+      QuoteLiteral(DirectionName(entry.direction)), ", ",
+      entry.checksum.empty() ? "NULL" : QuoteLiteral(entry.checksum), ", ",
+      QuoteLiteral(entry.operation), ", ", start_time, ", ",
+      // Ids have no commas.
+      "string_to_array(", QuoteLiteral(absl::StrJoin(entry.resulting_rows, ",")), ", ','))");
+}
+
+std::string RelationSql(absl::string_view schema, absl::string_view name) {
+  return absl::StrCat("to_regclass(", QuoteLiteral(QualifiedName(schema, name)), ")");
+}
+
+absl::optional<std::string> LookupSql(const GuardedObject& object) {
+  const std::string& kind = object.kind;
+  const std::string name = QuoteLiteral(object.name);
+  const std::string table = RelationSql(object.table_schema, object.table);
+  if (kind == "table" || kind == "view" || kind == "materialized view" || kind == "index" ||
+      kind == "sequence" || kind == "foreign table") {
+    return RelationLookupSql(object);
+  }
+  if (kind == "column") {
+    return LookupIn("pg_attribute", absl::StrCat("attrelid = ", table, " AND attname = ", name,
+                                                 " AND NOT attisdropped"));
+  }
+  if (kind == "constraint") {
+    return LookupIn("pg_constraint", absl::StrCat("conrelid = ", table, " AND conname = ", name));
+  }
+  if (kind == "trigger") {
+    return LookupIn("pg_trigger", absl::StrCat("tgrelid = ", table, " AND tgname = ", name));
+  }
+  if (kind == "schema") return LookupIn("pg_namespace", absl::StrCat("nspname = ", name));
+  if (kind == "extension") return LookupIn("pg_extension", absl::StrCat("extname = ", name));
+  if (kind == "type" || kind == "domain") {
+    return LookupIn("pg_type",
+                    absl::StrCat("oid = to_regtype(",
+                                 QuoteLiteral(QualifiedName(object.schema, object.name)), ")"));
+  }
+  return absl::nullopt;
+}
+
+}  // namespace migd

@@ -1,0 +1,71 @@
+// The SQL of what the service itself does in a migrated database, said once: sessions run it, and
+// scripts for psql contain it. Pure text.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "service/database/database.h"
+#include "service/plan/plan.h"
+#include "service/script/statement.h"
+
+namespace migd {
+
+// A name and a string constant as SQL has them, whatever is in them. With
+// standard_conforming_strings on.
+std::string QuoteName(absl::string_view name);
+std::string QuoteLiteral(absl::string_view text);
+
+// The table's name as SQL, with its schema if that is known.
+std::string QualifiedName(const VersionTable& table);
+
+// An expression for the schema that it is in, or would be made in; NULL if the search_path names no
+// schema that exists.
+std::string VersionTableSchemaSql(const VersionTable& table);
+
+// The advisory lock that is the mutex: two numbers of our own, "migd" in ASCII and 1. Advisory
+// locks are per database, so every database has its own mutex, whatever its version table.
+inline constexpr int kMutexClass = 0x6d696764;
+inline constexpr int kMutexObject = 1;
+
+// What every session of the service is set to. The splitter of migration files reads quotes as
+// standard_conforming_strings=on does. A statement timeout of the database or the role is not meant
+// for the service's own queries.
+inline constexpr absl::string_view kSessionSettings =
+    "SET statement_timeout = 0; SET standard_conforming_strings = on; SET client_encoding = 'UTF8'";
+
+std::string SetLockTimeoutSql(absl::Duration timeout);
+std::string SetTimeoutsSql(const Timeouts& timeouts);
+// Undoes what a revision has set for its session; see Session::ResetSettings.
+std::string ResetSettingsSql(absl::Duration lock_timeout);
+
+// Alembic's table, exactly.
+std::string CreateVersionTableSql(const VersionTable& table);
+// Statements that make the schema `migration_service`, and in it the log of applied revisions.
+extern const absl::string_view kCreateServiceSchema;
+extern const absl::string_view kCreateRevisionLog;
+
+// A query for whether this session holds the mutex.
+std::string HoldsMutexSql();
+
+// A write to the version table. It affects one row, or it did not match.
+std::string VersionWriteSql(const VersionTable& table, const VersionWrite& write);
+// What is wrong if it affected another number of rows, in Alembic's words, which people look for:
+// "expected to match one row when updating 'a' to 'b' in 'alembic_version'".
+std::string VersionWriteProblem(const VersionTable& table, const VersionWrite& write);
+
+// Adds `entry` to the log, whose start_time is not used: `start_time` is the expression for it.
+std::string AppendLogSql(const VersionTable& table, const LogEntry& entry,
+                         absl::string_view start_time);
+
+// An expression for the oid of a relation, NULL if there is none; the search_path decides if
+// `schema` is empty.
+std::string RelationSql(absl::string_view schema, absl::string_view name);
+
+// A query for an object: one row (relkind, indisvalid) for a relation that is there, one row (NULL,
+// NULL) for any other object, or none. Nothing for a kind that cannot be looked up.
+absl::optional<std::string> LookupSql(const GuardedObject& object);
+
+}  // namespace migd
