@@ -99,6 +99,20 @@ struct RunText {
   std::string request_id;
 };
 
+// upgrade, downgrade or stamp as a script.
+struct ScriptText {
+  bool wanted = false;
+  std::string from;
+};
+
+// A new migration file.
+struct FileText {
+  std::string message;
+  std::vector<std::string> branch_labels;
+  std::string revision;
+  std::string directory;
+};
+
 const CLI::Validator& IsDuration() {
   static const CLI::Validator validator(
       [](std::string& text) -> std::string {
@@ -173,6 +187,8 @@ class Grammar {
     AddUpgrade();
     AddDowngrade();
     AddStamp();
+    AddRevision();
+    AddMerge();
     AddOperations();
     AddHealth();
     AddVersion();
@@ -289,6 +305,7 @@ class Grammar {
   static constexpr char kGlobalGroup[] = "Global options, before or after the command";
   static constexpr char kRevisions[] = "Revisions";
   static constexpr char kChanges[] = "Changing the database";
+  static constexpr char kFiles[] = "Writing migration files";
   static constexpr char kServer[] = "The server";
 
   void AddCurrent() {
@@ -388,56 +405,189 @@ class Grammar {
     AddFrom(command, *from);
   }
 
-  static void AddPurge(CLI::App* command, bool& purge) {
-    command->add_flag("--purge", purge, "Empty the version table first, whatever is in it");
+  static CLI::Option* AddPurge(CLI::App* command, bool& purge) {
+    return command->add_flag("--purge", purge, "Empty the version table first, whatever is in it");
   }
 
   void AddUpgrade() {
     auto target = Value<std::string>();
     auto run = Value<RunText>();
-    CLI::App* command = Add(&app_, "upgrade", "Bring the database up to a revision", kChanges, [=] {
-      return UpgradeCommand{Unmarked(*target), SettingsOf(*run)};
-    });
+    auto script = Value<ScriptText>();
+    CLI::App* command =
+        Add(&app_, "upgrade", "Bring the database up to a revision", kChanges, [=]() -> Command {
+          const std::vector<std::string> targets = {Unmarked(*target)};
+          if (script->wanted)
+            return ScriptOf(migration::v1::ACTION_UPGRADE, targets, *script, *run);
+          return UpgradeCommand{targets.front(), SettingsOf(*run)};
+        });
     AddTarget(command, *target);
     AddRunOptions(command, *run);
+    AddScript(command, *script);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl upgrade head\n"
                                         "  migctl upgrade +2 --lock-timeout 2s\n"
-                                        "  migctl upgrade billing@head --database shop")));
+                                        "  migctl upgrade billing@head --database shop\n"
+                                        "  migctl upgrade base:head --sql > upgrade.sql")));
   }
 
   void AddDowngrade() {
     auto target = Value<std::string>();
     auto run = Value<RunText>();
+    auto script = Value<ScriptText>();
     CLI::App* command =
         Add(&app_, "downgrade", "Take the database down to a revision; this may delete data",
-            kChanges, [=] {
-              return DowngradeCommand{Unmarked(*target), SettingsOf(*run)};
+            kChanges, [=]() -> Command {
+              const std::vector<std::string> targets = {Unmarked(*target)};
+              if (script->wanted) {
+                return ScriptOf(migration::v1::ACTION_DOWNGRADE, targets, *script, *run);
+              }
+              return DowngradeCommand{targets.front(), SettingsOf(*run)};
             });
     AddTarget(command, *target);
     AddRunOptions(command, *run);
+    AddScript(command, *script);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl downgrade -1\n"
-                                        "  migctl downgrade base")));
+                                        "  migctl downgrade base\n"
+                                        "  migctl downgrade ae10:-1 --sql > downgrade.sql")));
   }
 
   void AddStamp() {
     auto targets = Value<std::vector<std::string>>();
     auto purge = Value<bool>();
     auto run = Value<RunText>();
+    auto script = Value<ScriptText>();
     CLI::App* command =
-        Add(&app_, "stamp", "Write the version table without running a migration", kChanges, [=] {
-          return StampCommand{Unmarked(*targets), *purge, SettingsOf(*run)};
-        });
+        Add(&app_, "stamp", "Write the version table without running a migration", kChanges,
+            [=]() -> Command {
+              if (script->wanted) {
+                return ScriptOf(migration::v1::ACTION_STAMP, Unmarked(*targets), *script, *run);
+              }
+              return StampCommand{Unmarked(*targets), *purge, SettingsOf(*run)};
+            });
     AddTargets(command, *targets);
-    AddPurge(command, *purge);
+    CLI::Option* purge_option = AddPurge(command, *purge);
     AddRunOptions(command, *run);
+    AddScript(command, *script)->excludes(purge_option);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl stamp heads\n"
-                                        "  migctl stamp --purge base")));
+                                        "  migctl stamp --purge base\n"
+                                        "  migctl stamp base:ae10 --sql > stamp.sql")));
+  }
+
+  static ScriptCommand ScriptOf(Action action, const std::vector<std::string>& targets,
+                                const ScriptText& script, const RunText& run) {
+    return {action, targets, SplitNames(script.from), SettingsOf(run)};
+  }
+
+  // --sql, and what goes only with it.
+  static CLI::Option* AddScript(CLI::App* command, ScriptText& script) {
+    CLI::Option* sql = command->add_flag(
+        "--sql", script.wanted,
+        "Print the SQL for psql -X -v ON_ERROR_STOP=1 -f instead, from where the database stands "
+        "or, with REV as a:b, from a");
+    sql->excludes("--request-id", "--mutex-timeout");
+    command
+        ->add_option("--from", script.from,
+                     "With --sql: begin at these revisions, comma-separated; no database is asked")
+        ->option_text("REVS")
+        ->needs(sql);
+    return sql;
+  }
+
+  // --- New migration files ---
+
+  void AddRevision() {
+    auto file = Value<FileText>();
+    auto head = Value<std::string>();
+    auto splice = Value<bool>();
+    auto depends_on = Value<std::vector<std::string>>();
+    CLI::App* command = Add(&app_, "revision", "Write a new migration file", kFiles, [=] {
+      ComposeCommand compose = ComposeOf(*file);
+      if (!head->empty()) compose.heads = {Unmarked(*head)};
+      compose.splice = *splice;
+      compose.depends_on = *depends_on;
+      return compose;
+    });
+    AddFile(command, *file)->required();
+    command
+        ->add_option("--head", *head,
+                     "What it revises, such as label@head; base for a new root; default head")
+        ->option_text("REV");
+    command->add_flag("--splice", *splice,
+                      "Allow a --head that is no head: a new branch begins there");
+    command
+        ->add_option("--depends-on", *depends_on,
+                     "A revision or label that must be applied before; may be repeated")
+        ->option_text("REV")
+        ->allow_extra_args(false);
+    command->footer(
+        Footer("The file is composed by the server, and saved here.\n\n"
+               "Examples:\n"
+               "  migctl revision -m \"add invoices\"\n"
+               "  migctl revision -m \"billing begins\" --head base --branch-label billing"));
+  }
+
+  void AddMerge() {
+    auto file = Value<FileText>();
+    auto heads = Value<std::vector<std::string>>();
+    auto splice = Value<bool>();
+    CLI::App* command =
+        Add(&app_, "merge", "Write a migration file that merges heads into one", kFiles, [=] {
+          ComposeCommand compose = ComposeOf(*file);
+          compose.heads = Unmarked(*heads);
+          compose.merge = true;
+          compose.splice = *splice;
+          return compose;
+        });
+    AddTargets(command, *heads);
+    AddFile(command, *file);
+    command->add_flag("--splice", *splice, "Allow revisions that are no heads");
+    command->footer(
+        Footer("The file is composed by the server, and saved here.\n\n"
+               "Examples:\n"
+               "  migctl merge heads\n"
+               "  migctl merge -m \"bring billing back\" ae10 7c20"));
+  }
+
+  static ComposeCommand ComposeOf(const FileText& file) {
+    ComposeCommand compose;
+    compose.message = file.message;
+    compose.branch_labels = file.branch_labels;
+    compose.revision = file.revision;
+    compose.directory = file.directory;
+    return compose;
+  }
+
+  // What revision and merge have in common. Returns the option of the message.
+  CLI::Option* AddFile(CLI::App* command, FileText& file) {
+    CLI::Option* message =
+        command->add_option("-m,--message", file.message, "What it does, in one line")
+            ->option_text("TEXT");
+    command
+        ->add_option("--branch-label", file.branch_labels,
+                     "A label for the branch that it begins; may be repeated")
+        ->option_text("LABEL")
+        ->allow_extra_args(false);
+    command->add_option("--rev-id", file.revision, "Its revision id; default 12 random hex digits")
+        ->option_text("ID");
+    AddMigrations(command, file.directory);
+    return message;
+  }
+
+  // Where this machine has the migration files.
+  void AddMigrations(CLI::App* command, std::string& directory) {
+    directory = "./migrations";
+    const char* set = environment_("MIGCTL_MIGRATIONS");
+    if (set != nullptr && *set != '\0') directory = set;
+    command
+        ->add_option("--migrations", directory,
+                     "The directory of the migration files; default ./migrations "
+                     "[MIGCTL_MIGRATIONS]")
+        ->option_text("DIR");
   }
 
   static void AddRunOptions(CLI::App* command, RunText& run) {

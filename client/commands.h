@@ -31,6 +31,10 @@ ExitCode Run(const BranchesCommand& command, Session& session);
 ExitCode Run(const ShowCommand& command, Session& session);
 ExitCode Run(const PlanCommand& command, Session& session);
 
+// What changes no database: a script, a new migration file.
+ExitCode Run(const ScriptCommand& command, Session& session);
+ExitCode Run(const ComposeCommand& command, Session& session);
+
 // Operations. Those that start or watch one block until it is over.
 ExitCode Run(const UpgradeCommand& command, Session& session);
 ExitCode Run(const DowngradeCommand& command, Session& session);

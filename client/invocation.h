@@ -75,6 +75,28 @@ struct StampCommand {
   RunSettings run;
 };
 
+// upgrade, downgrade or stamp with --sql: prints the script instead.
+struct ScriptCommand {
+  migration::v1::Action action = migration::v1::ACTION_UPGRADE;
+  std::vector<std::string> targets;
+  std::vector<std::string> from;
+  RunSettings run;
+};
+
+// revision and merge: a new migration file.
+struct ComposeCommand {
+  std::string message;
+  std::vector<std::string> heads;
+  bool splice = false;
+  bool merge = false;
+  std::vector<std::string> branch_labels;
+  std::vector<std::string> depends_on;
+  // Empty for a random one.
+  std::string revision;
+  // Where the file is saved.
+  std::string directory;
+};
+
 struct ListOperationsCommand {
   std::vector<migration::v1::Operation::State> states;
   int limit = 20;
@@ -101,9 +123,9 @@ struct VersionCommand {};
 
 using Command =
     std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand, ShowCommand,
-                 PlanCommand, UpgradeCommand, DowngradeCommand, StampCommand, ListOperationsCommand,
-                 ShowOperationCommand, WatchOperationCommand, CancelOperationCommand, HealthCommand,
-                 VersionCommand>;
+                 PlanCommand, UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
+                 ComposeCommand, ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
+                 CancelOperationCommand, HealthCommand, VersionCommand>;
 
 struct Invocation {
   GlobalOptions global;

@@ -6,24 +6,13 @@
 #include "client/commands.h"
 #include "client/operation_follower.h"
 #include "client/operation_report.h"
-#include "client/time_text.h"
+#include "client/run_options.h"
 
 namespace migctl {
 namespace {
 
 using migration::v1::Error;
 using migration::v1::Operation;
-using migration::v1::RunOptions;
-
-RunOptions OptionsOf(const RunSettings& settings) {
-  RunOptions options;
-  if (settings.lock_timeout) *options.mutable_lock_timeout() = ToProto(*settings.lock_timeout);
-  if (settings.statement_timeout) {
-    *options.mutable_statement_timeout() = ToProto(*settings.statement_timeout);
-  }
-  if (settings.mutex_timeout) *options.mutable_mutex_timeout() = ToProto(*settings.mutex_timeout);
-  return options;
-}
 
 struct Ending {
   std::optional<Error> error;
@@ -61,7 +50,7 @@ ExitCode Start(Request request, StreamMethod<Request> method, const RunSettings&
                Session& session) {
   request.set_database(session.database);
   request.set_request_id(run.request_id);
-  *request.mutable_options() = OptionsOf(run);
+  *request.mutable_options() = ToRunOptions(run);
   FollowSettings settings;
   settings.request_id = run.request_id;
   return FollowAndReport(

@@ -76,6 +76,7 @@ class Renderer {
         ApplyWrites(step.writes, rows);
         RenderStep(step, rows);
       }
+      Write("\n-- The database is at ", RowsOrBase(plan_.resulting_rows), ".\n");
     }
     Flush();
   }
@@ -145,8 +146,9 @@ class Renderer {
             "\n"
             "  END IF;\n"
             "  IF present <> expected THEN\n"
-            "    RAISE EXCEPTION 'this script begins at %, but the database is at %', expected, "
-            "present\n"
+            "    RAISE EXCEPTION 'this script begins at %, but the database is at %',\n"
+            "      coalesce(nullif(array_to_string(expected, ', '), ''), 'base'),\n"
+            "      coalesce(nullif(array_to_string(present, ', '), ''), 'base')\n"
             "      USING HINT = 'Make the script again for this database.';\n"
             "  END IF;\n"
             "  IF to_regnamespace('migration_service') IS NULL THEN",

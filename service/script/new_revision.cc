@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/random/distributions.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -133,6 +134,7 @@ class Composer {
   }
 
   absl::Status CheckMessage() {
+    wanted_.message = std::string(absl::StripAsciiWhitespace(wanted_.message));
     if (wanted_.message.empty() && heads_.size() > 1) {
       wanted_.message = absl::StrCat("merge ", Enumerate(Ids(graph_, heads_)));
     }

@@ -14,18 +14,18 @@ namespace migd {
 // What somebody wants to write.
 struct NewRevision {
   // In one line. A merge without one says what it merges.
-  std::string message;
+  std::string message = "";
   // Symbols of what it revises; empty for `head`.
-  std::vector<std::string> heads;
+  std::vector<std::string> heads = {};
   // It may revise a revision that is no head.
   bool splice = false;
   // It must revise two or more.
   bool merge = false;
-  std::vector<std::string> branch_labels;
+  std::vector<std::string> branch_labels = {};
   // Symbols; labels are kept as they are.
-  std::vector<std::string> depends_on;
+  std::vector<std::string> depends_on = {};
   // Empty for 12 random hex digits, as Alembic makes them.
-  std::string id;
+  std::string id = "";
 };
 
 // A composed revision, in the set of files that there is once its file is saved.

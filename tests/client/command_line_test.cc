@@ -127,6 +127,55 @@ TEST(CommandLine, ReadsEveryCommand) {
   ParseAs<VersionCommand>({"version"});
 }
 
+TEST(CommandLine, WithSqlACallBecomesItsScript) {
+  const auto up = ParseAs<ScriptCommand>({"upgrade", "a:+2", "--sql", "--lock-timeout", "3s"});
+  EXPECT_EQ(up.action, migration::v1::ACTION_UPGRADE);
+  EXPECT_THAT(up.targets, ElementsAre("a:+2"));
+  EXPECT_EQ(up.run.lock_timeout, absl::Seconds(3));
+  const auto down = ParseAs<ScriptCommand>({"downgrade", "-1", "--sql", "--from", "a,b"});
+  EXPECT_EQ(down.action, migration::v1::ACTION_DOWNGRADE);
+  EXPECT_THAT(down.targets, ElementsAre("-1"));
+  EXPECT_THAT(down.from, ElementsAre("a", "b"));
+  const auto stamp = ParseAs<ScriptCommand>({"stamp", "--sql", "a", "b"});
+  EXPECT_EQ(stamp.action, migration::v1::ACTION_STAMP);
+  EXPECT_THAT(stamp.targets, ElementsAre("a", "b"));
+}
+
+TEST(CommandLine, WhatGoesNotWithSqlIsRefused) {
+  EXPECT_THAT(ParseWrong({"upgrade", "head", "--from", "a"}).message, HasSubstr("--sql"));
+  EXPECT_THAT(ParseWrong({"stamp", "head", "--sql", "--purge"}).message, HasSubstr("--purge"));
+  EXPECT_THAT(ParseWrong({"upgrade", "head", "--sql", "--mutex-timeout", "1s"}).message,
+              HasSubstr("--mutex-timeout"));
+}
+
+TEST(CommandLine, ReadsNewRevisions) {
+  const auto revision = ParseAs<ComposeCommand>(
+      {"revision", "-m", "add x", "--head", "core@head", "--splice", "--branch-label", "a",
+       "--branch-label", "b", "--depends-on", "c", "--depends-on", "d", "--rev-id", "7c20"});
+  EXPECT_EQ(revision.message, "add x");
+  EXPECT_THAT(revision.heads, ElementsAre("core@head"));
+  EXPECT_TRUE(revision.splice);
+  EXPECT_FALSE(revision.merge);
+  EXPECT_THAT(revision.branch_labels, ElementsAre("a", "b"));
+  EXPECT_THAT(revision.depends_on, ElementsAre("c", "d"));
+  EXPECT_EQ(revision.revision, "7c20");
+  EXPECT_EQ(revision.directory, "./migrations");
+
+  const auto merge = ParseAs<ComposeCommand>({"merge", "a", "b", "--migrations", "m"});
+  EXPECT_TRUE(merge.merge);
+  EXPECT_THAT(merge.heads, ElementsAre("a", "b"));
+  EXPECT_EQ(merge.directory, "m");
+
+  EXPECT_THAT(ParseWrong({"revision"}).message, HasSubstr("--message is required"));
+  EXPECT_THAT(ParseWrong({"merge"}).message, HasSubstr("REV is required"));
+}
+
+TEST(CommandLine, TheDirectoryOfNewFilesIsTakenFromTheEnvironment) {
+  const ParsedCommandLine parsed = Parse({"merge", "heads"}, {{"MIGCTL_MIGRATIONS", "elsewhere"}});
+  const auto& command = std::get<Invocation>(parsed).command;
+  EXPECT_EQ(std::get<ComposeCommand>(command).directory, "elsewhere");
+}
+
 TEST(CommandLine, ReadsTheOptionsOfARun) {
   const RunSettings run =
       ParseAs<UpgradeCommand>({"upgrade", "head", "--lock-timeout", "2s", "--statement-timeout",

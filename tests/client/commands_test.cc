@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <future>
+#include <iterator>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -16,6 +19,7 @@
 #include "google/protobuf/util/json_util.h"
 #include "tests/client/events.h"
 #include "tests/client/fake_server.h"
+#include "tests/support/temporary_directory.h"
 
 namespace migctl {
 namespace {
@@ -660,6 +664,132 @@ TEST(ChannelTarget, AddsTheDefaultPortToAHost) {
   EXPECT_EQ(ChannelTarget("db.internal"), "db.internal:7433");
   EXPECT_EQ(ChannelTarget("127.0.0.1:1"), "127.0.0.1:1");
   EXPECT_EQ(ChannelTarget("unix:/run/migd"), "unix:/run/migd");
+}
+
+// --- --sql ---
+
+TEST_F(CommandsTest, AScriptGoesToStdoutPieceByPiece) {
+  options_.database = "core";
+  server_.handlers.render = [](const migration::v1::RenderScriptRequest& request,
+                               FakeServer::Pieces* pieces) {
+    EXPECT_EQ(request.database(), "core");
+    EXPECT_EQ(request.action(), migration::v1::ACTION_STAMP);
+    EXPECT_THAT(request.targets(), ElementsAre("a:b", "c"));
+    EXPECT_THAT(request.from(), ElementsAre("x"));
+    EXPECT_EQ(request.options().lock_timeout().seconds(), 3);
+    for (const char* sql : {"BEGIN;\nSEL", "ECT 1;\n"}) {
+      migration::v1::RenderScriptResponse piece;
+      piece.set_sql(sql);
+      pieces->Write(piece);
+    }
+    return grpc::Status::OK;
+  };
+  ScriptCommand command{migration::v1::ACTION_STAMP, {"a:b", "c"}, {"x"}, {}};
+  command.run.lock_timeout = absl::Seconds(3);
+  EXPECT_EQ(RunCommand(command), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "BEGIN;\nSELECT 1;\n");
+  EXPECT_EQ(err_.text(), "");
+}
+
+TEST_F(CommandsTest, AScriptThatEndsEarlyIsAnError) {
+  server_.handlers.render = [](const migration::v1::RenderScriptRequest&,
+                               FakeServer::Pieces* pieces) {
+    migration::v1::RenderScriptResponse piece;
+    piece.set_sql("BEGIN;\n");
+    pieces->Write(piece);
+    return ServiceStatus(grpc::StatusCode::INTERNAL, "INTERNAL", "no more");
+  };
+  EXPECT_EQ(RunCommand(ScriptCommand()), ExitCode::kFailed);
+  EXPECT_EQ(out_.text(), "BEGIN;\n");
+  EXPECT_THAT(err_.text(), HasSubstr("error: no more"));
+}
+
+// --- revision and merge ---
+
+class ComposeTest : public CommandsTest {
+ protected:
+  ComposeTest() {
+    Compose("7c20_add.sql");
+    server_.handlers.show = [](const migration::v1::ShowRequest&, migration::v1::ShowResponse*) {
+      return grpc::Status::OK;
+    };
+    command_.message = "add";
+    command_.directory = directory_.path();
+  }
+
+  void Compose(const std::string& path) {
+    server_.handlers.compose = [path](const migration::v1::ComposeRevisionRequest& request,
+                                      migration::v1::ComposeRevisionResponse* response) {
+      EXPECT_EQ(request.message(), "add");
+      response->mutable_revision()->set_revision("7c20");
+      response->mutable_revision()->set_path(path);
+      response->set_content("-- add\n");
+      return grpc::Status::OK;
+    };
+  }
+
+  std::vector<std::string> Files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+      names.push_back(entry.path().filename().string());
+    }
+    return names;
+  }
+
+  std::string Contents(const std::string& name) const {
+    std::ifstream file(directory_.path() + "/" + name);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  migd::TemporaryDirectory directory_;
+  ComposeCommand command_;
+};
+
+TEST_F(ComposeTest, SavesWhatTheServerComposes) {
+  EXPECT_EQ(RunCommand(command_), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "Created " + directory_.path() + "/7c20_add.sql\n");
+  EXPECT_EQ(err_.text(), "");
+  EXPECT_THAT(Files(), ElementsAre("7c20_add.sql"));
+  EXPECT_EQ(Contents("7c20_add.sql"), "-- add\n");
+}
+
+TEST_F(ComposeTest, DoesNotReplaceAFile) {
+  directory_.Write("7c20_add.sql", "mine");
+  EXPECT_EQ(RunCommand(command_), ExitCode::kFailed);
+  EXPECT_THAT(err_.text(), HasSubstr("7c20_add.sql: File exists"));
+  EXPECT_THAT(Files(), ElementsAre("7c20_add.sql"));
+  EXPECT_EQ(Contents("7c20_add.sql"), "mine");
+}
+
+TEST_F(ComposeTest, NamesADirectoryThatIsNotThere) {
+  command_.directory = directory_.path() + "/nowhere";
+  EXPECT_EQ(RunCommand(command_), ExitCode::kFailed);
+  EXPECT_THAT(err_.text(), HasSubstr("nowhere/7c20_add.sql: No such file or directory"));
+  EXPECT_THAT(err_.text(), HasSubstr("--migrations DIR"));
+}
+
+TEST_F(ComposeTest, SavesNothingOutsideTheDirectory) {
+  for (const char* path : {"../7c20.sql", "/tmp/7c20.sql", "a/b.sql", ".hidden.sql", ""}) {
+    Compose(path);
+    EXPECT_EQ(RunCommand(command_), ExitCode::kFailed) << path;
+  }
+  EXPECT_THAT(Files(), testing::IsEmpty());
+}
+
+TEST_F(ComposeTest, SaysIfTheServerReadsOtherFiles) {
+  server_.handlers.show = [](const migration::v1::ShowRequest& request,
+                             migration::v1::ShowResponse*) {
+    EXPECT_EQ(request.revision(), "7c20");
+    return ServiceStatus(grpc::StatusCode::NOT_FOUND, "UNKNOWN_REVISION", "no revision");
+  };
+  EXPECT_EQ(RunCommand(command_), ExitCode::kDone);
+  EXPECT_THAT(err_.text(), HasSubstr("migd does not see 7c20"));
+}
+
+TEST_F(ComposeTest, PrintsTheAnswerAsJson) {
+  options_.output = OutputFormat::kJson;
+  EXPECT_EQ(RunCommand(command_), ExitCode::kDone);
+  EXPECT_THAT(out_.text(), HasSubstr("\"path\":\"7c20_add.sql\""));
 }
 
 }  // namespace

@@ -55,6 +55,7 @@ class Handler {
 class FakeServer {
  public:
   using Events = grpc::ServerWriter<migration::v1::OperationEvent>;
+  using Pieces = grpc::ServerWriter<migration::v1::RenderScriptResponse>;
   template <typename Request, typename Response>
   using Unary = Handler<std::function<grpc::Status(const Request&, Response*)>>;
   template <typename Request>
@@ -66,6 +67,9 @@ class FakeServer {
     Unary<migration::v1::HistoryRequest, migration::v1::HistoryResponse> history;
     Unary<migration::v1::HeadsRequest, migration::v1::HeadsResponse> heads;
     Unary<migration::v1::PlanRequest, migration::v1::PlanResponse> plan;
+    Unary<migration::v1::ShowRequest, migration::v1::ShowResponse> show;
+    Unary<migration::v1::ComposeRevisionRequest, migration::v1::ComposeRevisionResponse> compose;
+    Handler<std::function<grpc::Status(const migration::v1::RenderScriptRequest&, Pieces*)>> render;
     Stream<migration::v1::UpgradeRequest> upgrade;
     Stream<migration::v1::StampRequest> stamp;
     Unary<migration::v1::ListOperationsRequest, migration::v1::ListOperationsResponse> list;
@@ -125,6 +129,20 @@ class FakeServer {
     grpc::Status Plan(grpc::ServerContext*, const migration::v1::PlanRequest* request,
                       migration::v1::PlanResponse* response) override {
       return Answer(handlers_.plan, *request, response);
+    }
+    grpc::Status Show(grpc::ServerContext*, const migration::v1::ShowRequest* request,
+                      migration::v1::ShowResponse* response) override {
+      return Answer(handlers_.show, *request, response);
+    }
+    grpc::Status ComposeRevision(grpc::ServerContext*,
+                                 const migration::v1::ComposeRevisionRequest* request,
+                                 migration::v1::ComposeRevisionResponse* response) override {
+      return Answer(handlers_.compose, *request, response);
+    }
+    grpc::Status RenderScript(grpc::ServerContext*,
+                              const migration::v1::RenderScriptRequest* request,
+                              Pieces* pieces) override {
+      return Answer(handlers_.render, *request, pieces);
     }
     grpc::Status Upgrade(grpc::ServerContext* context, const migration::v1::UpgradeRequest* request,
                          Events* events) override {

@@ -143,6 +143,48 @@ TEST_F(MigrationServiceTest, PlanFromGivenRevisionsAsksNoDatabase) {
   EXPECT_EQ(response.database(), "app");
 }
 
+// --- Scripts and new revisions ---
+
+TEST_F(MigrationServiceTest, RenderScriptBeginsWhereTheDatabaseIs) {
+  database_.SetRows({"aa01"});
+  migration::v1::RenderScriptRequest request;
+  request.set_action(migration::v1::ACTION_UPGRADE);
+  request.add_targets("head");
+  grpc::ClientContext context;
+  const auto reader = stub_->RenderScript(&context, request);
+  std::string script;
+  for (migration::v1::RenderScriptResponse piece; reader->Read(&piece);) script += piece.sql();
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_THAT(script, HasSubstr("-- app: from aa01 to aa03, 2 steps."));
+}
+
+TEST_F(MigrationServiceTest, ComposeRevisionShowsTheRevisionAsItWillBe) {
+  migration::v1::ComposeRevisionRequest request;
+  request.set_message("add x");
+  request.set_revision("bb01");
+  request.add_branch_labels("core");
+  migration::v1::ComposeRevisionResponse response;
+  ASSERT_TRUE(Call(&Stub::ComposeRevision, request, response).ok());
+  EXPECT_EQ(response.revision().revision(), "bb01");
+  EXPECT_THAT(response.revision().down_revisions(), ElementsAre("aa03"));
+  EXPECT_TRUE(response.revision().is_head());
+  EXPECT_EQ(response.revision().path(), "bb01_add_x.sql");
+  EXPECT_THAT(response.content(), HasSubstr("-- Branch Labels: core\n"));
+
+  request.set_revision("aa01");
+  EXPECT_EQ(Verdict(Call(&Stub::ComposeRevision, request, response)),
+            "ALREADY_EXISTS REVISION_EXISTS");
+}
+
+TEST_F(MigrationServiceTest, FromNamesRevisionsAndNotRows) {
+  migration::v1::PlanRequest request;
+  request.set_action(migration::v1::ACTION_UPGRADE);
+  request.add_targets("head");
+  request.add_from("current");
+  migration::v1::PlanResponse response;
+  EXPECT_EQ(Verdict(Call(&Stub::Plan, request, response)), "INVALID_ARGUMENT INVALID_SYMBOL");
+}
+
 // --- Writing ---
 
 TEST_F(MigrationServiceTest, UpgradeDowngradeAndStampStreamTheirEvents) {

@@ -47,9 +47,9 @@ std::string ServiceTest::VersionRows() const {
   return Query("SELECT string_agg(version_num, ',' ORDER BY version_num) FROM alembic_version");
 }
 
-std::string ServiceTest::Dump() const {
+std::string ServiceTest::Dump(const ConnectionOptions& of) {
   const Finished dump = RunCommand({{"pg_dump", "--exclude-schema=migration_service",
-                                     absl::StrCat("--dbname=", TestCluster::Uri(database_))}});
+                                     absl::StrCat("--dbname=", TestCluster::Uri(of))}});
   EXPECT_EQ(dump.exit_code, 0) << dump.err;
   std::string sql;
   for (absl::string_view line : absl::StrSplit(dump.out, '\n')) {
@@ -90,6 +90,11 @@ void ServiceTest::StartMigdWith(const Arguments& flags, const Environment& envir
   Arguments arguments = {"--database", TestCluster::Uri(database_), "--migrations", migrations()};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   migd_.emplace(arguments, environment);
+}
+
+void ServiceTest::StartMigdOffline() {
+  std::filesystem::create_directories(migrations());
+  migd_.emplace(Arguments{"--offline", "--migrations", migrations()});
 }
 
 Migd& ServiceTest::migd() {

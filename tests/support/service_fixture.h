@@ -71,8 +71,9 @@ class ServiceTest : public ::testing::Test {
   std::string Query(const std::string& sql) const { return TestCluster::Query(database_, sql); }
   // The rows of the version table, comma-separated; "no table" if there is none.
   std::string VersionRows() const;
-  // Everything in the database but the service's own schema, as SQL, to see that nothing changed.
-  std::string Dump() const;
+  // Everything in a database but the service's own schema, as SQL, to see that nothing changed.
+  static std::string Dump(const ConnectionOptions& of);
+  std::string Dump() const { return Dump(database_); }
   // Waits until a session of the database waits for a lock.
   bool SomebodyWaitsForALock() const;
 
@@ -86,6 +87,8 @@ class ServiceTest : public ::testing::Test {
   // --- The programs ---
   // Flags for migd, before its first use.
   void StartMigdWith(const Arguments& flags, const Environment& environment = {});
+  // The same without a database.
+  void StartMigdOffline();
   // Started on first use.
   Migd& migd();
   // How to run migctl against migd().

@@ -1,0 +1,17 @@
+#include "client/run_options.h"
+
+#include "client/time_text.h"
+
+namespace migctl {
+
+migration::v1::RunOptions ToRunOptions(const RunSettings& settings) {
+  migration::v1::RunOptions options;
+  if (settings.lock_timeout) *options.mutable_lock_timeout() = ToProto(*settings.lock_timeout);
+  if (settings.statement_timeout) {
+    *options.mutable_statement_timeout() = ToProto(*settings.statement_timeout);
+  }
+  if (settings.mutex_timeout) *options.mutable_mutex_timeout() = ToProto(*settings.mutex_timeout);
+  return options;
+}
+
+}  // namespace migctl
