@@ -4,8 +4,11 @@
 #include <iterator>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "tests/support/service_fixture.h"
 
@@ -110,6 +113,124 @@ TEST_F(AuthoringTest, TheMistakesThatAlembicRefuses) {
   EXPECT_THAT(Refusal({"merge", "bb20", "bb20"}), HasSubstr("named twice"));
   EXPECT_THAT(Refusal({"merge", "aa10", "bb20"}), HasSubstr("[NOT_A_HEAD]"));
   EXPECT_EQ(Author({"revision"}).exit_code, 2);
+}
+
+// One thing to write, as both programs are asked for it.
+struct AuthoringCase {
+  std::vector<Migration> files;
+  // The command and its arguments after -m or the revisions.
+  Arguments arguments;
+  // The same as JSON, for alembic.command.
+  std::string command;
+  std::string alembic_arguments;
+};
+
+std::string JsonList(const std::string& names) {
+  if (names.empty()) return "[]";
+  return absl::StrCat("[\"", absl::StrReplaceAll(names, {{", ", "\",\""}}), "\"]");
+}
+
+std::string ToJson(const AuthoringCase& each) {
+  std::vector<std::string> files;
+  for (const Migration& file : each.files) {
+    files.push_back(absl::StrCat("[\"", file.id, "\",", JsonList(file.revises), ",",
+                                 JsonList(file.labels), ",", JsonList(file.depends_on), "]"));
+  }
+  return absl::StrCat("{\"files\":[", absl::StrJoin(files, ","), "],\"command\":\"", each.command,
+                      "\",\"arguments\":{", each.alembic_arguments, "}}");
+}
+
+std::set<std::string> SetOf(const Json& list) {
+  const std::vector<std::string> texts = list.texts();
+  return {texts.begin(), texts.end()};
+}
+
+TEST_F(AuthoringTest, WritesWhatAlembicWritesAndRefusesWhatItRefuses) {
+  const std::vector<Migration> chain = {{.id = "aa10", .labels = "core"},
+                                        {.id = "bb20", .revises = "aa10"}};
+  const std::vector<Migration> fork = {{.id = "aa10", .labels = "core"},
+                                       {.id = "bb20", .revises = "aa10"},
+                                       {.id = "bb21", .revises = "aa10"}};
+  const std::vector<Migration> needed = {
+      {.id = "aa10"}, {.id = "bb20", .depends_on = "aa10"}, {.id = "cc30"}};
+  const auto revision = [](const std::vector<Migration>& files, Arguments options,
+                           const std::string& alembic_options) {
+    Arguments arguments = {"revision", "-m", "Add X, it's new"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return AuthoringCase{files, arguments, "revision",
+                         absl::StrCat("\"message\":\"Add X, it's new\"",
+                                      alembic_options.empty() ? "" : ",", alembic_options)};
+  };
+  const auto merge = [](const std::vector<Migration>& files, Arguments revisions,
+                        const std::string& alembic_revisions) {
+    Arguments arguments = {"merge", "-m", "one"};
+    arguments.insert(arguments.end(), revisions.begin(), revisions.end());
+    return AuthoringCase{files, arguments, "merge",
+                         absl::StrCat("\"message\":\"one\",\"revisions\":", alembic_revisions)};
+  };
+  const std::vector<AuthoringCase> cases = {
+      revision({}, {}, ""),
+      revision(chain, {}, ""),
+      revision(fork, {}, ""),
+      revision(fork, {"--head", "bb21"}, R"("head":"bb21")"),
+      revision(fork, {"--head", "heads"}, R"("head":"heads")"),
+      revision(fork, {"--head", "core@head"}, R"("head":"core@head")"),
+      revision(chain, {"--head", "core@head"}, R"("head":"core@head")"),
+      revision(chain, {"--head", "base"}, R"("head":"base")"),
+      revision(chain, {"--head", "aa10"}, R"("head":"aa10")"),
+      revision(chain, {"--head", "aa10", "--splice"}, R"("head":"aa10","splice":true)"),
+      revision(chain, {"--head", "aa"}, R"("head":"aa")"),
+      revision(chain, {"--head", "zz"}, R"("head":"zz")"),
+      revision(fork, {"--head", "bb"}, R"("head":"bb")"),
+      revision(chain, {"--rev-id", "cc30"}, R"("rev_id":"cc30")"),
+      revision(chain, {"--rev-id", "c-3"}, R"("rev_id":"c-3")"),
+      revision(chain, {"--rev-id", "c@3"}, R"("rev_id":"c@3")"),
+      revision(chain, {"--branch-label", "new"}, R"("branch_label":"new")"),
+      revision(chain, {"--branch-label", "core"}, R"("branch_label":"core")"),
+      revision(chain, {"--head", "base", "--depends-on", "bb"},
+               R"("head":"base","depends_on":"bb")"),
+      revision(chain, {"--head", "base", "--depends-on", "core"},
+               R"("head":"base","depends_on":"core")"),
+      revision(chain, {"--depends-on", "zz"}, R"("depends_on":"zz")"),
+      merge(fork, {"heads"}, R"("heads")"),
+      merge(fork, {"bb20", "bb21"}, R"(["bb20","bb21"])"),
+      merge(fork, {"bb20", "aa10"}, R"(["bb20","aa10"])"),
+      merge(fork, {"bb20", "bb20"}, R"(["bb20","bb20"])"),
+      merge(needed, {"heads"}, R"("heads")"),
+      merge(needed, {"aa10", "bb20", "cc30"}, R"(["aa10","bb20","cc30"])"),
+  };
+  std::vector<std::string> texts;
+  for (const AuthoringCase& each : cases) texts.push_back(ToJson(each));
+  const Finished alembic = RunCommand(
+      {{"/usr/bin/python3", TestVariable("PROJECT_SOURCE") + "/tests/e2e/alembic_authoring.py",
+        directory().path() + "/alembic"},
+       {},
+       absl::StrCat("[", absl::StrJoin(texts, ","), "]")});
+  ASSERT_EQ(alembic.exit_code, 0) << alembic.err;
+  const Json answers = Json::Parse(alembic.out);
+  ASSERT_EQ(answers.size(), static_cast<int>(cases.size()));
+
+  migd();
+  for (size_t i = 0; i < cases.size(); ++i) {
+    SCOPED_TRACE(texts[i]);
+    std::filesystem::remove_all(migrations());
+    std::filesystem::create_directories(migrations());
+    for (const Migration& file : cases[i].files) Add(file);
+    const Finished ours = Migctl(cases[i].arguments,
+                                 {{"MIGCTL_MIGRATIONS", migrations()}, {"MIGCTL_OUTPUT", "json"}});
+    const Json theirs = answers[static_cast<int>(i)];
+    EXPECT_EQ(ours.exit_code != 0, theirs.Has("error")) << ours.err << theirs["error"].text();
+    if (ours.exit_code != 0 || theirs.Has("error")) continue;
+    const Json written = Json::Parse(ours.out)["revision"];
+    EXPECT_EQ(SetOf(written["down_revisions"]), SetOf(theirs["down_revisions"]));
+    EXPECT_EQ(SetOf(written["depends_on"]), SetOf(theirs["depends_on"]));
+    // Ours has those that the revision inherits, too.
+    for (const std::string& label : theirs["branch_labels"].texts()) {
+      EXPECT_EQ(SetOf(written["branch_labels"]).count(label), 1U);
+    }
+    EXPECT_EQ(written["path"].text(),
+              absl::StrCat(written["revision"].text(), theirs["slug"].text(), ".sql"));
+  }
 }
 
 TEST_F(AuthoringTest, ItSaysIfMigdReadsOtherFiles) {
