@@ -14,6 +14,7 @@
 #include "service/revision/cycles.h"
 #include "service/revision/lineage.h"
 #include "service/revision/names.h"
+#include "service/revision/reachability.h"
 #include "service/revision/step_order.h"
 
 namespace migd {
@@ -21,10 +22,10 @@ namespace {
 
 using Indices = std::vector<RevisionIndex>;
 
-void AppendNew(const Indices& from, Indices& to) {
-  for (const RevisionIndex index : from) {
-    if (std::find(to.begin(), to.end(), index) == to.end()) to.push_back(index);
-  }
+// Sorts a list and leaves each of its members in once.
+void SortUnique(std::vector<int32_t>& list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
 }
 
 }  // namespace
@@ -49,10 +50,11 @@ class RevisionGraph::Builder {
     if (!problems_.empty()) return errors::InvalidMigrations(directory, problems_);
 
     LinkUpwards();
-    KeepDependencies();
+    const Reachability reachability(graph_, Follow::kDownRevisions);
+    KeepDependencies(reachability);
     LinkSteps();
     FindEnds();
-    SpreadLabels();
+    SpreadLabels(reachability);
     graph_.newest_first_ = NewestFirst(graph_, All(), graph_.effective_heads_);
     return std::move(graph_);
   }
@@ -94,6 +96,7 @@ class RevisionGraph::Builder {
 
   void ResolveParents(RevisionIndex index) {
     Indices& parents = graph_.nodes_[index].parents;
+    absl::flat_hash_set<RevisionIndex> known;
     for (const std::string& id : graph_.revisions_[index].down_revisions) {
       const absl::optional<RevisionIndex> parent = graph_.Find(id);
       if (!parent) {
@@ -101,7 +104,7 @@ class RevisionGraph::Builder {
                 graph_.FindLabel(id) ? "; it is a branch label, and Revises takes ids only" : "");
       } else if (*parent == index) {
         Problem(index, "revision '", id, "' revises itself");
-      } else if (std::find(parents.begin(), parents.end(), *parent) != parents.end()) {
+      } else if (!known.insert(*parent).second) {
         Problem(index, "revises '", id, "' twice");
       } else {
         parents.push_back(*parent);
@@ -121,10 +124,10 @@ class RevisionGraph::Builder {
         Problem(index, "revision '", graph_.revisions_[index].id, "' depends on itself",
                 name == graph_.revisions_[index].id ? "" : absl::StrCat(", as '", name, "'"));
       } else {
-        AppendNew({*dependency}, dependencies);
+        dependencies.push_back(*dependency);
       }
     }
-    std::sort(dependencies.begin(), dependencies.end());
+    SortUnique(dependencies);
   }
 
   // Finds the cycles by down_revision, then those that take a dependency to close. Leaves
@@ -139,7 +142,8 @@ class RevisionGraph::Builder {
       known.insert(std::move(cycle));
     }
     for (RevisionIndex i = 0; i < graph_.size(); ++i) {
-      AppendNew(graph_.nodes_[i].dependencies, edges[i]);
+      const Indices& dependencies = graph_.nodes_[i].dependencies;
+      edges[i].insert(edges[i].end(), dependencies.begin(), dependencies.end());
     }
     for (const Indices& cycle : StronglyConnectedComponents(edges)) {
       oldest_first_.insert(oldest_first_.end(), cycle.begin(), cycle.end());
@@ -167,43 +171,24 @@ class RevisionGraph::Builder {
   }
 
   // A dependency is kept by the revisions that declare it and have no ancestor which does.
-  void KeepDependencies() {
-    std::vector<int32_t> age(graph_.size());
-    for (size_t i = 0; i < oldest_first_.size(); ++i) age[oldest_first_[i]] = static_cast<int>(i);
+  void KeepDependencies(const Reachability& reachability) {
     for (RevisionIndex dependency = 0; dependency < graph_.size(); ++dependency) {
-      const Indices& declarers = graph_.nodes_[dependency].dependents;
-      const absl::flat_hash_set<RevisionIndex> repeaters =
-          declarers.size() < 2 ? absl::flat_hash_set<RevisionIndex>()
-                               : ProperDescendants(declarers, age);
-      for (const RevisionIndex declarer : declarers) {
-        if (repeaters.contains(declarer)) continue;
+      for (const RevisionIndex declarer :
+           reachability.Lowest(graph_.nodes_[dependency].dependents)) {
         graph_.nodes_[declarer].kept_dependencies.push_back(dependency);
       }
     }
-  }
-
-  // The proper descendants of `from`, as far up as the youngest of `from` themselves.
-  absl::flat_hash_set<RevisionIndex> ProperDescendants(const Indices& from,
-                                                       const std::vector<int32_t>& age) const {
-    int32_t youngest = 0;
-    for (const RevisionIndex index : from) youngest = std::max(youngest, age[index]);
-    absl::flat_hash_set<RevisionIndex> reached;
-    Indices todo = from;
-    while (!todo.empty()) {
-      const RevisionIndex index = todo.back();
-      todo.pop_back();
-      for (const RevisionIndex child : graph_.nodes_[index].children) {
-        if (age[child] <= youngest && reached.insert(child).second) todo.push_back(child);
-      }
-    }
-    return reached;
   }
 
   void LinkSteps() {
     for (RevisionIndex i = 0; i < graph_.size(); ++i) {
       Node& node = graph_.nodes_[i];
       node.steps_down = node.parents;
-      AppendNew(node.kept_dependencies, node.steps_down);
+      for (const RevisionIndex dependency : node.kept_dependencies) {
+        const bool is_parent =
+            std::find(node.parents.begin(), node.parents.end(), dependency) != node.parents.end();
+        if (!is_parent) node.steps_down.push_back(dependency);
+      }
       for (const RevisionIndex below : node.steps_down) graph_.nodes_[below].needed_by.push_back(i);
     }
   }
@@ -224,8 +209,8 @@ class RevisionGraph::Builder {
     return all;
   }
 
-  void SpreadLabels() {
-    for (const RevisionIndex index : oldest_first_) SpreadLabelsUpTo(index);
+  void SpreadLabels(const Reachability& reachability) {
+    for (const RevisionIndex index : oldest_first_) SpreadLabelsUpTo(index, reachability);
     // On the straight line below a head nothing branches off or merges in, so that all of it is
     // covered by what covers the head.
     std::vector<bool> is_straight(graph_.size(), false);
@@ -238,28 +223,48 @@ class RevisionGraph::Builder {
     }
   }
 
-  void SpreadLabelsUpTo(RevisionIndex index) {
+  void SpreadLabelsUpTo(RevisionIndex index, const Reachability& reachability) {
     Node& node = graph_.nodes_[index];
     std::vector<int32_t> beneath;
     for (const RevisionIndex parent : node.parents) {
       const absl::optional<int32_t> source = graph_.nodes_[parent].label_source;
-      if (source) AppendNew({*source}, beneath);
+      if (source) beneath.push_back(*source);
+    }
+    SortUnique(beneath);
+    if (beneath.size() == 2 && node.parents.size() == 2) {
+      DropCovered(node.parents, reachability, beneath);
     }
     const bool labelled = !graph_.revisions_[index].branch_labels.empty();
     if (!labelled && beneath.size() == 1) {
       node.label_source = beneath[0];
     } else if (labelled || !beneath.empty()) {
       node.label_source = static_cast<int32_t>(graph_.label_sources_.size());
-      graph_.label_sources_.push_back(
-          {labelled ? absl::make_optional(index) : absl::nullopt, std::move(beneath)});
+      graph_.label_sources_.push_back({index, std::move(beneath)});
+    }
+  }
+
+  // Leaves out the source of one of two parents if all that it covers stands below the other
+  // parent, too. A line that merges a labelled branch again and again would otherwise get one
+  // source atop the other, with the same labels.
+  void DropCovered(const Indices& parents, const Reachability& reachability,
+                   std::vector<int32_t>& beneath) const {
+    for (const size_t i : {0, 1}) {
+      const int32_t source = *graph_.nodes_[parents[i]].label_source;
+      const RevisionIndex other = parents[1 - i];
+      if (!reachability.IsAbove(other, graph_.label_sources_[source].origin)) continue;
+      beneath = {*graph_.nodes_[other].label_source};
+      return;
     }
   }
 
   static bool IsBranchOrMergePoint(const Node& node) {
     if (node.parents.size() > 1 || node.children.size() > 1) return true;
-    Indices above = node.children;  // at most one, so that this stays linear
-    AppendNew(node.dependents, above);
-    return above.size() > 1;
+    const auto is_child = [&](RevisionIndex index) {
+      return !node.children.empty() && index == node.children.front();
+    };
+    const auto others = node.dependents.size() -
+                        std::count_if(node.dependents.begin(), node.dependents.end(), is_child);
+    return node.children.size() + others > 1;
   }
 
   RevisionGraph graph_;
@@ -331,8 +336,8 @@ std::vector<std::string> RevisionGraph::labels(RevisionIndex index) const {
     if (!seen.insert(source).second) continue;
     const LabelSource& found = label_sources_[source];
     todo.insert(todo.end(), found.beneath.begin(), found.beneath.end());
-    if (!found.labelled || *found.labelled == index) continue;
-    const std::vector<std::string>& labels = revisions_[*found.labelled].branch_labels;
+    if (found.origin == index) continue;
+    const std::vector<std::string>& labels = revisions_[found.origin].branch_labels;
     inherited.insert(inherited.end(), labels.begin(), labels.end());
   }
   std::sort(inherited.begin(), inherited.end());

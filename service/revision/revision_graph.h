@@ -82,7 +82,7 @@ class RevisionGraph {
   // Labels spread over many revisions, so they are kept where they enter: a source is a labelled
   // revision, or a merge of sources, and covers what the sources beneath it cover.
   struct LabelSource {
-    absl::optional<RevisionIndex> labelled;
+    RevisionIndex origin;  // the labelled revision, or the merge
     std::vector<int32_t> beneath;
   };
 

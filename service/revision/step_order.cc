@@ -5,8 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
+#include "absl/types/optional.h"
+#include "service/revision/reachability.h"
 
 namespace migd {
 namespace {
@@ -24,8 +24,8 @@ class Sorter {
         pending_(std::move(pending)),
         blockers_(graph.size(), 0),
         slot_of_(graph.size(), kNone),
-        asked_(graph),
-        first_above_(graph.size()) {
+        first_above_(graph.size()),
+        waits_(graph.size()) {
     for (const RevisionIndex index : pending_.ToVector()) {
       for (const RevisionIndex below : graph_.steps_down(index)) ++blockers_[below];
     }
@@ -37,9 +37,7 @@ class Sorter {
     Slot current = first_;
     while (current != kNone) {
       const RevisionIndex tip = slots_[current].tip;
-      current = blockers_[tip] == 0  ? Emit(current)
-                : asked_.insert(tip) ? FirstSlotAbove(tip)
-                                     : NextSlotAbove(tip);
+      current = blockers_[tip] == 0 ? Emit(current) : SlotToSwitchTo(tip);
     }
     return std::move(output_);
   }
@@ -59,11 +57,11 @@ class Sorter {
     RevisionIndex tip = -1;
   };
 
-  // A tip that was found blocked more than once: what is above it, and the slot up to which no tip
-  // is. A tip only ever moves down in its slot, so what is not above will not come to be.
+  // What was looked at for a blocked tip, and the slot that was found last. No tip before that slot
+  // stands above it, and none will: a tip only ever moves down in its slot.
   struct Wait {
-    absl::flat_hash_set<RevisionIndex> above;
-    Slot cursor = 0;
+    size_t looks = 0;
+    Slot found = 0;
   };
 
   void Append(RevisionIndex tip) {
@@ -89,7 +87,6 @@ class Sorter {
     output_.push_back(tip);
     pending_.erase(tip);
     slot_of_[tip] = kNone;
-    waits_.erase(tip);
     bool inherited = false;
     for (const RevisionIndex below : graph_.steps_down(tip)) {
       --blockers_[below];
@@ -110,9 +107,20 @@ class Sorter {
     return tip >= 0 && pending_.contains(tip);
   }
 
-  // The first slot whose tip stands above `blocked`. A depth-first walk upwards over what is
-  // pending, with an explicit stack; what it finds on the way is kept for the walks to come.
-  Slot FirstSlotAbove(RevisionIndex blocked) {
+  // The first slot whose tip stands above `blocked`. Looking at what is above finds it soon, but
+  // not if a revision with many branches is blocked once for each of them, or one far below them.
+  // Looking at the slots costs no more for one revision than there are slots; so it is done for
+  // those that have cost as much already.
+  Slot SlotToSwitchTo(RevisionIndex blocked) {
+    Wait& wait = waits_[blocked];
+    wait.found = wait.looks <= slots_.size() ? FirstSlotAbove(blocked, wait.looks)
+                                             : NextSlotAbove(blocked, wait.found);
+    return wait.found;
+  }
+
+  // The same by looking at what is above. A depth-first walk upwards over what is pending, with an
+  // explicit stack; what it finds on the way is kept for the walks to come. Counts its `looks`.
+  Slot FirstSlotAbove(RevisionIndex blocked, size_t& looks) {
     struct Frame {
       RevisionIndex index;
       size_t position;
@@ -120,6 +128,7 @@ class Sorter {
     };
     std::vector<Frame> stack = {{blocked, 0, kLast}};
     while (true) {
+      ++looks;
       Frame& frame = stack.back();
       const std::vector<RevisionIndex>& above = graph_.needed_by(frame.index);
       if (frame.position < above.size()) {
@@ -138,27 +147,11 @@ class Sorter {
     }
   }
 
-  // The same for a revision that was blocked before. Many branches from one revision, or many
-  // dependencies on one chain, block it once for each of them.
-  Slot NextSlotAbove(RevisionIndex blocked) {
-    const auto [found, is_new] = waits_.try_emplace(blocked);
-    Wait& wait = found->second;
-    if (is_new) wait.above = PendingAbove(blocked);
-    while (!wait.above.contains(slots_[wait.cursor].tip)) ++wait.cursor;
-    return wait.cursor;
-  }
-
-  absl::flat_hash_set<RevisionIndex> PendingAbove(RevisionIndex index) const {
-    absl::flat_hash_set<RevisionIndex> reached;
-    std::vector<RevisionIndex> todo = {index};
-    while (!todo.empty()) {
-      const RevisionIndex from = todo.back();
-      todo.pop_back();
-      for (const RevisionIndex next : graph_.needed_by(from)) {
-        if (pending_.contains(next) && reached.insert(next).second) todo.push_back(next);
-      }
-    }
-    return reached;
+  // The same by looking at the slots, from one before which it cannot be.
+  Slot NextSlotAbove(RevisionIndex blocked, Slot slot) {
+    if (!reachability_) reachability_.emplace(graph_, Follow::kDependenciesToo);
+    while (slots_[slot].tip == kNone || !reachability_->IsAbove(slots_[slot].tip, blocked)) ++slot;
+    return slot;
   }
 
   const RevisionGraph& graph_;
@@ -166,10 +159,10 @@ class Sorter {
   // How many pending revisions have a revision in their steps_down.
   std::vector<int32_t> blockers_;
   std::vector<Slot> slot_of_;
-  // The revisions that were found blocked.
-  RevisionSet asked_;
   std::vector<FirstAbove> first_above_;
-  absl::flat_hash_map<RevisionIndex, Wait> waits_;
+  std::vector<Wait> waits_;
+  // Made when it is needed.
+  absl::optional<Reachability> reachability_;
   std::vector<SlotState> slots_;
   Slot first_ = kNone;
   Slot last_ = kNone;

@@ -14,8 +14,8 @@ namespace migd {
 // rest at the end; where nothing is left, go back to the tip before.
 //
 // `revisions` has, with any two of its members, all that stands between them; `tips` are members
-// of it, and everything in it is at or below one of them. Iterative. Linear but for the search of
-// the tip to switch to, which looks at what stands above a blocked revision and remembers it.
+// of it, and everything in it is at or below one of them. Iterative, and linear on all but
+// contrived graphs.
 std::vector<RevisionIndex> NewestFirst(const RevisionGraph& graph, RevisionSet revisions,
                                        std::vector<RevisionIndex> tips);
 

@@ -238,6 +238,7 @@ class RangeResolver {
 
   absl::StatusOr<Indices> Select() {
     if (absl::Status status = ResolveEnds(); !status.ok()) return status;
+    if (lowers_.empty() && uppers_ == graph_.effective_heads()) return graph_.newest_first();
     const RevisionSet below = Ancestors(graph_, uppers_, Follow::kDependenciesToo);
     for (const RevisionIndex lower : lowers_) {
       if (!below.contains(lower)) return NotBelow(lower);

@@ -1,5 +1,9 @@
 #include "service/revision/revision_graph.h"
 
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -7,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "service/base/errors.h"
+#include "service/revision/lineage.h"
 #include "tests/support/graph.h"
 
 namespace migd {
@@ -22,6 +27,7 @@ using ::testing::HasSubstr;
 using testing::IdsOf;
 using ::testing::IsEmpty;
 using testing::Revisions;
+using ::testing::UnorderedElementsAreArray;
 
 RevisionIndex At(const RevisionGraph& graph, const std::string& id) {
   return graph.Find(id).value();
@@ -299,6 +305,58 @@ TEST(RevisionGraphSize, ACycleOfTenThousandRevisions) {
     files.push_back({absl::StrCat("r", i), absl::StrCat("r", (i + 1) % 10000)});
   }
   EXPECT_THAT(ProblemsOf(files), HasSubstr("cycle"));
+}
+
+// --- Labels, by the rule rather than by the way the graph keeps them ---
+
+bool IsBranchOrMergePoint(const RevisionGraph& graph, RevisionIndex index) {
+  std::set<RevisionIndex> above(graph.children(index).begin(), graph.children(index).end());
+  above.insert(graph.dependents(index).begin(), graph.dependents(index).end());
+  return above.size() > 1 || graph.parents(index).size() > 1;
+}
+
+// What the label of `labelled` covers.
+RevisionSet CoveredBy(const RevisionGraph& graph, RevisionIndex labelled) {
+  RevisionSet covered = Descendants(graph, {labelled}, Follow::kDownRevisions);
+  for (const RevisionIndex index : covered.ToVector()) {
+    if (IsBranchOrMergePoint(graph, index)) return covered;
+  }
+  for (RevisionIndex index = labelled; !graph.parents(index).empty();) {
+    index = graph.parents(index).front();
+    if (IsBranchOrMergePoint(graph, index)) break;
+    covered.insert(index);
+  }
+  return covered;
+}
+
+TEST(RevisionGraph, LabelsCoverWhatTheirRuleSaysOnRandomGraphs) {
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    std::mt19937 random(seed);
+    std::vector<File> files;
+    for (uint32_t i = 0; i < 30; ++i) {
+      std::set<std::string> revises;
+      for (uint32_t n = random() % 6; n > 2 && i > 0; --n) {
+        revises.insert(absl::StrCat("r", i - 1 - random() % std::min(i, 4U)));
+      }
+      File file{absl::StrCat("r", i), std::vector<std::string>(revises.begin(), revises.end())};
+      if (random() % 4 == 0) file.labels = absl::StrCat("label", i);
+      files.push_back(file);
+    }
+    const RevisionGraph graph = GraphOf(files);
+
+    std::map<RevisionIndex, std::set<std::string>> expected;
+    for (RevisionIndex i = 0; i < graph.size(); ++i) {
+      for (const std::string& label : graph.revision(i).branch_labels) {
+        for (const RevisionIndex index : CoveredBy(graph, i).ToVector()) {
+          expected[index].insert(label);
+        }
+      }
+    }
+    for (RevisionIndex i = 0; i < graph.size(); ++i) {
+      ASSERT_THAT(graph.labels(i), UnorderedElementsAreArray(expected[i]))
+          << "seed " << seed << ", revision " << graph.revision(i).id;
+    }
+  }
 }
 
 }  // namespace
