@@ -105,16 +105,16 @@ absl::Status RunSteps(Session& session, const ScriptSet& scripts, const Plan& pl
 
   StepRunner runner(session, scripts, request, cancellation, interrupter, sink);
   std::vector<std::string> finished;
+  VersionRows rows = result.rows;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     if (cancellation.requested()) return errors::OperationCancelled(cancellation.why());
     const Step& step = plan.steps[i];
     const absl::Time start = absl::Now();
     sink(StepStartedEvent(described, static_cast<int>(i)));
-    VersionRows rows = result.rows;
     ApplyWrites(step.writes, rows);
     status = runner.Run(step, rows, finished);
     if (!status.ok()) return status;
-    result.rows = std::move(rows);
+    ApplyWrites(step.writes, result.rows);
     result.finished_steps = static_cast<int>(i) + 1;
     finished.push_back(step.revision);
     sink(StepFinishedEvent(described, static_cast<int>(i), absl::Now() - start));

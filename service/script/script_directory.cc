@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -139,29 +140,32 @@ absl::StatusOr<std::shared_ptr<const ScriptSet>> ScriptDirectory::Load() {
   absl::StatusOr<Cache> read = ReadFiles(cache_);
   if (!read.ok()) return read.status();
 
-  bool unchanged = loaded_ != nullptr && read->size() == cache_.size();
+  const bool unchanged = loaded_ != nullptr && HaveSameContents(*read, cache_);
+  cache_ = *std::move(read);
+  if (unchanged) return loaded_;
+
   std::vector<std::string> problems;
   std::vector<Revision> revisions;
   std::vector<std::shared_ptr<const MigrationFile>> files;
-  for (const auto& [name, file] : *read) {
-    const auto before = cache_.find(name);
-    unchanged =
-        unchanged && before != cache_.end() && before->second.result.file == file.result.file;
+  for (const auto& [name, file] : cache_) {
     problems.insert(problems.end(), file.result.problems.begin(), file.result.problems.end());
     if (file.result.file != nullptr) {
       revisions.push_back(file.result.file->revision());
       files.push_back(file.result.file);
     }
   }
-  cache_ = *std::move(read);
-  if (unchanged) return loaded_;
-
   loaded_ = nullptr;
   if (!problems.empty()) return errors::InvalidMigrations(path_, problems);
   absl::StatusOr<RevisionGraph> graph = RevisionGraph::Create(std::move(revisions), path_);
   if (!graph.ok()) return graph.status();
   loaded_ = std::make_shared<const ScriptSet>(*std::move(graph), std::move(files));
   return loaded_;
+}
+
+bool ScriptDirectory::HaveSameContents(const Cache& a, const Cache& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.result.file == y.second.result.file;
+  });
 }
 
 absl::StatusOr<ScriptDirectory::Cache> ScriptDirectory::ReadFiles(const Cache& cache) const {

@@ -70,6 +70,9 @@ class ScriptDirectory {
   };
   using Cache = std::map<std::string, CachedFile>;  // by name, in the order of code points
 
+  // Whether both have the same files, as they were parsed once.
+  static bool HaveSameContents(const Cache& a, const Cache& b);
+
   // The files as they are now, taken over from `cache` where they did not change.
   absl::StatusOr<Cache> ReadFiles(const Cache& cache) const;
   // False if there is no file of this name, or if it is none that can hold a migration.
