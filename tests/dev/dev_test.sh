@@ -218,6 +218,18 @@ test_down_spares_a_process_that_got_the_pid_of_a_service_long_gone() {
   expect_alive "${helpers[-1]}"
 }
 
+test_bench_builds_the_benchmark_and_passes_its_arguments_on() {
+  mkdir -p build/bench/tests
+  # shellcheck disable=SC2016  # The stand-ins expand them.
+  stand_in stubs/cmake 'echo "cmake $*"'
+  # shellcheck disable=SC2016
+  stand_in build/bench/tests/revision_benchmark 'echo "measured $*"'
+  run_dev bench --benchmark_filter=Upgrade
+  expect_code 0
+  expect_output "cmake --build --preset bench --target revision_benchmark"
+  expect_output "measured --benchmark_filter=Upgrade"
+}
+
 for test_name in $(compgen -A function test_); do
   new_checkout "$test_name"
   "$test_name"
