@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -229,6 +230,9 @@ absl::Status AnswerCurrent(const Catalog& catalog, const migration::v1::CurrentR
   if (!apply_times.ok()) return apply_times.status();
   const RevisionView view(*opened->scripts, *rows, *apply_times);
   for (const std::string& row : *rows) *response.add_revisions() = view.ShowRow(row);
+  for (const RevisionIndex tip : view.implied_tips()) {
+    *response.add_implied_revisions() = view.Show(tip);
+  }
   response.set_is_at_heads(view.is_at_heads());
   response.set_database(opened->workspace.name);
   return absl::OkStatus();
@@ -246,16 +250,20 @@ absl::Status AnswerHeads(const Catalog& catalog, const migration::v1::HeadsReque
 
 absl::Status AnswerBranches(const Catalog& catalog, const migration::v1::BranchesRequest& request,
                             migration::v1::BranchesResponse& response) {
-  return FillRevisions(
-      catalog, request.database(),
-      [](const RevisionGraph& graph, const DatabaseFacts&) {
-        std::vector<RevisionIndex> branch_points;
-        for (const RevisionIndex index : graph.newest_first()) {
-          if (graph.children(index).size() > 1) branch_points.push_back(index);
-        }
-        return branch_points;
-      },
-      response);
+  const auto opened = Open(catalog, request.database());
+  if (!opened.ok()) return opened.status();
+  const DatabaseFacts facts = ReadFacts(opened->workspace);
+  const RevisionView view(*opened->scripts, facts.rows, facts.apply_times);
+  const RevisionGraph& graph = opened->scripts->graph();
+  std::set<RevisionIndex> next;
+  for (const RevisionIndex index : graph.newest_first()) {
+    const std::vector<RevisionIndex>& children = graph.children(index);
+    if (children.size() < 2) continue;
+    *response.add_revisions() = view.Show(index);
+    next.insert(children.begin(), children.end());
+  }
+  for (const RevisionIndex index : next) *response.add_next_revisions() = view.Show(index);
+  return absl::OkStatus();
 }
 
 absl::Status AnswerShow(const Catalog& catalog, const migration::v1::ShowRequest& request,

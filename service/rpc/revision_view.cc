@@ -75,6 +75,20 @@ migration::v1::Revision RevisionView::ShowRow(const std::string& id) const {
   return out;
 }
 
+std::vector<RevisionIndex> RevisionView::implied_tips() const {
+  const RevisionGraph& graph = scripts_.graph();
+  std::vector<RevisionIndex> tips;
+  for (RevisionIndex i = 0; i < graph.size(); ++i) {
+    if (!applied_.contains(i) || rows_.count(graph.revision(i).id) > 0) continue;
+    const std::vector<RevisionIndex>& children = graph.children(i);
+    const bool goes_on = std::any_of(children.begin(), children.end(), [this](RevisionIndex child) {
+      return applied_.contains(child);
+    });
+    if (!goes_on) tips.push_back(i);
+  }
+  return tips;
+}
+
 bool RevisionView::is_at_heads() const {
   const std::vector<RevisionIndex>& heads = scripts_.graph().heads();
   return std::all_of(heads.begin(), heads.end(),

@@ -25,6 +25,9 @@ class RevisionView {
   // A row of the version table, which perhaps no file has.
   migration::v1::Revision ShowRow(const std::string& id) const;
 
+  // The applied revisions that no applied one revises, but for those that have a row: some row
+  // depends on each. In file order.
+  std::vector<RevisionIndex> implied_tips() const;
   // How many revisions of the graph the database has.
   int applied_count() const { return applied_count_; }
   // The database has every head of the graph.

@@ -118,6 +118,84 @@ TEST_F(MigrationServiceTest, HeadsBranchesAndShowAreAboutTheFiles) {
   EXPECT_EQ(shown.revisions(0).message(), "step bb02");
 }
 
+// What of a header matters to labels and dependencies.
+std::string WithHeader(const std::string& id, const std::string& revises, const std::string& labels,
+                       const std::string& depends_on) {
+  return absl::StrCat("-- step\n-- Revision ID: ", id, "\n-- Revises: ", revises,
+                      "\n-- Branch Labels: ", labels, "\n-- Depends On: ", depends_on,
+                      "\n-- migrate:up\nSELECT 1;\n");
+}
+
+// Beside the line of the fixture, two bases: billing's bb01 <- bb02, which needs aa02, and cc01,
+// which needs billing.
+class DependenciesTest : public RpcTest {
+ protected:
+  DependenciesTest() {
+    fake_.WriteFile("bb01_x.sql", WithHeader("bb01", "", "billing, money", ""));
+    fake_.WriteFile("bb02_x.sql", WithHeader("bb02", "bb01", "tip", "aa02"));
+    fake_.WriteFile("cc01_x.sql", WithHeader("cc01", "", "", "billing, aa03"));
+  }
+
+  migration::v1::Revision Show(const std::string& id) {
+    migration::v1::ShowRequest request;
+    request.set_revision(id);
+    migration::v1::ShowResponse response;
+    EXPECT_TRUE(Call(&Stub::Show, request, response).ok());
+    return response.revisions(0);
+  }
+};
+
+TEST_F(DependenciesTest, RevisionsTellOwnLabelsFromInheritedOnes) {
+  EXPECT_THAT(Show("bb01").branch_labels(), ElementsAre("billing", "money"));
+  EXPECT_THAT(Show("bb01").inherited_branch_labels(), IsEmpty());
+  EXPECT_THAT(Show("bb02").branch_labels(), ElementsAre("tip", "billing", "money"));
+  EXPECT_THAT(Show("bb02").inherited_branch_labels(), ElementsAre("billing", "money"));
+}
+
+TEST_F(DependenciesTest, RevisionsTellWhatTheyNeedAndWhatNeedsThem) {
+  EXPECT_THAT(Show("cc01").depends_on(), ElementsAre("billing", "aa03"));
+  EXPECT_THAT(Show("cc01").dependencies(), ElementsAre("aa03", "bb01"));
+  EXPECT_THAT(Show("bb01").dependents(), ElementsAre("cc01"));
+  EXPECT_THAT(Show("aa02").dependents(), ElementsAre("bb02"));
+  EXPECT_THAT(Show("bb02").dependents(), IsEmpty());
+}
+
+TEST_F(DependenciesTest, HeadsAreTheEffectiveOnesIfDependenciesAreResolved) {
+  migration::v1::HeadsRequest request;
+  migration::v1::HeadsResponse heads;
+  ASSERT_TRUE(Call(&Stub::Heads, request, heads).ok());
+  EXPECT_THAT(IdsOf(heads.revisions()), ElementsAre("aa03", "bb02", "cc01"));
+  request.set_resolve_dependencies(true);
+  heads.Clear();
+  ASSERT_TRUE(Call(&Stub::Heads, request, heads).ok());
+  EXPECT_THAT(IdsOf(heads.revisions()), ElementsAre("bb02", "cc01"));
+}
+
+TEST_F(DependenciesTest, CurrentTellsWhatTheRowsImply) {
+  migration::v1::CurrentResponse response;
+  database_.SetRows({"cc01"});
+  ASSERT_TRUE(Call(&Stub::Current, migration::v1::CurrentRequest(), response).ok());
+  EXPECT_THAT(IdsOf(response.revisions()), ElementsAre("cc01"));
+  EXPECT_THAT(IdsOf(response.implied_revisions()), ElementsAre("aa03", "bb01"));
+  EXPECT_FALSE(response.implied_revisions(0).is_current());
+  EXPECT_TRUE(response.implied_revisions(0).is_applied());
+
+  response.Clear();
+  database_.SetRows({"bb02", "cc01"});
+  ASSERT_TRUE(Call(&Stub::Current, migration::v1::CurrentRequest(), response).ok());
+  EXPECT_THAT(IdsOf(response.implied_revisions()), ElementsAre("aa03"));
+}
+
+TEST_F(DependenciesTest, BranchesTellsAboutTheRevisionsAfterABranchPointEachOnce) {
+  fake_.Write({"dd01", "bb01"});
+  fake_.Write({"dd02", "bb01, aa01"});
+  migration::v1::BranchesResponse branches;
+  ASSERT_TRUE(Call(&Stub::Branches, migration::v1::BranchesRequest(), branches).ok());
+  EXPECT_THAT(IdsOf(branches.revisions()), ::testing::UnorderedElementsAre("aa01", "bb01"));
+  EXPECT_THAT(IdsOf(branches.next_revisions()), ElementsAre("aa02", "bb02", "dd01", "dd02"));
+  EXPECT_TRUE(branches.next_revisions(2).is_head());
+}
+
 TEST_F(MigrationServiceTest, PlanShowsWhatUpgradeDoes) {
   migration::v1::PlanRequest request;
   request.set_action(migration::v1::ACTION_UPGRADE);
