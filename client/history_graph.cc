@@ -90,9 +90,13 @@ class Drawing {
     for (const GraphNode& node : nodes) undrawn_.insert(node.id);
   }
 
-  GraphRow Draw(const GraphNode& node) {
+  // Adds the row of `node` to `rows`.
+  void Draw(const GraphNode& node, std::vector<GraphRow>& rows) {
     undrawn_.erase(node.id);
+    const Lanes above = lanes_;
     const size_t lane = LaneOf(node);
+    // A line of descent would be seen between the node that ended here and this one.
+    if (lane == ended_lane_) rows.back().link_lines.push_back(NodeLine(above, lane, " "));
     GraphRow row;
     row.node_line = NodeLine(lanes_, lane, node.glyph);
 
@@ -105,7 +109,8 @@ class Drawing {
     const std::vector<size_t> joined = Connect(lane, parents);
     if (joined.size() > 1) row.link_lines.push_back(LinkLine(before, lanes_, joined));
     DropFreeLanesAtTheEnd(lanes_);
-    return row;
+    ended_lane_ = node.parents.empty() ? std::make_optional(lane) : std::nullopt;
+    rows.push_back(std::move(row));
   }
 
  private:
@@ -148,6 +153,8 @@ class Drawing {
   }
 
   Lanes lanes_;
+  // The lane of the node before, if that is a base.
+  std::optional<size_t> ended_lane_;
   absl::flat_hash_set<std::string> undrawn_;
 };
 
@@ -157,7 +164,7 @@ std::vector<GraphRow> DrawGraph(const std::vector<GraphNode>& nodes) {
   Drawing drawing(nodes);
   std::vector<GraphRow> rows;
   rows.reserve(nodes.size());
-  for (const GraphNode& node : nodes) rows.push_back(drawing.Draw(node));
+  for (const GraphNode& node : nodes) drawing.Draw(node, rows);
   return rows;
 }
 

@@ -27,7 +27,7 @@ struct GraphNode {
 struct GraphRow {
   // The line of the node itself, beside which its text goes.
   std::string node_line;
-  // The lines beneath, which lead to its parents.
+  // The lines beneath, which lead to its parents or part a base from what comes below.
   std::vector<std::string> link_lines;
 };
 

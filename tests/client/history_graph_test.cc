@@ -29,6 +29,25 @@ TEST(DrawGraph, DrawsALineAsNodesBelowEachOther) {
 
 TEST(DrawGraph, DrawsNothingForNoNodes) { EXPECT_TRUE(DrawGraph({}).empty()); }
 
+TEST(DrawGraph, PartsABaseFromWhatComesBelowIt) {
+  EXPECT_EQ(Draw({{"f", {"a"}, "◇"},
+                  {"e", {}, "●"},
+                  {"d", {}, "●"},
+                  {"c", {"b"}, "●"},
+                  {"b", {}, "●"},
+                  {"a", {}, "●"}}),
+            R"(
+◇ f
+│ ● e
+│
+│ ● d
+│
+│ ● c
+│ ● b
+● a
+)");
+}
+
 TEST(DrawGraph, OpensALaneForTheSecondParentOfAMergeAndClosesItAtTheirParent) {
   EXPECT_EQ(Draw({{"a91f", {"7c20", "4b11"}, "◇"},
                   {"7c20", {"55de"}, "◇"},
@@ -124,6 +143,7 @@ TEST(DrawGraph, KeepsSeparateBasesApart) {
 TEST(DrawGraph, ReusesTheLaneOfABaseThatEnded) {
   EXPECT_EQ(Draw({{"b", {}, "◇"}, {"a2", {"a1"}, "◇"}, {"a1", {}, "◇"}}), R"(
 ◇ b
+
 ◇ a2
 ◇ a1
 )");
@@ -150,6 +170,7 @@ TEST(DrawGraph, MarksItBesideOtherLanes) {
 TEST(DrawGraph, IgnoresAParentThatCameBefore) {
   EXPECT_EQ(Draw({{"a", {}, "◇"}, {"b", {"a"}, "◇"}}), R"(
 ◇ a
+
 ◇ b
 ~
 )");
