@@ -308,31 +308,68 @@ class Grammar {
   static constexpr char kFiles[] = "Writing migration files";
   static constexpr char kServer[] = "The server";
 
+  static void AddVerbose(CLI::App* command, bool& verbose) {
+    command->add_flag("-v,--verbose", verbose, "Everything about each revision");
+  }
+
   void AddCurrent() {
     auto check = Value<bool>();
-    CLI::App* command = Add(&app_, "current", "Show the revisions in the version table", kRevisions,
-                            [check] { return CurrentCommand{*check}; });
+    auto verbose = Value<bool>();
+    CLI::App* command =
+        Add(&app_, "current", "Show the revisions that the database is at", kRevisions, [=] {
+          return CurrentCommand{*check, *verbose};
+        });
     command->add_flag("--check-heads", *check,
                       "Exit with 3 and name what is missing unless the database is at every head");
+    AddVerbose(command, *verbose);
   }
 
   void AddHistory() {
-    auto range = Value<std::string>();
+    auto history = Value<HistoryCommand>();
     auto from = Value<std::string>();
-    auto limit = Value<int>();
-    CLI::App* command = Add(&app_, "history", "List the revisions, newest first", kRevisions, [=] {
-      return HistoryCommand{Unmarked(*range), SplitNames(*from), *limit};
-    });
-    command->add_option("-r,--range", *range, "Only these: a:b, a:, :b; the lower end is included")
+    auto format = Value<std::string>();
+    CLI::App* command =
+        Add(&app_, "history", "List the revisions, newest first", kRevisions, [=, this] {
+          HistoryCommand given = *history;
+          given.range = Unmarked(given.range);
+          given.from = SplitNames(*from);
+          given.format = HistoryFormatOf(*format, given.verbose);
+          return given;
+        });
+    command
+        ->add_option("-r,--range,--rev-range", history->range,
+                     "Only these: a:b, a:, :b; the lower end is included")
         ->option_text("RANGE");
     AddFrom(command, *from);
-    command->add_option("--limit", *limit, "At most this many; default all")
+    command->add_option("--limit", history->limit, "At most this many; default all")
         ->option_text("N")
         ->check(IsCount());
+    AddVerbose(command, history->verbose);
+    command->add_flag("-i,--indicate-current", history->indicate_current,
+                      "Mark the rows of the version table, and in a diagram all that is applied; "
+                      "fail if the database does not tell");
+    command->add_option("--format", *format, "A listing, or a diagram for a document; default text")
+        ->option_text("text|dot|mermaid");
     command->footer(
         Footer("Examples:\n"
                "  migctl history -r base:ae10\n"
-               "  migctl history -r -3:current --output json"));
+               "  migctl history -r -3:current --output json\n"
+               "  migctl history --format dot | dot -Tsvg > history.svg"));
+  }
+
+  // What --format says. A diagram excludes what is about another kind of output.
+  HistoryFormat HistoryFormatOf(const std::string& text, bool verbose) const {
+    if (text.empty() || text == "text") return HistoryFormat::kText;
+    if (text != "dot" && text != "mermaid") {
+      throw CLI::ValidationError(absl::StrCat("--format '", text, "': use text, dot or mermaid"));
+    }
+    const auto refuse_with = [&](const std::string& other) {
+      throw CLI::ValidationError(
+          absl::StrCat("--format ", text, " excludes ", other, ": a diagram is neither"));
+    };
+    if (verbose) refuse_with("--verbose");
+    if (Format() == OutputFormat::kJson) refuse_with(absl::StrCat(SourceOf("--output"), " json"));
+    return text == "dot" ? HistoryFormat::kDot : HistoryFormat::kMermaid;
   }
 
   void AddFrom(CLI::App* command, std::string& from) {
@@ -344,12 +381,22 @@ class Grammar {
   }
 
   void AddHeads() {
-    Add(&app_, "heads", "List the revisions that no other revises", kRevisions,
-        [] { return HeadsCommand{}; });
+    auto resolve = Value<bool>();
+    auto verbose = Value<bool>();
+    CLI::App* command =
+        Add(&app_, "heads", "List the revisions that no other revises", kRevisions, [=] {
+          return HeadsCommand{*resolve, *verbose};
+        });
+    command->add_flag("--resolve-dependencies", *resolve,
+                      "Only those on which no other depends either: what `heads` names");
+    AddVerbose(command, *verbose);
   }
 
   void AddBranches() {
-    Add(&app_, "branches", "List the branch points", kRevisions, [] { return BranchesCommand{}; });
+    auto verbose = Value<bool>();
+    CLI::App* command = Add(&app_, "branches", "List the branch points", kRevisions,
+                            [verbose] { return BranchesCommand{*verbose}; });
+    AddVerbose(command, *verbose);
   }
 
   void AddShow() {

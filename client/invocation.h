@@ -36,17 +36,32 @@ struct RunSettings {
 
 struct CurrentCommand {
   bool check_heads = false;
+  bool verbose = false;
 };
+
+// What `history` prints instead of JSON: a listing, or a diagram for a document.
+enum class HistoryFormat { kText, kDot, kMermaid };
 
 struct HistoryCommand {
   std::string range;
   std::vector<std::string> from;
   // At most this many revisions; 0 for all.
   int limit = 0;
+  bool verbose = false;
+  // Mark the rows of the version table, in a diagram all that is applied; fail if the database
+  // cannot tell.
+  bool indicate_current = false;
+  HistoryFormat format = HistoryFormat::kText;
 };
 
-struct HeadsCommand {};
-struct BranchesCommand {};
+struct HeadsCommand {
+  bool resolve_dependencies = false;
+  bool verbose = false;
+};
+
+struct BranchesCommand {
+  bool verbose = false;
+};
 
 struct ShowCommand {
   std::string revision;

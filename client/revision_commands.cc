@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/history_diagram.h"
 #include "client/plan_report.h"
 #include "client/revision_report.h"
 #include "client/text.h"
@@ -72,8 +73,24 @@ std::optional<Error> AddPage(HistoryRequest& request, int limit, Session& sessio
   return std::nullopt;
 }
 
-void SayWhatHistoryLacks(const HistoryResponse& history, Output& output) {
-  if (history.has_database_error()) {
+std::string Formatted(const HistoryResponse& history, const HistoryCommand& command,
+                      const TextSettings& settings) {
+  const DiagramMarks marks =
+      command.indicate_current ? DiagramMarks::kApplied : DiagramMarks::kNone;
+  switch (command.format) {
+    case HistoryFormat::kDot:
+      return HistoryDot(history, marks);
+    case HistoryFormat::kMermaid:
+      return HistoryMermaid(history, marks);
+    case HistoryFormat::kText:
+      break;
+  }
+  return HistoryText(history, {command.verbose, command.indicate_current}, settings);
+}
+
+void SayWhatHistoryLacks(const HistoryResponse& history, const HistoryCommand& command,
+                         Output& output) {
+  if (history.has_database_error() && command.format == HistoryFormat::kText) {
     output.Warning(absl::StrCat("which revisions are applied is not known: ",
                                 Escape(history.database_error().message())));
   }
@@ -92,8 +109,8 @@ ExitCode Run(const CurrentCommand& command, Session& session) {
   const auto error = session.connection.Call(&Connection::Migrations::Current, request, response);
   if (error.has_value()) return session.output.Fail(*error);
 
-  session.output.Result(response, [&response](const TextSettings& settings) {
-    return CurrentText(response, settings);
+  session.output.Result(response, [&](const TextSettings& settings) {
+    return CurrentText(response, {command.verbose}, settings);
   });
   if (response.revisions().empty()) {
     const std::string& name = response.database().empty() ? session.database : response.database();
@@ -119,32 +136,36 @@ ExitCode Run(const HistoryCommand& command, Session& session) {
     if (error.has_value()) return session.output.Fail(*error);
   } while (!is_complete());
 
+  if (command.indicate_current && history.has_database_error()) {
+    return session.output.Fail(history.database_error());
+  }
   session.output.Result(
-      history, [&history](const TextSettings& settings) { return HistoryText(history, settings); });
-  SayWhatHistoryLacks(history, session.output);
+      history, [&](const TextSettings& settings) { return Formatted(history, command, settings); });
+  SayWhatHistoryLacks(history, command, session.output);
   return ExitCode::kDone;
 }
 
-ExitCode Run(const HeadsCommand&, Session& session) {
+ExitCode Run(const HeadsCommand& command, Session& session) {
   HeadsRequest request;
   request.set_database(session.database);
+  request.set_resolve_dependencies(command.resolve_dependencies);
   HeadsResponse response;
   const auto error = session.connection.Call(&Connection::Migrations::Heads, request, response);
   if (error.has_value()) return session.output.Fail(*error);
-  session.output.Result(response, [&response](const TextSettings& settings) {
-    return HeadsText(response, settings);
+  session.output.Result(response, [&](const TextSettings& settings) {
+    return HeadsText(response, {command.verbose}, settings);
   });
   return ExitCode::kDone;
 }
 
-ExitCode Run(const BranchesCommand&, Session& session) {
+ExitCode Run(const BranchesCommand& command, Session& session) {
   migration::v1::BranchesRequest request;
   request.set_database(session.database);
   migration::v1::BranchesResponse response;
   const auto error = session.connection.Call(&Connection::Migrations::Branches, request, response);
   if (error.has_value()) return session.output.Fail(*error);
-  session.output.Result(response, [&response](const TextSettings& settings) {
-    return BranchesText(response, settings);
+  session.output.Result(response, [&](const TextSettings& settings) {
+    return BranchesText(response, {command.verbose}, settings);
   });
   return ExitCode::kDone;
 }

@@ -10,16 +10,25 @@
 
 namespace migctl {
 
-std::string CurrentText(const migration::v1::CurrentResponse& response,
+// What the flags of a listing ask for.
+struct ListingFlags {
+  // Everything about each revision instead of a line.
+  bool verbose = false;
+  // Mark the rows of the version table. On a terminal they always are.
+  bool indicate_current = false;
+};
+
+std::string CurrentText(const migration::v1::CurrentResponse& response, const ListingFlags& flags,
                         const TextSettings& settings);
 
 // `response` holds every page that is to be shown.
-std::string HistoryText(const migration::v1::HistoryResponse& response,
+std::string HistoryText(const migration::v1::HistoryResponse& response, const ListingFlags& flags,
                         const TextSettings& settings);
 
-std::string HeadsText(const migration::v1::HeadsResponse& response, const TextSettings& settings);
+std::string HeadsText(const migration::v1::HeadsResponse& response, const ListingFlags& flags,
+                      const TextSettings& settings);
 
-std::string BranchesText(const migration::v1::BranchesResponse& response,
+std::string BranchesText(const migration::v1::BranchesResponse& response, const ListingFlags& flags,
                          const TextSettings& settings);
 
 std::string ShowText(const migration::v1::ShowResponse& response, const TextSettings& settings);

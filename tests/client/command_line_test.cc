@@ -86,6 +86,7 @@ TEST(CommandLine, TakesRangesThatBeginWithAMinus) {
   EXPECT_EQ(ParseAs<HistoryCommand>({"history", "-r", "-3:current"}).range, "-3:current");
   EXPECT_EQ(ParseAs<HistoryCommand>({"history", "-r-3:current"}).range, "-3:current");
   EXPECT_EQ(ParseAs<HistoryCommand>({"history", "--range=-3:"}).range, "-3:");
+  EXPECT_EQ(ParseAs<HistoryCommand>({"history", "--rev-range", "a:"}).range, "a:");
   EXPECT_EQ(ParseAs<HistoryCommand>({"history", "-r", "a:b"}).range, "a:b");
 }
 
@@ -109,7 +110,8 @@ TEST(CommandLine, ReadsEveryCommand) {
   EXPECT_TRUE(ParseAs<CurrentCommand>({"current", "--check-heads"}).check_heads);
   EXPECT_FALSE(ParseAs<CurrentCommand>({"current"}).check_heads);
   EXPECT_EQ(ParseAs<HistoryCommand>({"history", "--limit", "7"}).limit, 7);
-  ParseAs<HeadsCommand>({"heads"});
+  EXPECT_FALSE(ParseAs<HeadsCommand>({"heads"}).resolve_dependencies);
+  EXPECT_TRUE(ParseAs<HeadsCommand>({"heads", "--resolve-dependencies"}).resolve_dependencies);
   ParseAs<BranchesCommand>({"branches"});
   EXPECT_TRUE(ParseAs<PlanCommand>({"plan", "stamp", "--purge", "base"}).purge);
   EXPECT_TRUE(ParseAs<StampCommand>({"stamp", "base", "--purge"}).purge);
@@ -174,6 +176,38 @@ TEST(CommandLine, TheDirectoryOfNewFilesIsTakenFromTheEnvironment) {
   const ParsedCommandLine parsed = Parse({"merge", "heads"}, {{"MIGCTL_MIGRATIONS", "elsewhere"}});
   const auto& command = std::get<Invocation>(parsed).command;
   EXPECT_EQ(std::get<ComposeCommand>(command).directory, "elsewhere");
+}
+
+TEST(CommandLine, TakesAlembicsFlagsOfTheListings) {
+  EXPECT_TRUE(ParseAs<CurrentCommand>({"current", "-v"}).verbose);
+  EXPECT_TRUE(ParseAs<HeadsCommand>({"heads", "--verbose"}).verbose);
+  EXPECT_TRUE(ParseAs<BranchesCommand>({"branches", "-v"}).verbose);
+  const auto history = ParseAs<HistoryCommand>({"history", "-v", "-i", "-r", "a:"});
+  EXPECT_TRUE(history.verbose);
+  EXPECT_TRUE(history.indicate_current);
+  EXPECT_EQ(history.range, "a:");
+  EXPECT_FALSE(ParseAs<HistoryCommand>({"history"}).verbose);
+  EXPECT_FALSE(ParseAs<HistoryCommand>({"history"}).indicate_current);
+}
+
+TEST(CommandLine, KnowsTheFormatsOfAHistory) {
+  EXPECT_EQ(ParseAs<HistoryCommand>({"history"}).format, HistoryFormat::kText);
+  EXPECT_EQ(ParseAs<HistoryCommand>({"history", "-v", "--format", "text"}).format,
+            HistoryFormat::kText);
+  EXPECT_EQ(ParseAs<HistoryCommand>({"history", "--format=dot"}).format, HistoryFormat::kDot);
+  EXPECT_EQ(ParseAs<HistoryCommand>({"history", "--format", "mermaid"}).format,
+            HistoryFormat::kMermaid);
+  EXPECT_EQ(ParseWrong({"history", "--format", "svg"}).message,
+            "--format 'svg': use text, dot or mermaid");
+}
+
+TEST(CommandLine, RefusesADiagramInAnotherKindOfOutput) {
+  EXPECT_THAT(ParseWrong({"history", "--format", "dot", "-v"}).message,
+              StartsWith("--format dot excludes --verbose"));
+  EXPECT_THAT(ParseWrong({"history", "--format", "dot", "--output", "json"}).message,
+              StartsWith("--format dot excludes --output json"));
+  EXPECT_THAT(ParseWrong({"history", "--format", "mermaid"}, {{"MIGCTL_OUTPUT", "json"}}).message,
+              StartsWith("--format mermaid excludes MIGCTL_OUTPUT json"));
 }
 
 TEST(CommandLine, ReadsTheOptionsOfARun) {

@@ -249,7 +249,7 @@ TEST_F(CommandsTest, HistoryMergesItsPagesIntoOneResponse) {
 TEST_F(CommandsTest, HistoryStopsAtItsLimitAndSaysThatThereIsMore) {
   server_.handlers.history = AnswerHistory;
   EXPECT_EQ(RunCommand(HistoryCommand{"", {}, 1}), ExitCode::kDone);
-  EXPECT_EQ(out_.text(), "<base> -> c\n");
+  EXPECT_EQ(out_.text(), "<base> -> c, \n");
   EXPECT_THAT(err_.text(), HasSubstr("there are more than these 1 revision"));
 }
 
@@ -269,9 +269,52 @@ TEST_F(CommandsTest, HistoryIsPrintedThoughTheDatabaseDoesNotAnswer) {
     return grpc::Status::OK;
   };
   EXPECT_EQ(RunCommand(HistoryCommand()), ExitCode::kDone);
-  EXPECT_EQ(out_.text(), "<base> -> a\n");
+  EXPECT_EQ(out_.text(), "<base> -> a, \n");
   EXPECT_EQ(err_.text(),
             "warning: which revisions are applied is not known: core does not answer\n");
+}
+
+TEST_F(CommandsTest, HistoryThatIsToMarkTheRowsFailsIfTheDatabaseDoesNotAnswer) {
+  server_.handlers.history = [](const HistoryRequest&, HistoryResponse* response) {
+    response->add_revisions()->set_revision("a");
+    response->mutable_database_error()->set_code("UNAVAILABLE");
+    response->mutable_database_error()->set_reason("DATABASE_UNAVAILABLE");
+    response->mutable_database_error()->set_message("core does not answer");
+    return grpc::Status::OK;
+  };
+  HistoryCommand command;
+  command.indicate_current = true;
+  EXPECT_EQ(RunCommand(command), ExitCode::kUnreachable);
+  EXPECT_EQ(out_.text(), "");
+  EXPECT_EQ(err_.text(), "error: core does not answer [DATABASE_UNAVAILABLE]\n");
+}
+
+TEST_F(CommandsTest, HistoryIsADiagramOnATerminalToo) {
+  out_traits_ = Smart();
+  server_.handlers.history = [](const HistoryRequest& request, HistoryResponse* response) {
+    response->mutable_database_error()->set_message("core does not answer");
+    return AnswerHistory(request, response);
+  };
+  HistoryCommand command;
+  command.format = HistoryFormat::kDot;
+  EXPECT_EQ(RunCommand(command), ExitCode::kDone);
+  EXPECT_THAT(out_.text(), StartsWith("digraph history {\n"));
+  command.format = HistoryFormat::kMermaid;
+  EXPECT_EQ(RunCommand(command), ExitCode::kDone);
+  EXPECT_THAT(out_.text(), HasSubstr("}\nflowchart BT\n"));
+  EXPECT_EQ(err_.text(), "") << "a diagram of the files needs no database";
+}
+
+// --- heads ---
+
+TEST_F(CommandsTest, HeadsResolvesDependenciesOnlyIfAsked) {
+  server_.handlers.heads = [](const HeadsRequest& request, HeadsResponse* response) {
+    response->add_revisions()->set_revision(request.resolve_dependencies() ? "b" : "a");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(HeadsCommand()), ExitCode::kDone);
+  EXPECT_EQ(RunCommand(HeadsCommand{true, false}), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "a\nb\n");
 }
 
 // --- health, version ---

@@ -37,13 +37,13 @@ migration::v1::HistoryResponse SmallHistory() {
                 is_applied: true is_current: true apply_time { seconds: 1787385851 } }
     revisions { revision: "4b11" down_revisions: "0f3a" message: "users: index email"
                 is_applied: true is_current: true apply_time { seconds: 1787385851 }
-                depends_on: "55de" }
+                depends_on: "55de" dependencies: "55de" }
     revisions { revision: "0f3a" message: "create users" is_base: true is_branch_point: true
                 branch_labels: "core" is_applied: true })");
 }
 
 TEST(HistoryText, IsAGraphWithColumnsOnATerminal) {
-  EXPECT_EQ("\n" + HistoryText(SmallHistory(), OnTerminal()), R"(
+  EXPECT_EQ("\n" + HistoryText(SmallHistory(), {}, OnTerminal()), R"(
 core: 3 of 5 applied, 1 head
 
 ◇    a91f  merge orders, email index        pending  (head) (merge point)
@@ -57,26 +57,87 @@ core: 3 of 5 applied, 1 head
 }
 
 TEST(HistoryText, ShortensMessagesToTheWidthOfTheTerminal) {
-  const std::string text = HistoryText(SmallHistory(), OnTerminal(60));
+  const std::string text = HistoryText(SmallHistory(), {}, OnTerminal(60));
   EXPECT_NE(text.find("a91f  merge orders, ema…  pending  (head) (merge point)\n"),
             std::string::npos)
       << text;
 }
 
 TEST(HistoryText, IsWhatAlembicPrintsWhenPiped) {
-  EXPECT_EQ("\n" + HistoryText(SmallHistory(), Piped()), R"(
+  EXPECT_EQ("\n" + HistoryText(SmallHistory(), {}, Piped()), R"(
 7c20, 4b11 -> a91f (head) (mergepoint), merge orders, email index
 55de -> 7c20, order_items: add discount
-0f3a -> 55de (current), create order_items
-0f3a (55de) -> 4b11 (current), users: index email
+0f3a -> 55de, create order_items
+0f3a (55de) -> 4b11, users: index email
 <base> -> 0f3a (core) (branchpoint), create users
 )");
+}
+
+TEST(HistoryText, MarksTheRowsInAlembicsLinesIfAsked) {
+  const std::string text = HistoryText(SmallHistory(), {false, true}, Piped());
+  EXPECT_NE(text.find("0f3a -> 55de (current), create order_items\n"), std::string::npos) << text;
+}
+
+TEST(HistoryText, TellsWhatARevisionInheritsFromItsOwnLabels) {
+  const auto history = Parse<migration::v1::HistoryResponse>(R"(
+    database: "core" total_count: 3 head_count: 1
+    revisions { revision: "c" down_revisions: "b" message: "c" branch_labels: "tip"
+                branch_labels: "core" inherited_branch_labels: "core" is_head: true
+                dependents: "x" }
+    revisions { revision: "b" down_revisions: "a" message: "b" branch_labels: "core"
+                inherited_branch_labels: "core" }
+    revisions { revision: "a" message: "a" branch_labels: "core" is_base: true })");
+  EXPECT_EQ("\n" + HistoryText(history, {}, OnTerminal()), R"(
+core: 0 of 3 applied, 1 head
+
+◇  c  [tip on core] c  pending  (effective head)
+◇  b  [on core] b      pending
+◇  a  [core] a         pending
+)");
+  EXPECT_EQ("\n" + HistoryText(history, {}, Piped()), R"(
+b -> c (tip, core) (effective head), c
+a -> b (core), b
+<base> -> a (core), a
+)");
+}
+
+TEST(HistoryText, ShortensTheMessageRatherThanWhatTheRevisionNeeds) {
+  const std::string text = HistoryText(SmallHistory(), {}, OnTerminal(67));
+  EXPECT_NE(text.find("4b11  users: inde… (needs 55de)  2h ago   (current)\n"), std::string::npos)
+      << text;
+}
+
+TEST(HistoryText, TellsEverythingIfVerbose) {
+  const auto history = Parse<migration::v1::HistoryResponse>(R"(
+    database: "core" total_count: 2 applied_count: 1 head_count: 1
+    revisions { revision: "b" down_revisions: "a" message: "second" is_head: true path: "b.sql" }
+    revisions { revision: "a" message: "first" is_base: true is_current: true is_applied: true
+                path: "a.sql" })");
+  const std::string entries = R"(Rev: b (head)
+Parent: a
+Path: b.sql
+
+    second
+
+Rev: a
+Parent: <base>
+Path: a.sql
+
+    first
+
+)";
+  EXPECT_EQ(HistoryText(history, {true, false}, Piped()), entries);
+  EXPECT_NE(HistoryText(history, {true, true}, Piped()).find("Rev: a (current)\n"),
+            std::string::npos);
+  EXPECT_EQ(
+      HistoryText(history, {true, false}, OnTerminal()).find("core: 1 of 2 applied, 1 head\n\n"),
+      0U);
 }
 
 TEST(HistoryText, SaysNothingAboutWhatIsAppliedWhenTheDatabaseCouldNotBeAsked) {
   migration::v1::HistoryResponse history = SmallHistory();
   history.mutable_database_error()->set_message("no answer");
-  const std::string text = HistoryText(history, OnTerminal());
+  const std::string text = HistoryText(history, {}, OnTerminal());
   EXPECT_NE(text.find("core: 5 revisions, 1 head\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("pending"), std::string::npos) << text;
   EXPECT_EQ(text.find("●"), std::string::npos) << text;
@@ -87,53 +148,146 @@ TEST(HistoryText, KeepsMessagesFromDrivingTheTerminal) {
   migration::v1::Revision& revision = *history.add_revisions();
   revision.set_revision("a");
   revision.set_message("x\x1b[2J\ny");
-  EXPECT_EQ(HistoryText(history, Piped()), "<base> -> a, x\\x1b[2J\\ny\n");
-  EXPECT_EQ(HistoryText(history, OnTerminal()).find('\x1b'), std::string::npos);
+  EXPECT_EQ(HistoryText(history, {}, Piped()), "<base> -> a, x\\x1b[2J\\ny\n");
+  EXPECT_EQ(HistoryText(history, {}, OnTerminal()).find('\x1b'), std::string::npos);
 }
 
-TEST(CurrentText, IsARowPerLine) {
-  const auto response = Parse<migration::v1::CurrentResponse>(R"(
-    revisions { revision: "a91f" message: "merge" is_head: true is_merge_point: true }
-    revisions { revision: "f00" is_missing: true })");
-  EXPECT_EQ(CurrentText(response, Piped()),
+migration::v1::CurrentResponse SmallCurrent() {
+  return Parse<migration::v1::CurrentResponse>(R"(
+    database: "core"
+    revisions { revision: "a91f" message: "merge" is_head: true is_merge_point: true
+                is_current: true branch_labels: "core" }
+    revisions { revision: "f00" is_missing: true is_current: true }
+    implied_revisions { revision: "d1" message: "d one" is_head: true dependents: "a91f"
+                        path: "d1.sql" })");
+}
+
+TEST(CurrentText, IsWhatAlembicPrintsWhenPiped) {
+  EXPECT_EQ(CurrentText(SmallCurrent(), {}, Piped()),
             "a91f (head) (mergepoint)\n"
-            "f00 (no file has this revision)\n");
-  EXPECT_EQ(CurrentText(response, OnTerminal()),
-            "a91f  merge  (head) (mergepoint)\n"
-            "f00   (no file has this revision)\n");
+            "f00 (no file has this revision)\n"
+            "d1 (effective head)\n");
+}
+
+TEST(CurrentText, SaysOnATerminalWhatIsImplied) {
+  EXPECT_EQ(CurrentText(SmallCurrent(), {}, OnTerminal()),
+            "a91f  [core] merge  (head) (merge point)\n"
+            "f00   (no file has this revision)\n"
+            "d1    d one  (implied) (effective head)\n");
+}
+
+TEST(CurrentText, NamesTheDatabaseIfVerbose) {
+  migration::v1::CurrentResponse response = SmallCurrent();
+  response.mutable_revisions()->DeleteSubrange(0, 1);
+  EXPECT_EQ("\n" + CurrentText(response, {true, false}, Piped()), R"(
+Current revision(s) for core:
+Rev: f00 (no file has this revision)
+
+Rev: d1 (head)
+Parent: <base>
+Path: d1.sql
+
+    d one
+
+)");
 }
 
 TEST(HeadsText, IsWhatAlembicPrints) {
   const auto response = Parse<migration::v1::HeadsResponse>(
-      R"(revisions { revision: "a91f" branch_labels: "core" branch_labels: "x" is_head: true
-                     message: "merge" })");
-  EXPECT_EQ(HeadsText(response, Piped()), "a91f (core, x) (head)\n");
-  EXPECT_EQ(HeadsText(response, OnTerminal()), "a91f (core, x) (head)  merge\n");
+      R"(revisions { revision: "a91f" branch_labels: "core" branch_labels: "x"
+                     inherited_branch_labels: "x" is_head: true is_current: true
+                     is_merge_point: true message: "merge" }
+         revisions { revision: "d1" is_head: true dependents: "a91f" message: "d one" })");
+  EXPECT_EQ(HeadsText(response, {}, Piped()), "a91f (core, x) (head)\nd1 (effective head)\n");
+  EXPECT_EQ(HeadsText(response, {}, OnTerminal()),
+            "a91f  [core on x] merge  (head) (current) (merge point)\n"
+            "d1    d one  (effective head)\n");
 }
 
-TEST(BranchesText, ListsTheChildrenOfEachBranchPoint) {
-  const auto response = Parse<migration::v1::BranchesResponse>(
-      R"(revisions { revision: "0f3a" is_branch_point: true next_revisions: "55de"
-                     next_revisions: "4b11" })");
-  EXPECT_EQ(BranchesText(response, Piped()), "0f3a (branchpoint)\n     -> 55de\n     -> 4b11\n\n");
+TEST(HeadsText, TellsEverythingIfVerbose) {
+  const auto response = Parse<migration::v1::HeadsResponse>(
+      R"(revisions { revision: "d1" is_head: true dependents: "a91f" message: "d one"
+                     path: "d1.sql" })");
+  EXPECT_EQ(HeadsText(response, {true, false}, Piped()),
+            "Rev: d1 (head)\nParent: <base>\nPath: d1.sql\n\n    d one\n\n");
 }
 
-TEST(ShowText, TellsEverythingAboutARevision) {
-  const auto response = Parse<migration::v1::ShowResponse>(R"(
-    revisions { revision: "0f3a" down_revisions: "9" depends_on: "d" branch_labels: "core"
+migration::v1::BranchesResponse SmallBranches() {
+  return Parse<migration::v1::BranchesResponse>(R"(
+    revisions { revision: "0f3a" is_branch_point: true next_revisions: "55de"
+                next_revisions: "4b11" message: "users" path: "0f3a.sql" }
+    next_revisions { revision: "55de" branch_labels: "orders" message: "order items" }
+    next_revisions { revision: "4b11" is_head: true message: "index email" })");
+}
+
+TEST(BranchesText, ListsWhatRevisesEachBranchPoint) {
+  EXPECT_EQ("\n" + BranchesText(SmallBranches(), {}, Piped()), R"(
+0f3a (branchpoint)
+     -> 55de (orders)
+     -> 4b11 (head)
+
+)");
+  EXPECT_EQ("\n" + BranchesText(SmallBranches(), {}, OnTerminal()), R"(
+0f3a  users  (branch point)
+     -> 55de  [orders] order items
+     -> 4b11  index email  (head)
+
+)");
+}
+
+TEST(BranchesText, TellsEverythingIfVerbose) {
+  EXPECT_EQ("\n" + BranchesText(SmallBranches(), {true, false}, Piped()), R"(
+Rev: 0f3a (branchpoint)
+Parent: <base>
+Branches into: 55de, 4b11
+Path: 0f3a.sql
+
+    users
+
+     -> 55de (orders), order items
+     -> 4b11 (head), index email
+
+)");
+}
+
+migration::v1::ShowResponse SmallShow() {
+  return Parse<migration::v1::ShowResponse>(R"(
+    revisions { revision: "0f3a" down_revisions: "9" depends_on: "d" dependencies: "d7"
+                branch_labels: "core" branch_labels: "base" inherited_branch_labels: "base"
                 message: "create users" path: "0f3a_create_users.sql" is_branch_point: true
-                next_revisions: "55de" next_revisions: "4b11" is_current: true
+                next_revisions: "55de" next_revisions: "4b11" dependents: "e1" is_current: true
                 create_time { seconds: 1787393051 } })");
-  EXPECT_EQ("\n" + ShowText(response, Piped()), R"(
-Rev: 0f3a (current) (branchpoint)
+}
+
+TEST(ShowText, TellsEverythingAsAlembicDoes) {
+  EXPECT_EQ("\n" + ShowText(SmallShow(), Piped()), R"(
+Rev: 0f3a (branchpoint)
 Parent: 9
 Also depends on: d
 Branches into: 55de, 4b11
-Branch names: core
+Branch names: core, base
 Path: 0f3a_create_users.sql
 Created: 2026-08-22T10:04:11Z
 
     create users
+
+)");
+}
+
+TEST(ShowText, TellsMoreOnATerminal) {
+  EXPECT_EQ("\n" + ShowText(SmallShow(), OnTerminal()), R"(
+Rev: 0f3a (branchpoint) (current)
+Parent: 9
+Also depends on: d, that is d7
+Needed by: e1
+Branches into: 55de, 4b11
+Branch names: core
+Inherits: base
+Path: 0f3a_create_users.sql
+Created: 2026-08-22T10:04:11Z
+
+    create users
+
 )");
 }
 
