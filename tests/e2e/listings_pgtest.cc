@@ -48,7 +48,7 @@ class TwoHeadsTest : public ServiceTest {
 
 TEST_F(LineTest, HistoryPipedIsAlembics) {
   Migctl({"upgrade", "bb20"});
-  EXPECT_EQ(Text({"history"}),
+  EXPECT_EQ(Text({"history", "-i"}),
             "bb20 -> cc30 (head), message of cc30\n"
             "aa10 -> bb20 (current), message of bb20\n"
             "<base> -> aa10, message of aa10\n");
@@ -69,7 +69,7 @@ TEST_F(LineTest, HeadsCurrentAndShowPipedAreAlembics) {
   EXPECT_EQ(Text({"heads"}), "cc30 (head)\n");
   EXPECT_EQ(Text({"current"}), "bb20\n");
   EXPECT_EQ(Text({"branches"}), "");
-  EXPECT_THAT(Text({"show", "bb"}), StartsWith("Rev: bb20 (current)\n"
+  EXPECT_THAT(Text({"show", "bb"}), StartsWith("Rev: bb20\n"
                                                "Parent: aa10\n"
                                                "Path: bb20_test.sql\n"
                                                "Applied: "));
@@ -142,7 +142,7 @@ TEST_F(LineTest, PlanTakesStartingRevisionsFromTheCaller) {
 }
 
 TEST_F(LineTest, HistoryTakesStartingRevisionsFromTheCaller) {
-  EXPECT_THAT(Text({"history", "--from", "aa10"}),
+  EXPECT_THAT(Text({"history", "-i", "--from", "aa10"}),
               HasSubstr("<base> -> aa10 (current), message of aa10\n"));
 }
 
@@ -217,8 +217,8 @@ TEST_F(TwoHeadsTest, UpgradeHeadAsksWhichAndHeadsMeansAll) {
 TEST_F(TwoHeadsTest, BranchesPipedAreAlembics) {
   EXPECT_EQ(Text({"branches"}),
             "aa10 (branchpoint)\n"
-            "     -> bb20\n"
-            "     -> cc30\n\n");
+            "     -> bb20 (head)\n"
+            "     -> cc30 (head)\n\n");
   EXPECT_EQ(Object({"branches"})["revisions"][0]["is_branch_point"].text(), "true");
 }
 
@@ -226,8 +226,9 @@ TEST_F(TwoHeadsTest, AMergeJoinsTheRowsAndItsDowngradeSplitsThem) {
   Add({.id = "dd40", .revises = "bb20, cc30"});
   Migctl({"upgrade", "head"});
   EXPECT_EQ(VersionRows(), "dd40");
-  EXPECT_THAT(Text({"history"}), StartsWith("bb20, cc30 -> dd40 (head) (current) (mergepoint), "
-                                            "message of dd40\n"));
+  EXPECT_THAT(Text({"history", "-i"}),
+              StartsWith("bb20, cc30 -> dd40 (head) (current) (mergepoint), "
+                         "message of dd40\n"));
   Migctl({"downgrade", "bb20"});
   EXPECT_EQ(VersionRows(), "bb20,cc30");
 }
