@@ -52,9 +52,10 @@ absl::string_view ReadNameAndOffset(absl::string_view text, RevisionSymbol& symb
   const size_t sign = text.find_last_of(kSigns);
   absl::string_view name = text;
   if (sign != text.npos && IsDigits(text.substr(sign + 1))) {
-    int32_t offset;
-    if (!absl::SimpleAtoi(text.substr(sign), &offset)) return "its offset is too large";
-    symbol.offset = offset;
+    // As many steps down as up, so that the steps of any offset can be counted.
+    int32_t steps;
+    if (!absl::SimpleAtoi(text.substr(sign + 1), &steps)) return "its offset is too large";
+    symbol.offset = text[sign] == '-' ? -steps : steps;
     name = text.substr(0, sign);
   }
   if (HasOffset(name)) return "nothing may follow an offset";

@@ -41,6 +41,7 @@ struct RevisionSymbol {
   Start start = Start::kName;
   // For kName only.
   std::string name;
+  // Never INT32_MIN, which has no absolute value.
   absl::optional<int32_t> offset;
 };
 

@@ -52,6 +52,7 @@ INSTANTIATE_TEST_SUITE_P(
         Parsed{"@head", "", Start::kHead, "", 0}, Parsed{"shop-eu", "", Start::kName, "shop-eu", 0},
         Parsed{"shop-eu@+1", "shop-eu", Start::kUnnamed, "", 1},
         Parsed{"shop-eu-1", "", Start::kName, "shop-eu", -1},
+        Parsed{"a-2147483647", "", Start::kName, "a", -2147483647},
         Parsed{"v1.2", "", Start::kName, "v1.2", 0},
         Parsed{"headless", "", Start::kName, "headless", 0}));
 
@@ -65,8 +66,9 @@ TEST_P(RefusesSymbol, AsInvalid) {
 INSTANTIATE_TEST_SUITE_P(RevisionSymbol, RefusesSymbol,
                          ::testing::Values("", "@", "shop@", "a@b@c", "+", "-", "--1", "+1x",
                                            "ae10-1x", "ae10+1+2", "+x", "base-1", "base-0", "+0",
-                                           "-0", "+99999999999", "a:b", "a,b", "a b", " head",
-                                           "head\n", "head@a", "base@head", "current@head"));
+                                           "-0", "+99999999999", "-2147483648", "a:b", "a,b", "a b",
+                                           " head", "head\n", "head@a", "base@head",
+                                           "current@head"));
 
 TEST(RevisionRange, HasBothEnds) {
   const RevisionRange range = RevisionRange::Parse("ae10:shop@head").value();
