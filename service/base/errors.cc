@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "google/rpc/error_details.pb.h"
+#include "service/base/utf8.h"
 
 namespace migd::errors {
 namespace {
@@ -26,16 +27,20 @@ struct Parts {
   const StatementFailure* failure = nullptr;
 };
 
+// A protobuf string must be UTF-8, and what is at fault may not be: it is named as far as it goes,
+// rather than that the reason is lost.
 absl::Status Make(const Parts& parts) {
   google::rpc::ErrorInfo info;
   info.set_reason(ReasonName(parts.reason));
   info.set_domain(std::string(kDomain));
-  info.mutable_metadata()->insert(parts.metadata.begin(), parts.metadata.end());
+  for (const auto& [key, value] : parts.metadata) {
+    (*info.mutable_metadata())[key] = ToValidUtf8(value);
+  }
   ErrorDetail detail;
-  detail.set_hint(parts.hint);
+  detail.set_hint(ToValidUtf8(parts.hint));
   if (parts.failure != nullptr) *detail.mutable_statement_failure() = *parts.failure;
 
-  absl::Status status(parts.code, parts.message);
+  absl::Status status(parts.code, ToValidUtf8(parts.message));
   status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
   status.SetPayload(kErrorDetailUrl, absl::Cord(detail.SerializeAsString()));
   return status;

@@ -114,6 +114,13 @@ TEST(Errors, ToProtoKeepsEverything) {
   EXPECT_EQ(error.statement_failure().line(), 7);
 }
 
+TEST(Errors, WhatIsNotUtf8IsNamedAsFarAsItGoes) {
+  const migration::v1::Error error = errors::ToProto(errors::UnknownRevision("a\xFF"));
+  EXPECT_EQ(error.reason(), "UNKNOWN_REVISION");
+  EXPECT_THAT(error.message(), HasSubstr("\"a\uFFFD\""));
+  EXPECT_EQ(error.metadata().at("symbol"), "a\uFFFD");
+}
+
 TEST(Errors, AForeignStatusHasNoReason) {
   EXPECT_EQ(errors::ReasonOf(absl::OkStatus()), ErrorReason::ERROR_REASON_UNSPECIFIED);
   EXPECT_EQ(errors::ReasonOf(absl::InternalError("x")), ErrorReason::ERROR_REASON_UNSPECIFIED);
