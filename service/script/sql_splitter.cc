@@ -252,15 +252,15 @@ class PartSplitter {
 
   // Moves to the next line; false if there is more than a comment before it.
   bool RestOfLineIsEmpty() {
-    const absl::string_view rest = LineAt(lexer_.text(), lexer_.position());
-    SqlLexer lexer(rest);
+    const size_t end = lexer_.position() + LineAt(lexer_.text(), lexer_.position()).size();
+    SqlLexer lexer(lexer_.text().substr(0, end), lexer_.position());
     const Token token = lexer.NextOfStatement();
     if (token.kind != Token::Kind::kEnd) {
-      Fail(lexer_.position() + token.begin,
+      Fail(token.begin,
            "nothing may follow COPY ... FROM stdin on its line; the data begins on the next one");
       return false;
     }
-    lexer_.MoveTo(lexer_.position() + rest.size());
+    lexer_.MoveTo(end);
     return true;
   }
 

@@ -259,6 +259,11 @@ TEST(SplitSql, RefusesSqlBehindCopyOnItsLine) {
               HasSubstr("1: nothing may follow"));
 }
 
+TEST(SplitSql, RefusesARestrictLineBehindCopyOnItsLine) {
+  EXPECT_THAT(ErrorOf("COPY t FROM stdin; \\restrict a\n1\n\\.\n"),
+              HasSubstr("1: nothing may follow"));
+}
+
 // --- Errors ---
 
 TEST(SplitSql, NamesTheLineOfAnUnterminatedString) {
