@@ -230,6 +230,64 @@ test_bench_builds_the_benchmark_and_passes_its_arguments_on() {
   expect_output "measured --benchmark_filter=Upgrade"
 }
 
+# Stands in for what ./dev fuzz builds: fuzzers that print their arguments and end with code $1.
+stand_in_for_fuzzers() {
+  mkdir -p build/fuzz/tests
+  touch build/fuzz/build.ninja
+  stand_in stubs/clang++-14 'exit 0'
+  local name
+  for name in migration_file symbol; do
+    stand_in "build/fuzz/tests/${name}_fuzzer" "echo $name: \"\$@\"; exit $1"
+  done
+}
+
+test_fuzz_runs_each_fuzzer_for_the_seconds_that_it_is_given() {
+  stand_in_for_fuzzers 0
+  run_dev fuzz 7
+  expect_code 0
+  expect_output "migration_file: -max_total_time=7 "
+  expect_output "symbol: -max_total_time=7 "
+  expect_output "build/fuzz/found/symbol tests/fuzz/corpus/symbol"
+}
+
+test_fuzz_takes_a_minute_for_each_fuzzer_unless_told_otherwise() {
+  stand_in_for_fuzzers 0
+  run_dev fuzz
+  expect_code 0
+  expect_output "symbol: -max_total_time=60 "
+}
+
+test_fuzz_fails_at_the_end_if_a_fuzzer_found_something() {
+  stand_in_for_fuzzers 77
+  run_dev fuzz
+  expect_code 1
+  expect_output "symbol: -max_total_time"
+  expect_output "found inputs that break migration_file symbol"
+}
+
+test_fuzz_takes_nothing_but_a_number_of_seconds() {
+  local arguments
+  for arguments in x 0 -1 "1 2"; do
+    # shellcheck disable=SC2086  # Several arguments, where there is a space.
+    run_dev fuzz $arguments
+    expect_code 2
+    expect_output "'fuzz' takes a number of seconds: $arguments"
+  done
+}
+
+test_only_fuzz_installs_clang() {
+  stand_in_for_fuzzers 0
+  stand_in stubs/dpkg-query 'case ${!#} in *clang*) exit 1 ;; *) echo installed ;; esac'
+  stand_in stubs/apt-get 'exit 100'
+  # shellcheck disable=SC2016  # The stand-in expands it.
+  stand_in stubs/sudo '"$@"'
+  packages='' run_dev build
+  expect_code 0
+  packages='' run_dev fuzz
+  expect_code 1
+  expect_output "Installing 2 Debian packages: clang-14 libclang-rt-14-dev"
+}
+
 for test_name in $(compgen -A function test_); do
   new_checkout "$test_name"
   "$test_name"

@@ -1,0 +1,2 @@
+-- Revision ID: 3c4d
+-- migrate:up

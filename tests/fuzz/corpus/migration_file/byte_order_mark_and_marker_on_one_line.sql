@@ -1,0 +1,1 @@
+﻿-- Revision ID: 1a2b-- migrate:upSELECT 1

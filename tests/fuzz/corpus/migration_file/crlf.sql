@@ -1,0 +1,8 @@
+-- a message
+-- Revision ID: 1a2b
+
+-- migrate:up
+SELECT 1,
+  2;
+SELECT 3;
+-- migrate:down

@@ -1,0 +1,3 @@
+-- Revision ID: 1a2b_fuzz
+-- Create Date: 2025-01-16T00:00:00.5+02:00
+-- migrate:up

@@ -1,0 +1,6 @@
+-- Revision ID: 1a2b
+-- Revision ID: 1a2b
+-- Revises: a,,b c
+-- Create Date: yesterday
+-- Create Date: infinite-future
+-- migrate:up

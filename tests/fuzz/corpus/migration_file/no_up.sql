@@ -1,0 +1,4 @@
+-- a message
+-- Revision ID: 1a2b
+
+-- nothing here

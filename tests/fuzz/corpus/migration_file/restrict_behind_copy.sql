@@ -1,0 +1,7 @@
+-- a message
+-- Revision ID: 1a2b
+
+-- migrate:up
+COPY t FROM stdin; \restrict ;
+1
+\.

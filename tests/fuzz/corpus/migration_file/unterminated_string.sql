@@ -1,0 +1,6 @@
+-- a message
+-- Revision ID: 1a2b
+
+-- migrate:up
+SELECT 1;
+SELECT E'\' ;
