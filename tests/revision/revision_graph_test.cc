@@ -1,3 +1,4 @@
+// What a graph is beside Alembic's rules, which are in alembic_rules_test.cc.
 #include "service/revision/revision_graph.h"
 
 #include <algorithm>
@@ -47,19 +48,6 @@ TEST(RevisionGraph, AnEmptySetOfFilesIsAGraph) {
   EXPECT_THAT(graph.newest_first(), IsEmpty());
 }
 
-TEST(RevisionGraph, IndicesFollowThePathsAndNotTheIds) {
-  const RevisionGraph graph =
-      Graph({{"a1", {}, {}, {}, "a1_x.sql"}, {"a10", {}, {}, {}, "a10_x.sql"}});
-  EXPECT_EQ(At(graph, "a10"), 0);
-  EXPECT_EQ(At(graph, "a1"), 1);
-}
-
-TEST(RevisionGraph, PathsAreOrderedByCodePoint) {
-  const RevisionGraph graph =
-      Graph({{"e", {}, {}, {}, "\xC3\xA9.sql"}, {"z", {}, {}, {}, "z.sql"}});
-  EXPECT_EQ(At(graph, "z"), 0);
-}
-
 TEST(RevisionGraph, FindsARevisionByItsFullIdOnly) {
   const RevisionGraph graph = Graph({{"abcd"}});
   EXPECT_TRUE(graph.Find("abcd"));
@@ -82,74 +70,9 @@ TEST(RevisionGraph, ChildrenAreInFileOrder) {
   EXPECT_THAT(IdsOf(graph, graph.children(At(graph, "a"))), ElementsAre("b", "c"));
 }
 
-TEST(RevisionGraph, ADependencyMayBeNamedByItsLabel) {
-  const RevisionGraph graph = Graph({{"a", {}, {}, "shop"}, {"b", {}, "shop"}});
-  EXPECT_THAT(IdsOf(graph, graph.dependencies(At(graph, "b"))), ElementsAre("a"));
-  EXPECT_THAT(IdsOf(graph, graph.dependents(At(graph, "a"))), ElementsAre("b"));
-}
-
-TEST(RevisionGraph, ADependencyThatAnAncestorDeclaresIsNotKept) {
-  const RevisionGraph graph = Graph({{"x"}, {"b", "a", "x"}, {"c", "b", "x"}});
-  EXPECT_THAT(IdsOf(graph, graph.kept_dependencies(At(graph, "b"))), ElementsAre("x"));
-  EXPECT_THAT(graph.kept_dependencies(At(graph, "c")), IsEmpty());
-  EXPECT_THAT(IdsOf(graph, graph.dependencies(At(graph, "c"))), ElementsAre("x"));
-}
-
-TEST(RevisionGraph, ADependencyThatASiblingDeclaresIsKept) {
-  const RevisionGraph graph = Graph({{"x"}, {"b", "a", "x"}, {"c", "a", "x"}});
-  EXPECT_THAT(IdsOf(graph, graph.kept_dependencies(At(graph, "c"))), ElementsAre("x"));
-}
-
-TEST(RevisionGraph, ADependencyThatIsAParentIsOneStepDown) {
-  const RevisionGraph graph = Graph({{"b", "a", "a"}});
-  EXPECT_THAT(IdsOf(graph, graph.steps_down(At(graph, "b"))), ElementsAre("a"));
-}
-
-TEST(RevisionGraph, AHeadMayHaveDependentsButAnEffectiveHeadHasNone) {
-  const RevisionGraph graph = Graph({{"b", "a"}, {"y", "x", "b"}});
-  EXPECT_THAT(IdsOf(graph, graph.heads()), ElementsAre("b", "y"));
-  EXPECT_THAT(IdsOf(graph, graph.effective_heads()), ElementsAre("y"));
-}
-
-TEST(RevisionGraph, ABaseMayHaveDependencies) {
-  const RevisionGraph graph = Graph({{"a"}, {"b", {}, "a"}});
-  EXPECT_THAT(IdsOf(graph, graph.bases()), ElementsAre("a", "b"));
-}
-
-TEST(RevisionGraphLabels, CoverAllDescendants) {
-  const RevisionGraph graph = Graph({{"b", "a", {}, "shop"}, {"c", "b"}, {"d", "a"}, {"e", "c"}});
-  EXPECT_THAT(graph.labels(At(graph, "b")), ElementsAre("shop"));
-  EXPECT_THAT(graph.labels(At(graph, "e")), ElementsAre("shop"));
-  EXPECT_THAT(graph.labels(At(graph, "d")), IsEmpty());
-}
-
-TEST(RevisionGraphLabels, CoverAncestorsUpToTheFirstBranchPoint) {
-  const RevisionGraph graph = Graph({{"b", "a"}, {"x", "a"}, {"c", "b"}, {"d", "c", {}, "shop"}});
-  EXPECT_THAT(graph.labels(At(graph, "c")), ElementsAre("shop"));
-  EXPECT_THAT(graph.labels(At(graph, "b")), ElementsAre("shop"));
-  EXPECT_THAT(graph.labels(At(graph, "a")), IsEmpty());
-}
-
-TEST(RevisionGraphLabels, CoverNoAncestorsIfADescendantIsABranchPoint) {
-  const RevisionGraph graph = Graph({{"b", "a", {}, "shop"}, {"c", "b"}, {"d", "b"}});
-  EXPECT_THAT(graph.labels(At(graph, "a")), IsEmpty());
-}
-
-TEST(RevisionGraphLabels, ADependentMakesABranchPoint) {
-  const RevisionGraph graph = Graph({{"b", "a", {}, "shop"}, {"x", {}, "a"}});
-  EXPECT_THAT(graph.labels(At(graph, "a")), IsEmpty());
-}
-
-TEST(RevisionGraphLabels, CoverAMergeAndWhatFollowsIt) {
-  const RevisionGraph graph = Graph(
-      {{"b", "a", {}, "shop"}, {"c", "a", {}, "blog"}, {"d", {"b", "c"}}, {"e", "d", {}, "zoo"}});
-  EXPECT_THAT(graph.labels(At(graph, "e")), ElementsAre("zoo", "blog", "shop"));
-  EXPECT_THAT(graph.labels(At(graph, "b")), ElementsAre("shop"));
-}
-
-TEST(RevisionGraphLabels, OwnLabelsComeFirstAsTheHeaderHasThem) {
-  const RevisionGraph graph = Graph({{"a", {}, {}, "first"}, {"b", "a", {}, {"zebra", "ape"}}});
-  EXPECT_THAT(graph.labels(At(graph, "b")), ElementsAre("zebra", "ape", "first"));
+TEST(RevisionGraph, DependentsAreInFileOrder) {
+  const RevisionGraph graph = Graph({{"a"}, {"c", {}, "a"}, {"b", {}, "a"}});
+  EXPECT_THAT(IdsOf(graph, graph.dependents(At(graph, "a"))), ElementsAre("b", "c"));
 }
 
 TEST(RevisionGraphOrder, NewestFirstListsABranchToItsEndBeforeTheNext) {
@@ -160,84 +83,6 @@ TEST(RevisionGraphOrder, NewestFirstListsABranchToItsEndBeforeTheNext) {
 TEST(RevisionGraphOrder, NewestFirstListsADependentBeforeItsDependency) {
   const RevisionGraph graph = Graph({{"a"}, {"b", {}, "a"}});
   EXPECT_THAT(IdsOf(graph, graph.newest_first()), ElementsAre("b", "a"));
-}
-
-TEST(RevisionGraphProblems, NamesBothFilesOfADuplicateId) {
-  EXPECT_THAT(ProblemsOf({{"a", {}, {}, {}, "1.sql"}, {"a", {}, {}, {}, "2.sql"}}),
-              HasSubstr("2.sql: the revision id 'a' is also that of 1.sql"));
-}
-
-TEST(RevisionGraphProblems, NamesBothFilesOfADuplicateLabel) {
-  EXPECT_THAT(ProblemsOf({{"a", {}, {}, "shop"}, {"b", "a", {}, "shop"}}),
-              HasSubstr("b.sql: the branch label 'shop' is given twice, here and in a.sql"));
-}
-
-TEST(RevisionGraphProblems, ALabelGivenTwiceInOneFile) {
-  EXPECT_THAT(ProblemsOf({{"a", {}, {}, {"shop", "shop"}}}),
-              HasSubstr("a.sql: the branch label 'shop' is given twice"));
-}
-
-TEST(RevisionGraphProblems, ALabelEqualToAnId) {
-  EXPECT_THAT(ProblemsOf({{"a"}, {"b", {}, {}, "a"}}),
-              HasSubstr("b.sql: the branch label 'a' is the revision id of a.sql"));
-}
-
-TEST(RevisionGraphProblems, AMissingParent) {
-  std::vector<Revision> revisions = Revisions({{"a"}});
-  revisions[0].down_revisions = {"gone"};
-  const absl::Status status = RevisionGraph::Create(revisions).status();
-  EXPECT_EQ(errors::ReasonOf(status), ERROR_REASON_INVALID_MIGRATIONS);
-  EXPECT_THAT(std::string(status.message()),
-              HasSubstr("a.sql: revises 'gone', which is the id of no file"));
-}
-
-TEST(RevisionGraphProblems, AParentNamedByItsLabel) {
-  std::vector<Revision> revisions = Revisions({{"a", {}, {}, "shop"}, {"b"}});
-  revisions[1].down_revisions = {"shop"};
-  EXPECT_THAT(std::string(RevisionGraph::Create(revisions).status().message()),
-              HasSubstr("it is a branch label, and Revises takes ids only"));
-}
-
-TEST(RevisionGraphProblems, AParentNamedTwice) {
-  EXPECT_THAT(ProblemsOf({{"b", {"a", "a"}}}), HasSubstr("b.sql: revises 'a' twice"));
-}
-
-TEST(RevisionGraphProblems, AMissingDependency) {
-  EXPECT_THAT(
-      ProblemsOf({{"a", {}, "gone"}}),
-      HasSubstr(
-          "a.sql: depends on 'gone', which is neither the id nor a branch label of any file"));
-}
-
-TEST(RevisionGraphProblems, ARevisionThatRevisesItself) {
-  EXPECT_THAT(ProblemsOf({{"a", "a"}}), HasSubstr("a.sql: revision 'a' revises itself"));
-}
-
-TEST(RevisionGraphProblems, ARevisionThatDependsOnItself) {
-  EXPECT_THAT(ProblemsOf({{"a", {}, "a"}}), HasSubstr("a.sql: revision 'a' depends on itself"));
-}
-
-TEST(RevisionGraphProblems, ARevisionThatDependsOnItselfByItsLabel) {
-  EXPECT_THAT(ProblemsOf({{"a", {}, "shop", "shop"}}),
-              HasSubstr("a.sql: revision 'a' depends on itself, as 'shop'"));
-}
-
-TEST(RevisionGraphProblems, NamesTheMembersOfACycle) {
-  EXPECT_THAT(ProblemsOf({{"a", "c"}, {"b", "a"}, {"c", "b"}}),
-              HasSubstr("a.sql: cycle of revisions that revise one another: a (a.sql), b (b.sql), "
-                        "c (c.sql)"));
-}
-
-// Alembic misses such a cycle, and an upgrade never ends.
-TEST(RevisionGraphProblems, ACycleThatABaseAndAHeadReach) {
-  EXPECT_THAT(ProblemsOf({{"a"}, {"b", {"a", "c"}}, {"c", "b"}, {"d", "c"}}),
-              HasSubstr("cycle of revisions that revise one another: b (b.sql), c (c.sql)"));
-}
-
-TEST(RevisionGraphProblems, NamesTheMembersOfADependencyCycle) {
-  EXPECT_THAT(ProblemsOf({{"a"}, {"b", "a", "y"}, {"x"}, {"y", "x", "b"}}),
-              HasSubstr("dependency cycle of revisions that revise or depend on one another: "
-                        "b (b.sql), y (y.sql)"));
 }
 
 TEST(RevisionGraphProblems, ReportsEveryCycleOnce) {

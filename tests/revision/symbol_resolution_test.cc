@@ -1,3 +1,4 @@
+// What symbols are beside Alembic's rules, which are in alembic_rules_test.cc.
 #include "service/revision/symbol_resolution.h"
 
 #include <set>
@@ -17,11 +18,8 @@ using migration::v1::ERROR_REASON_DATABASE_AHEAD;
 using migration::v1::ERROR_REASON_INVALID_SYMBOL;
 using migration::v1::ERROR_REASON_INVALID_TARGET;
 using migration::v1::ERROR_REASON_MULTIPLE_HEADS;
-using migration::v1::ERROR_REASON_UNKNOWN_REVISION;
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using testing::Graph;
-using ::testing::HasSubstr;
 using testing::IdsOf;
 using ::testing::IsEmpty;
 
@@ -39,10 +37,6 @@ migration::v1::ErrorReason Refusal(const RevisionGraph& graph, const Rows& rows,
   return errors::ReasonOf(ResolveSymbols(graph, rows, symbol).status());
 }
 
-std::string Message(const RevisionGraph& graph, const Rows& rows, const std::string& symbol) {
-  return std::string(ResolveSymbols(graph, rows, symbol).status().message());
-}
-
 // a1 - a2 - a3, with the label `alpha`, and b1 - b2, with the label `beta`.
 RevisionGraph TwoBranches() {
   return Graph({{"a1aa", {}, {}, "alpha"},
@@ -50,108 +44,6 @@ RevisionGraph TwoBranches() {
                 {"a3aa", "a2aa"},
                 {"b1bb", {}, {}, "beta"},
                 {"b2bb", "b1bb"}});
-}
-
-TEST(ResolveSymbols, AnId) { EXPECT_THAT(Resolve(TwoBranches(), {}, "a2aa"), ElementsAre("a2aa")); }
-
-TEST(ResolveSymbols, TheBeginningOfAnId) {
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "a2"), ElementsAre("a2aa"));
-}
-
-TEST(ResolveSymbols, ALabelNamesTheRevisionThatGivesIt) {
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "beta"), ElementsAre("b1bb"));
-}
-
-TEST(ResolveSymbols, TheBeginningOfALongLabel) {
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "bet"), ElementsAre("b1bb"));
-}
-
-TEST(ResolveSymbols, AShortLabelMustBeWrittenOut) {
-  const RevisionGraph graph = Graph({{"x1", {}, {}, "web"}});
-  EXPECT_EQ(Refusal(graph, {}, "we"), ERROR_REASON_UNKNOWN_REVISION);
-  EXPECT_THAT(Resolve(graph, {}, "web"), ElementsAre("x1"));
-}
-
-TEST(ResolveSymbols, AnExactIdGoesBeforeALongerOne) {
-  EXPECT_THAT(Resolve(Graph({{"ab"}, {"abc", "ab"}}), {}, "ab"), ElementsAre("ab"));
-}
-
-TEST(ResolveSymbols, RefusesAnUnknownId) {
-  EXPECT_EQ(Refusal(TwoBranches(), {}, "zz"), ERROR_REASON_UNKNOWN_REVISION);
-}
-
-TEST(ResolveSymbols, RefusesAnAmbiguousBeginningAndNamesTheCandidates) {
-  const RevisionGraph graph = Graph({{"abc1"}, {"abc2", "abc1"}});
-  EXPECT_EQ(Refusal(graph, {}, "abc"), ERROR_REASON_AMBIGUOUS_REVISION);
-  EXPECT_THAT(Message(graph, {}, "abc"), AllOf(HasSubstr("abc1"), HasSubstr("abc2")));
-}
-
-TEST(ResolveSymbols, RefusesOneCharacterAndNamesTheCandidate) {
-  const RevisionGraph graph = Graph({{"abc1"}});
-  EXPECT_EQ(Refusal(graph, {}, "a"), ERROR_REASON_UNKNOWN_REVISION);
-  EXPECT_THAT(Message(graph, {}, "a"), HasSubstr("abc1"));
-}
-
-TEST(ResolveSymbols, TakesAnIdOfOneCharacter) {
-  EXPECT_THAT(Resolve(Graph({{"a"}}), {}, "a"), ElementsAre("a"));
-}
-
-TEST(ResolveSymbols, ABranchMakesABeginningUnambiguous) {
-  const RevisionGraph graph = Graph({{"ab1", {}, {}, "alpha"}, {"ab2", {}, {}, "beta"}});
-  EXPECT_THAT(Resolve(graph, {}, "beta@ab"), ElementsAre("ab2"));
-}
-
-TEST(ResolveSymbols, AMemberOfABranchMayStandBelowItsLabel) {
-  const RevisionGraph graph = Graph({{"b", "a"}, {"c", "b", {}, "shop"}});
-  EXPECT_THAT(Resolve(graph, {}, "shop@a"), ElementsAre("a"));
-}
-
-TEST(ResolveSymbols, RefusesARevisionOfAnotherBranch) {
-  EXPECT_EQ(Refusal(TwoBranches(), {}, "alpha@b2bb"), ERROR_REASON_UNKNOWN_REVISION);
-  EXPECT_THAT(Message(TwoBranches(), {}, "alpha@b2bb"), HasSubstr("not a member of branch alpha"));
-}
-
-TEST(ResolveSymbols, RefusesAnUnknownBranch) {
-  EXPECT_EQ(Refusal(TwoBranches(), {}, "typo@head"), ERROR_REASON_UNKNOWN_REVISION);
-}
-
-TEST(ResolveSymbols, AnIdServesAsABranch) {
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "a1@head"), ElementsAre("a3aa"));
-}
-
-TEST(ResolveSymbols, BaseIsNoRevision) {
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "base"), IsEmpty());
-}
-
-TEST(ResolveSymbols, HeadOfOneHead) {
-  EXPECT_THAT(Resolve(Graph({{"b", "a"}}), {}, "head"), ElementsAre("b"));
-}
-
-TEST(ResolveSymbols, HeadOfNoFilesIsNoRevision) {
-  EXPECT_THAT(Resolve(Graph({}), {}, "head"), IsEmpty());
-}
-
-TEST(ResolveSymbols, RefusesHeadOfSeveralAndNamesThem) {
-  EXPECT_EQ(Refusal(TwoBranches(), {}, "head"), ERROR_REASON_MULTIPLE_HEADS);
-  EXPECT_THAT(Message(TwoBranches(), {}, "head"), AllOf(HasSubstr("a3aa"), HasSubstr("b2bb")));
-}
-
-TEST(ResolveSymbols, HeadOfABranch) {
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "beta@head"), ElementsAre("b2bb"));
-}
-
-TEST(ResolveSymbols, HeadsAreTheEffectiveOnes) {
-  EXPECT_THAT(Resolve(Graph({{"a"}, {"b", {}, "a"}}), {}, "heads"), ElementsAre("b"));
-}
-
-// As in Alembic: `head` counts versioned heads, even if another of them implies one.
-TEST(ResolveSymbols, HeadCountsTheVersionedOnes) {
-  EXPECT_EQ(Refusal(Graph({{"a"}, {"b", {}, "a"}}), {}, "head"), ERROR_REASON_MULTIPLE_HEADS);
-}
-
-TEST(ResolveSymbols, HeadsOfABranchAreTheVersionedOnes) {
-  const RevisionGraph graph = Graph({{"a", {}, {}, "shop"}, {"b", {}, "a"}});
-  EXPECT_THAT(Resolve(graph, {}, "shop@heads"), ElementsAre("a"));
 }
 
 TEST(ResolveSymbols, CurrentIsTheRows) {
@@ -168,93 +60,6 @@ TEST(ResolveSymbols, RefusesCurrentIfTheFilesLackARow) {
 
 TEST(ResolveSymbols, RowsThatTheFilesLackDoNotMatterToAnId) {
   EXPECT_THAT(Resolve(TwoBranches(), {"gone"}, "a2aa"), ElementsAre("a2aa"));
-}
-
-TEST(ResolveSymbols, CountsUpAndDownFromARevision) {
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "a1aa+2"), ElementsAre("a3aa"));
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "a3aa-1"), ElementsAre("a2aa"));
-}
-
-TEST(ResolveSymbols, CountsDownFromAHead) {
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "alpha@head-1"), ElementsAre("a2aa"));
-}
-
-TEST(ResolveSymbols, CountsUpFromBase) {
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "beta@base+2"), ElementsAre("b2bb"));
-}
-
-TEST(ResolveSymbols, CountsDownToBase) {
-  EXPECT_THAT(Resolve(TwoBranches(), {}, "a2aa-2"), IsEmpty());
-}
-
-TEST(ResolveSymbols, RefusesToCountPastTheHead) {
-  EXPECT_EQ(Refusal(TwoBranches(), {}, "a1aa+3"), ERROR_REASON_INVALID_TARGET);
-  EXPECT_THAT(Message(TwoBranches(), {}, "a1aa+3"),
-              HasSubstr("after 2 of 3 steps there is nothing above a3aa"));
-}
-
-TEST(ResolveSymbols, RefusesToCountPastBase) {
-  EXPECT_EQ(Refusal(TwoBranches(), {}, "a2aa-3"), ERROR_REASON_INVALID_TARGET);
-}
-
-TEST(ResolveSymbols, RefusesToChooseBetweenChildren) {
-  const RevisionGraph graph = Graph({{"b", "a"}, {"c", "a"}});
-  EXPECT_EQ(Refusal(graph, {}, "a+1"), ERROR_REASON_AMBIGUOUS_REVISION);
-  EXPECT_THAT(Message(graph, {}, "a+1"), AllOf(HasSubstr("b"), HasSubstr("c")));
-}
-
-TEST(ResolveSymbols, RefusesToChooseBetweenParents) {
-  const RevisionGraph graph = Graph({{"b", "a"}, {"c", "a"}, {"d", {"b", "c"}}});
-  EXPECT_EQ(Refusal(graph, {}, "d-1"), ERROR_REASON_AMBIGUOUS_REVISION);
-}
-
-TEST(ResolveSymbols, ABranchChoosesBetweenChildren) {
-  const RevisionGraph graph = Graph({{"b", "a", {}, "shop"}, {"c", "a"}});
-  EXPECT_THAT(Resolve(graph, {}, "shop@a+1"), ElementsAre("b"));
-}
-
-TEST(ResolveSymbols, AnOffsetAloneCountsFromTheRow) {
-  EXPECT_THAT(Resolve(TwoBranches(), {"a2aa"}, "+1"), ElementsAre("a3aa"));
-  EXPECT_THAT(Resolve(TwoBranches(), {"a2aa"}, "-1"), ElementsAre("a1aa"));
-}
-
-TEST(ResolveSymbols, AnOffsetAloneCountsUpFromBaseIfThereIsNoRow) {
-  EXPECT_THAT(Resolve(Graph({{"b", "a"}}), {}, "+1"), ElementsAre("a"));
-}
-
-TEST(ResolveSymbols, RefusesToCountDownIfThereIsNoRow) {
-  EXPECT_EQ(Refusal(TwoBranches(), {}, "-1"), ERROR_REASON_INVALID_TARGET);
-}
-
-TEST(ResolveSymbols, RefusesToCountFromSeveralRowsAndNamesThem) {
-  const Rows rows = {"a2aa", "b2bb"};
-  for (const char* symbol : {"+1", "-1"}) {
-    EXPECT_EQ(Refusal(TwoBranches(), rows, symbol), ERROR_REASON_AMBIGUOUS_REVISION);
-    EXPECT_THAT(Message(TwoBranches(), rows, symbol), AllOf(HasSubstr("a2aa"), HasSubstr("b2bb")));
-  }
-}
-
-TEST(ResolveSymbols, ABranchChoosesTheRowToCountFrom) {
-  EXPECT_THAT(Resolve(TwoBranches(), {"a2aa", "b2bb"}, "beta@-1"), ElementsAre("b1bb"));
-}
-
-TEST(ResolveSymbols, CountsFromWhatTheRowsImplyOnABranch) {
-  const RevisionGraph graph =
-      Graph({{"a1", {}, {}, "alpha"}, {"a2", "a1"}, {"a3", "a2"}, {"b1", {}, "a2"}});
-  EXPECT_THAT(Resolve(graph, {"b1"}, "alpha@+1"), ElementsAre("a3"));
-  EXPECT_THAT(Resolve(graph, {"b1"}, "alpha@-1"), ElementsAre("a1"));
-}
-
-TEST(ResolveSymbols, CountsUpFromBaseOnABranchThatIsNotApplied) {
-  EXPECT_THAT(Resolve(TwoBranches(), {"a3aa"}, "beta@+1"), ElementsAre("b1bb"));
-}
-
-TEST(ResolveSymbols, RefusesToCountDownOnABranchThatIsNotApplied) {
-  EXPECT_EQ(Refusal(TwoBranches(), {"a3aa"}, "beta@-1"), ERROR_REASON_INVALID_TARGET);
-}
-
-TEST(ResolveSymbols, RefusesWhatIsNoSymbol) {
-  EXPECT_EQ(Refusal(TwoBranches(), {}, "a1aa+1x"), ERROR_REASON_INVALID_SYMBOL);
 }
 
 TEST(ResolveDowngradeTarget, KeepsTheBranch) {
