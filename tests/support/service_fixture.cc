@@ -42,9 +42,12 @@ Migd::~Migd() {
 
 std::string Migd::address() const { return absl::StrCat("unix:", directory_.path(), "/migd.sock"); }
 
-std::string ServiceTest::VersionRows() const {
-  if (Query("SELECT to_regclass('alembic_version')").empty()) return "no table";
-  return Query("SELECT string_agg(version_num, ',' ORDER BY version_num) FROM alembic_version");
+std::string ServiceTest::VersionRows(const ConnectionOptions& of) {
+  if (TestCluster::Query(of, "SELECT to_regclass('alembic_version')").empty()) {
+    return "no table";
+  }
+  return TestCluster::Query(
+      of, "SELECT string_agg(version_num, ',' ORDER BY version_num) FROM alembic_version");
 }
 
 std::string ServiceTest::Dump(const ConnectionOptions& of) {

@@ -69,8 +69,9 @@ class ServiceTest : public ::testing::Test {
   const ConnectionOptions& database() const { return database_; }
   // As TestCluster::Query.
   std::string Query(const std::string& sql) const { return TestCluster::Query(database_, sql); }
-  // The rows of the version table, comma-separated; "no table" if there is none.
-  std::string VersionRows() const;
+  // The rows of a version table, comma-separated; "no table" if there is none.
+  static std::string VersionRows(const ConnectionOptions& of);
+  std::string VersionRows() const { return VersionRows(database_); }
   // Everything in a database but the service's own schema, as SQL, to see that nothing changed.
   static std::string Dump(const ConnectionOptions& of);
   std::string Dump() const { return Dump(database_); }
