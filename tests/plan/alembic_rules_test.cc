@@ -242,6 +242,7 @@ TEST(AlembicOrderRules, ABranchIsWalkedToItsEndAndTheTipsFollowFileOrder) {
 TEST(AlembicOrderRules, AnotherTipThatStandsAboveTheCurrentOneGoesFirst) {
   Expect({
       {"a b:a z~b y", "y,z", "downgrade base", "y z b a"},
+      {"p a:p b:p c:p", "a,b,c", "downgrade base", "a b c p"},  // the first of several
       {"a b:a c:b d:a~c", "d", "downgrade base", "d c b a"},
       {"x b:x a#shop:x c~a", "b,c", "downgrade base", "b c a x"},
       {"a#left p:a q:p~z z:a", "q", "downgrade base", "q p z a"},
@@ -255,6 +256,13 @@ TEST(AlembicOrderRules, ParentsTakeThePlaceOfAMergeInTheOrderOfItsHeader) {
       {"a b:a c:a d:c,b", "d", "downgrade base", "d c b a"},
       {"a b:a c:a d:b,c", "", "upgrade head", "a c b d"},
       {"a b:a c:b d:a e:c,d", "e", "downgrade base", "e c b d a"},
+  });
+}
+
+TEST(AlembicOrderRules, BehindABranchThatIsUsedUpThePreviousTipComesNext) {
+  Expect({
+      {"p a:p c:p b", "a,b,c", "downgrade base", "a c b p"},
+      {"p a:p c:p", "a,c", "downgrade base", "a c p"},
   });
 }
 
