@@ -66,6 +66,17 @@ constexpr char kOperationFooter[] =
     R"(The operation runs in the server. Ctrl-C asks the server to cancel it and waits for its
 end; a second Ctrl-C leaves at once. Durations are written like 2s, 500ms, 5m or 0.)";
 
+constexpr char kImportFooter[] =
+    R"(Ids, order, messages, up, down and no-transaction marks are kept. What cannot be translated
+is named, all of it at once, and nothing is written then. No server is asked; Alembic's own SQL
+comes from alembic, which is run without a database.
+
+Examples:
+  migctl import flyway src/main/resources/db/migration
+  migctl import flyway db --skip R__views.sql --migrations db/revisions
+  migctl import alembic . --alembic venv/bin/alembic --dry-run
+  migctl import goose db/migrations --output json)";
+
 constexpr char kGlobalHint[] = "Global options, taken here too: migctl --help";
 
 std::string Footer(const std::string& text = "") {
@@ -134,6 +145,19 @@ const CLI::Validator& IsCount() {
   return validator;
 }
 
+const CLI::Validator& IsPeer() {
+  static const CLI::Validator validator(
+      [](std::string& text) -> std::string {
+        for (const char* peer : {"alembic", "flyway", "golang-migrate", "goose", "dbmate"}) {
+          if (text == peer) return "";
+        }
+        return absl::StrCat("'", text,
+                            "' is not known: use alembic, flyway, golang-migrate, goose or dbmate");
+      },
+      "", "peer");
+  return validator;
+}
+
 const CLI::Validator& IsRequestId() {
   static const CLI::Validator validator(
       [](std::string& text) -> std::string {
@@ -190,6 +214,7 @@ class Grammar {
     AddRevision();
     AddMerge();
     AddOperations();
+    AddImport();
     AddHealth();
     AddVersion();
   }
@@ -724,6 +749,38 @@ class Grammar {
     command->add_option("OPERATION", id, "Its id, or the beginning of it")
         ->option_text(" ")
         ->required();
+  }
+
+  void AddImport() {
+    auto import = Value<ImportCommand>();
+    CLI::App* command = Add(&app_, "import", "Make migration files of another tool's migrations",
+                            kFiles, [import] { return *import; });
+    command->add_option("PEER", import->peer, "alembic, flyway, golang-migrate, goose or dbmate")
+        ->option_text(" ")
+        ->required()
+        ->check(IsPeer());
+    command
+        ->add_option("DIR", import->directory,
+                     "Its directory of migrations; for alembic the one with alembic.ini, or that "
+                     "file")
+        ->option_text(" ")
+        ->required();
+    command
+        ->add_option("--migrations", import->migrations,
+                     "Where the files go, without any *.sql so far; default ./migrations")
+        ->option_text("DIR");
+    command
+        ->add_option("--skip", import->skip,
+                     "Leave this file out; may be given several times. An Alembic script leaves "
+                     "a revision that does nothing")
+        ->option_text("FILE")
+        ->allow_extra_args(false);
+    command->add_flag("--dry-run", import->dry_run, "Check everything, write nothing");
+    command
+        ->add_option("--alembic", import->alembic,
+                     "The alembic to run, such as venv/bin/alembic; default the one in the PATH")
+        ->option_text("PROGRAM");
+    command->footer(Footer(kImportFooter));
   }
 
   void AddHealth() {

@@ -44,6 +44,9 @@ ExitCode Run(const ShowOperationCommand& command, Session& session);
 ExitCode Run(const WatchOperationCommand& command, Session& session);
 ExitCode Run(const CancelOperationCommand& command, Session& session);
 
+// Another tool's migrations as migration files; no server is asked.
+ExitCode Run(const ImportCommand& command, Session& session);
+
 // The server and migctl themselves.
 ExitCode Run(const HealthCommand& command, Session& session);
 ExitCode Run(const VersionCommand& command, Session& session);

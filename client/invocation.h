@@ -130,6 +130,20 @@ struct CancelOperationCommand {
   std::string operation;
 };
 
+struct ImportCommand {
+  // alembic, flyway, golang-migrate, goose or dbmate.
+  std::string peer;
+  // The peer's directory; for Alembic also its ini file.
+  std::string directory;
+  // Where the migration files go.
+  std::string migrations = "./migrations";
+  // Files of the peer that are left out.
+  std::vector<std::string> skip;
+  bool dry_run = false;
+  // The program.
+  std::string alembic = "alembic";
+};
+
 struct HealthCommand {
   std::string service;
 };
@@ -140,7 +154,7 @@ using Command =
     std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand, ShowCommand,
                  PlanCommand, UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
                  ComposeCommand, ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
-                 CancelOperationCommand, HealthCommand, VersionCommand>;
+                 CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
 
 struct Invocation {
   GlobalOptions global;

@@ -323,6 +323,25 @@ TEST(CommandLine, ReportsUsageErrorsInTheFormatThatWasAskedFor) {
   EXPECT_EQ(ParseWrong({"frob"}).output, OutputFormat::kText);
 }
 
+TEST(CommandLine, ReadsAnImport) {
+  const auto import = ParseAs<ImportCommand>({"import", "--skip", "a.sql", "flyway", "db", "--skip",
+                                              "b.sql", "--dry-run", "--migrations", "new"});
+  EXPECT_EQ(import.peer, "flyway");
+  EXPECT_EQ(import.directory, "db");
+  EXPECT_EQ(import.migrations, "new");
+  EXPECT_THAT(import.skip, ElementsAre("a.sql", "b.sql"));
+  EXPECT_TRUE(import.dry_run);
+  EXPECT_EQ(import.alembic, "alembic");
+  EXPECT_EQ(ParseAs<ImportCommand>({"import", "goose", "."}).migrations, "./migrations");
+}
+
+TEST(CommandLine, NamesThePeersThatCanBeImported) {
+  EXPECT_EQ(ParseWrong({"import", "rails", "db"}).message,
+            "PEER: 'rails' is not known: use alembic, flyway, golang-migrate, goose or dbmate");
+  EXPECT_EQ(ParseWrong({"import", "goose"}).message, "DIR is required");
+  EXPECT_THAT(Help({"import", "--help"}), HasSubstr("migctl import alembic ."));
+}
+
 TEST(CommandLine, ExplainsItself) {
   const std::string help = Help({"--help"});
   for (const char* expected :
