@@ -1,6 +1,7 @@
 #include "client/import/section.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -92,7 +93,7 @@ struct Region {
   std::vector<Extent> statements;
 };
 
-// A change of the text: bytes [begin, end) are replaced.
+// A change of the text: bytes [begin, end) are replaced. No two overlap.
 struct Edit {
   size_t begin = 0;
   size_t end = 0;
@@ -100,8 +101,10 @@ struct Edit {
 };
 
 std::string Apply(absl::string_view sql, std::vector<Edit> edits) {
-  std::stable_sort(edits.begin(), edits.end(),
-                   [](const Edit& a, const Edit& b) { return a.begin < b.begin; });
+  // What is put in at a place goes before what is taken out there: the two do not overlap then.
+  std::sort(edits.begin(), edits.end(), [](const Edit& a, const Edit& b) {
+    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
+  });
   std::string changed;
   size_t at = 0;
   for (const Edit& edit : edits) {

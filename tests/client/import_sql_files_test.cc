@@ -59,6 +59,9 @@ INSTANTIATE_TEST_SUITE_P(
                     "COPY a FROM stdin;\n1\n\\.\nSELECT 1;\nCOMMIT;\nSELECT 2;\n",
                     "[no transaction] BEGIN;\nCOPY a FROM stdin;\n1\n\\.\nSELECT 1;\nCOMMIT;\n"
                     "SELECT 2;"},
+        SectionCase{"without_space", Surroundings::kTransaction,
+                    "BEGIN;SELECT 1;SELECT 2;COMMIT;SELECT 3;",
+                    "[no transaction] BEGIN;\nSELECT 1;SELECT 2;\nCOMMIT;SELECT 3;"},
         SectionCase{"in_a_body", Surroundings::kTransactions, "DO $$ BEGIN NULL; END $$;",
                     "DO $$ BEGIN NULL; END $$;"},
         SectionCase{"without", Surroundings::kNone, "BEGIN;\nSELECT 1;\nCOMMIT;",
