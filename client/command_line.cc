@@ -581,7 +581,7 @@ class Grammar {
       ComposeCommand compose = ComposeOf(*file);
       if (!head->empty()) compose.heads = {Unmarked(*head)};
       compose.splice = *splice;
-      compose.depends_on = *depends_on;
+      compose.depends_on = Unmarked(*depends_on);
       return compose;
     });
     AddFile(command, *file)->required();
@@ -627,9 +627,9 @@ class Grammar {
 
   static ComposeCommand ComposeOf(const FileText& file) {
     ComposeCommand compose;
-    compose.message = file.message;
-    compose.branch_labels = file.branch_labels;
-    compose.revision = file.revision;
+    compose.message = Unmarked(file.message);
+    compose.branch_labels = Unmarked(file.branch_labels);
+    compose.revision = Unmarked(file.revision);
     compose.directory = file.directory;
     return compose;
   }
@@ -646,19 +646,18 @@ class Grammar {
         ->allow_extra_args(false);
     command->add_option("--rev-id", file.revision, "Its revision id; default 12 random hex digits")
         ->option_text("ID");
-    AddMigrations(command, file.directory);
+    AddMigrations(command, file.directory, "The directory of the migration files");
     return message;
   }
 
   // Where this machine has the migration files.
-  void AddMigrations(CLI::App* command, std::string& directory) {
+  void AddMigrations(CLI::App* command, std::string& directory, const char* description) {
     directory = "./migrations";
     const char* set = environment_("MIGCTL_MIGRATIONS");
     if (set != nullptr && *set != '\0') directory = set;
     command
         ->add_option("--migrations", directory,
-                     "The directory of the migration files; default ./migrations "
-                     "[MIGCTL_MIGRATIONS]")
+                     absl::StrCat(description, "; default ./migrations [MIGCTL_MIGRATIONS]"))
         ->option_text("DIR");
   }
 
@@ -765,10 +764,7 @@ class Grammar {
                      "file")
         ->option_text(" ")
         ->required();
-    command
-        ->add_option("--migrations", import->migrations,
-                     "Where the files go, without any *.sql so far; default ./migrations")
-        ->option_text("DIR");
+    AddMigrations(command, import->migrations, "Where the files go, without any *.sql so far");
     command
         ->add_option("--skip", import->skip,
                      "Leave this file out; may be given several times. An Alembic script leaves "

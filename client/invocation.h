@@ -136,7 +136,7 @@ struct ImportCommand {
   // The peer's directory; for Alembic also its ini file.
   std::string directory;
   // Where the migration files go.
-  std::string migrations = "./migrations";
+  std::string migrations;
   // Files of the peer that are left out.
   std::vector<std::string> skip;
   bool dry_run = false;

@@ -172,10 +172,19 @@ TEST(CommandLine, ReadsNewRevisions) {
   EXPECT_THAT(ParseWrong({"merge"}).message, HasSubstr("REV is required"));
 }
 
+TEST(CommandLine, WordsOfANewRevisionMayBeginWithAMinusAndADigit) {
+  const auto revision =
+      ParseAs<ComposeCommand>({"revision", "-m", "-5 percent", "--depends-on", "-1"});
+  EXPECT_EQ(revision.message, "-5 percent");
+  EXPECT_THAT(revision.depends_on, ElementsAre("-1"));
+}
+
 TEST(CommandLine, TheDirectoryOfNewFilesIsTakenFromTheEnvironment) {
-  const ParsedCommandLine parsed = Parse({"merge", "heads"}, {{"MIGCTL_MIGRATIONS", "elsewhere"}});
-  const auto& command = std::get<Invocation>(parsed).command;
-  EXPECT_EQ(std::get<ComposeCommand>(command).directory, "elsewhere");
+  const std::map<std::string, std::string> variables = {{"MIGCTL_MIGRATIONS", "elsewhere"}};
+  const ParsedCommandLine merge = Parse({"merge", "heads"}, variables);
+  EXPECT_EQ(std::get<ComposeCommand>(std::get<Invocation>(merge).command).directory, "elsewhere");
+  const ParsedCommandLine import = Parse({"import", "goose", "db"}, variables);
+  EXPECT_EQ(std::get<ImportCommand>(std::get<Invocation>(import).command).migrations, "elsewhere");
 }
 
 TEST(CommandLine, TakesAlembicsFlagsOfTheListings) {
