@@ -13,7 +13,7 @@ namespace {
 // The width of the version table's column: varchar(32).
 constexpr size_t kMaxIdLength = 32;
 
-constexpr absl::string_view kForbiddenInIds = "@-+:,";
+constexpr absl::string_view kForbiddenInIds = "@-+:,/";
 constexpr absl::string_view kForbiddenInLabels = "@:,";
 
 bool IsReserved(absl::string_view name) {
@@ -37,6 +37,9 @@ std::string NameProblem(absl::string_view name, absl::string_view forbidden) {
 
 std::string RevisionIdProblem(absl::string_view id) {
   std::string problem = NameProblem(id, kForbiddenInIds);
+  if (problem.empty() && absl::StartsWith(id, ".")) {
+    problem = "begins with a dot, which would hide its file";
+  }
   const size_t length = CountCharacters(id);
   if (problem.empty() && length > kMaxIdLength) {
     problem = absl::StrCat("has ", length, " characters; the version table holds ", kMaxIdLength);

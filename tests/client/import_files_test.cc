@@ -50,7 +50,7 @@ TEST(ImportTranslation, MakesFilesThatTheServiceReads) {
 }
 
 TEST(ImportTranslation, NamesIdsThatCannotBeKept) {
-  for (const char* id : {"123456789012345678901234567890123", "a-b", "a@b", "head"}) {
+  for (const char* id : {"123456789012345678901234567890123", "a-b", "a@b", "../a", ".a", "head"}) {
     EXPECT_THAT(ProblemsOf(Translate(ReadingOf(id, "")).problems),
                 ElementsAre(StartsWith("theirs.sql: the revision id '")))
         << id;

@@ -115,7 +115,8 @@ TEST_P(ForbiddenInIds, IsAProblem) {
 
 INSTANTIATE_TEST_SUITE_P(RevisionGraphProblems, ForbiddenInIds,
                          ::testing::Values("a@b", "a-b", "a+b", "a:b", "a,b", "a b", "a\tb", "a\nb",
-                                           "a\x01", "a\x7F", "head", "heads", "base", "current"));
+                                           "a\x01", "a\x7F", "a/b", ".a", "head", "heads", "base",
+                                           "current"));
 
 TEST(RevisionGraphProblems, ALabelMayHaveAHyphenButNoAtSign) {
   EXPECT_TRUE(Graph({{"a", {}, {}, "shop-eu"}}).FindLabel("shop-eu"));

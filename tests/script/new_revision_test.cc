@@ -172,8 +172,8 @@ TEST(NewRevision, TheIdMustBeFreeAndFit) {
   EXPECT_EQ(Refusal(kChain, {.id = "a1"}),
             "REVISION_EXISTS: the revision id a1 is taken by a1.sql");
   EXPECT_THAT(Refusal(kTwoHeads, {.heads = {"c3"}, .id = "core"}), HasSubstr("LABEL_EXISTS"));
-  for (const char* id : {"a-1", "a@1", "a+1", "a:1", "a,1", "a 1", "head", "base", "current",
-                         "123456789012345678901234567890123"}) {
+  for (const char* id : {"a-1", "a@1", "a+1", "a:1", "a,1", "a 1", "a/1", ".a1", "head", "base",
+                         "current", "123456789012345678901234567890123"}) {
     EXPECT_THAT(Refusal(kChain, {.id = id}), HasSubstr("INVALID_REQUEST: revision: ")) << id;
   }
 }
