@@ -1,6 +1,5 @@
 #include "service/execute/sql_script.h"
 
-#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -9,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "service/base/utf8.h"
 #include "service/database/service_sql.h"
 #include "service/execute/plan_report.h"
 #include "service/script/sql_lexer.h"
@@ -88,9 +88,14 @@ class Renderer {
     if (text_.size() >= kPieceSize) Flush();
   }
 
+  // A statement and the data of a COPY may be many times as long as a piece.
   void Flush() {
-    if (text_.empty() || stopped_) return;
-    stopped_ = !sink_(std::exchange(text_, {}));
+    for (absl::string_view rest = text_; !rest.empty() && !stopped_;) {
+      const size_t size = CutAt(rest, kPieceSize);
+      stopped_ = !sink_(std::string(rest.substr(0, size)));
+      rest.remove_prefix(size);
+    }
+    text_.clear();
   }
 
   // --- The beginning ---

@@ -26,8 +26,8 @@ using ScriptSink = absl::FunctionRef<bool(std::string piece)>;
 // first step it takes the mutex, or fails, and checks that the version table has the plan's
 // starting rows. What an operation looks at while it runs is looked at by the script: each write to
 // the version table matches one row, IF NOT EXISTS passes over no INVALID index. Pieces are cut
-// between characters and hold about 256 KiB; of a plan, no more than one statement is in memory
-// twice.
+// between characters and hold 256 KiB at most; of a plan, no more than one statement with its data
+// is in memory twice.
 void RenderScript(const ScriptSet& scripts, const Plan& plan, const ScriptSettings& settings,
                   ScriptSink sink);
 

@@ -145,9 +145,22 @@ TEST_F(SqlScriptTest, ComesInPiecesUntilNoMoreIsWanted) {
   EXPECT_THAT(pieces, SizeIs(Gt(2)));
   for (const std::string& piece : pieces) {
     EXPECT_FALSE(FindInvalidUtf8(piece).has_value());
-    EXPECT_LT(piece.size(), 300U * 1024);
+    EXPECT_LE(piece.size(), 256U * 1024);
   }
   EXPECT_THAT(Pieces("head", {}, 1), SizeIs(1));
+}
+
+TEST_F(SqlScriptTest, AStatementThatIsLongerThanAPieceComesInSeveral) {
+  std::string text = "x";  // the characters of two bytes begin at odd places
+  for (int i = 0; i < 500000; ++i) text += "ä";
+  fake_.Write({"aa01", "", absl::StrCat("\nSELECT '", text, "';\n")});
+  const std::vector<std::string> pieces = Pieces("head");
+  for (const std::string& piece : pieces) {
+    EXPECT_FALSE(FindInvalidUtf8(piece).has_value());
+    EXPECT_LE(piece.size(), 256U * 1024);
+  }
+  EXPECT_THAT(absl::StrJoin(pieces, ""), HasSubstr(absl::StrCat("SELECT '", text, "';\n")));
+  EXPECT_THAT(Pieces("head", {}, 2), SizeIs(2));
 }
 
 }  // namespace
