@@ -116,8 +116,10 @@ std::string SetTimeoutsSql(const Timeouts& timeouts) {
 }
 
 std::string ResetSettingsSql(absl::Duration lock_timeout) {
-  return absl::StrCat("RESET SESSION AUTHORIZATION; RESET ALL; ", kSessionSettings, "; ",
-                      SetLockTimeoutSql(lock_timeout));
+  // Behind a session authorization the role is that of the login; RESET ROLE makes it the one that
+  // ALTER ROLE, ALTER DATABASE or the connection's options say, and RESET ALL leaves it alone.
+  return absl::StrCat("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; ", kSessionSettings,
+                      "; ", SetLockTimeoutSql(lock_timeout));
 }
 
 std::string CreateVersionTableSql(const VersionTable& table) {

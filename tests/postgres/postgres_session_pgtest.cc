@@ -212,6 +212,22 @@ TEST_F(PostgresSessionTest, ResetUndoesASessionAuthorization) {
   EXPECT_TRUE(Insert(*session, "a").ok());
 }
 
+TEST_F(PostgresSessionTest, ResetReturnsToTheRoleThatTheDatabaseGivesItsSessions) {
+  const std::string role = absl::StrCat("role_", options_.name);
+  Query(absl::StrCat("CREATE ROLE ", role, "; GRANT ALL ON SCHEMA public TO ", role,
+                     "; ALTER DATABASE ", options_.name, " SET role = ", role));
+  const auto session = OpenSession();
+  for (const char* statement :
+       {"SELECT 1", "SET ROLE postgres", "SET SESSION AUTHORIZATION postgres"}) {
+    Run(*session, statement);
+    ASSERT_TRUE(session->ResetSettings().ok());
+    Run(*session, "CREATE TABLE made ()");
+    EXPECT_EQ(Query("SELECT tableowner FROM pg_tables WHERE tablename = 'made'"), role)
+        << statement;
+    Run(*session, "DROP TABLE made");
+  }
+}
+
 TEST_F(PostgresSessionTest, TimeoutsAreSetInMilliseconds) {
   const auto session = OpenSession();
   ASSERT_TRUE(session->SetTimeouts({absl::Milliseconds(1500), absl::Minutes(2)}).ok());
