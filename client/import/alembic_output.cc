@@ -99,23 +99,21 @@ absl::optional<size_t> FirstOfAlembic(const std::vector<Statement>& statements,
   return first;
 }
 
-// A semicolon that Alembic has put behind a line comment, and that is part of it: the statement
-// would go on with what follows. The comment's line, or 0.
-int LineOfSwallowedSemicolon(absl::string_view sql) {
+// Whether a semicolon that Alembic has put behind a line comment is part of it: the statement would
+// go on with what follows.
+bool SwallowsASemicolon(absl::string_view sql) {
   SqlLexer lexer(sql);
   bool in_statement = false;
   for (Token token = lexer.Next(); token.kind != Token::Kind::kEnd; token = lexer.Next()) {
     if (token.kind == Token::Kind::kLineComment) {
       const bool swallows = absl::EndsWith(lexer.TextOf(token), ";") &&
                             absl::StartsWith(sql.substr(token.end), "\n\n");
-      if (!in_statement || !swallows) continue;
-      migd::TextPosition position(sql);
-      position.AdvanceTo(token.begin);
-      return position.line();
+      if (in_statement && swallows) return true;
+      continue;
     }
     if (token.kind != Token::Kind::kBlockComment) in_statement = !lexer.IsSymbol(token, ';');
   }
-  return 0;
+  return false;
 }
 
 // Lines that a traceback or a log may end with and that say nothing of the failure.
@@ -144,7 +142,7 @@ AlembicScript SplitAlembicScript(absl::string_view output, bool upgrade) {
 absl::optional<ImportedSection> SectionOfStep(const AlembicStep& step, bool transactional,
                                               const std::string& file, std::string& version_table,
                                               std::vector<ImportProblem>& problems) {
-  if (LineOfSwallowedSemicolon(step.sql) > 0) {
+  if (SwallowsASemicolon(step.sql)) {
     problems.push_back({file, 0,
                         "a statement ends with a comment, into which Alembic writes the semicolon; "
                         "put a line break behind the comment"});

@@ -2,11 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cmath>
+
 #include "client/import/dbmate.h"
 #include "client/import/golang_migrate.h"
 #include "client/import/goose.h"
 #include "client/import/section.h"
 #include "client/import/versions.h"
+#include "service/script/sql_splitter.h"
+#include "service/script/statement.h"
 #include "tests/client/import_support.h"
 
 namespace migctl {
@@ -67,6 +72,38 @@ INSTANTIATE_TEST_SUITE_P(
         SectionCase{"without", Surroundings::kNone, "BEGIN;\nSELECT 1;\nCOMMIT;",
                     "[no transaction] BEGIN;\nSELECT 1;\nCOMMIT;"}),
     [](const auto& tested) { return tested.param.name; });
+
+// The statements of a section but for BEGIN and COMMIT.
+std::vector<std::string> StatementsOf(const ImportedSection& section) {
+  std::vector<std::string> statements;
+  for (const migd::Statement& statement : migd::SplitSql(section.text.sql, 0, 1).statements) {
+    if (!migd::IsTransactionControl(statement.text)) statements.emplace_back(statement.text);
+  }
+  return statements;
+}
+
+TEST(ImportSection, HasEachStatementOnceHoweverTheyAreDividedAndSpaced) {
+  constexpr int kLength = 6;
+  constexpr int kKinds = 3;
+  for (int number = 0; number < std::pow(kKinds, kLength); ++number) {
+    for (const char* end : {";", ";\n", " ; -- why\n"}) {
+      std::string sql;
+      std::vector<std::string> statements;
+      for (int i = 0, rest = number; i < kLength; ++i, rest /= kKinds) {
+        const std::string select = absl::StrCat("SELECT ", i);
+        if (rest % kKinds == 0) statements.push_back(select);
+        absl::StrAppend(&sql, std::array{select.c_str(), "BEGIN", "COMMIT"}[rest % kKinds], end);
+      }
+      for (const Surroundings surroundings :
+           {Surroundings::kTransaction, Surroundings::kTransactions}) {
+        std::vector<ImportProblem> problems;
+        const auto section = MakeSection(sql, "a.sql", 1, surroundings, problems);
+        ASSERT_TRUE(section.has_value()) << sql;
+        ASSERT_EQ(StatementsOf(*section), statements) << sql;
+      }
+    }
+  }
+}
 
 TEST(ImportSection, NamesTransactionControlWithoutATranslation) {
   std::vector<ImportProblem> problems;
