@@ -34,7 +34,7 @@ class Output {
   bool json() const { return format_ == OutputFormat::kJson; }
 
   // Prints a result. `response` is the report: as JSON it is printed as it is, as text `text`,
-  // whole lines or nothing, tells what it says.
+  // whole lines or nothing, tells what it says; parts of lines where nothing else is shown.
   using TextOf = std::function<std::string(const TextSettings&)>;
   void Result(const google::protobuf::Message& response, const TextOf& text);
 
