@@ -1,8 +1,4 @@
 // migctl import: another tool's migrations as migration files.
-#include <unistd.h>
-
-#include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -86,6 +82,12 @@ absl::StatusOr<Found> ReadFiles(const Peer& peer, const ImportCommand& command) 
   return found;
 }
 
+// The program as it is named here, wherever it runs: a path is relative to the present directory.
+std::string ProgramOf(const std::string& name) {
+  std::error_code error;
+  return absl::StrContains(name, '/') ? fs::absolute(name, error).string() : name;
+}
+
 // A project is named by its directory, in which Alembic runs, or by its ini file: then Alembic runs
 // in the present directory, as it would if it were typed here.
 absl::StatusOr<Found> RunAlembic(const ImportCommand& command) {
@@ -101,7 +103,7 @@ absl::StatusOr<Found> RunAlembic(const ImportCommand& command) {
   project.directory = directory.string();
   project.skip = command.skip;
   project.run = [&](const std::vector<std::string>& arguments) {
-    std::vector<std::string> words = {command.alembic, "-c", ini.string()};
+    std::vector<std::string> words = {ProgramOf(command.alembic), "-c", ini.string()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     return RunProgram(words, directory.string());
   };

@@ -331,6 +331,18 @@ TEST_F(AlembicImportTest, NamesTheScriptsThatNeedADatabase) {
   EXPECT_EQ(VersionRows(), "c1");
 }
 
+TEST_F(AlembicImportTest, FindsTheProgramFromWhereItIsTyped) {
+  AddProject();
+  std::filesystem::create_directories(directory().path() + "/venv/bin");
+  std::filesystem::create_symlink(kAlembic, directory().path() + "/venv/bin/alembic");
+  Command command =
+      MigctlCommand(ImportArguments("alembic", {"--alembic", "venv/bin/alembic", "--dry-run"}));
+  const Arguments there = {"sh", "-c", "cd \"$0\" && exec \"$@\"", directory().path()};
+  command.arguments.insert(command.arguments.begin(), there.begin(), there.end());
+  const Finished import = RunCommand(command);
+  EXPECT_EQ(import.exit_code, 0) << import.err;
+}
+
 TEST_F(AlembicImportTest, NamesAnAlembicThatIsNotThere) {
   AddProject();
   const Failure failure = FailureOf(ImportArguments("alembic", {"--alembic", "venv/bin/alembic"}));
