@@ -21,6 +21,7 @@ void ReadDetails(const std::string& serialized, Error& error) {
       *error.mutable_metadata() = info.metadata();
     } else if (any.UnpackTo(&detail)) {
       error.set_hint(detail.hint());
+      if (detail.has_blockers()) *error.mutable_blockers() = detail.blockers();
       if (detail.has_statement_failure()) {
         *error.mutable_statement_failure() = detail.statement_failure();
       }

@@ -107,6 +107,8 @@ struct RunText {
   std::string lock_timeout;
   std::string statement_timeout;
   std::string mutex_timeout;
+  std::optional<int> lock_retries;
+  bool terminate_blockers = false;
   std::string request_id;
 };
 
@@ -172,9 +174,10 @@ std::optional<absl::Duration> DurationOf(const std::string& text) {
 }
 
 RunSettings SettingsOf(const RunText& text) {
-  return {DurationOf(text.lock_timeout), DurationOf(text.statement_timeout),
-          DurationOf(text.mutex_timeout),
-          text.request_id.empty() ? NewRequestId() : text.request_id};
+  return {
+      DurationOf(text.lock_timeout),  DurationOf(text.statement_timeout),
+      DurationOf(text.mutex_timeout), text.lock_retries,
+      text.terminate_blockers,        text.request_id.empty() ? NewRequestId() : text.request_id};
 }
 
 const std::vector<std::pair<std::string, Operation::State>>& StateNames() {
@@ -561,7 +564,10 @@ class Grammar {
         "--sql", script.wanted,
         "Print the SQL for psql -X -v ON_ERROR_STOP=1 -f instead, from where the database stands "
         "or, with REV as a:b, from a");
-    sql->excludes("--request-id", "--mutex-timeout");
+    for (const char* of_calls :
+         {"--request-id", "--mutex-timeout", "--lock-retries", "--terminate-blockers"}) {
+      sql->excludes(of_calls);
+    }
     command
         ->add_option("--from", script.from,
                      "With --sql: begin at these revisions, comma-separated; no database is asked")
@@ -672,6 +678,13 @@ class Grammar {
                  "How long a statement may run; 0 without end");
     add_duration("--mutex-timeout", run.mutex_timeout,
                  "How long to wait for another migration to end; 0 without end");
+    command
+        ->add_option("--lock-retries", run.lock_retries,
+                     "How often a revision that ran into the lock timeout is tried again")
+        ->option_text("N")
+        ->check(CLI::Range(0, 100));
+    command->add_flag("--terminate-blockers", run.terminate_blockers,
+                      "End the sessions that keep a statement waiting, if migd allows it");
     command
         ->add_option("--request-id", run.request_id,
                      "Makes the call safe to repeat: the same id attaches to the same operation; "

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "client/lock_text.h"
 #include "client/text.h"
 
 namespace migctl {
@@ -145,6 +146,9 @@ std::string ErrorReport(const Error& error, const Style& style, int width) {
     const StatementFailure& failure = error.statement_failure();
     if (!failure.file().empty()) absl::StrAppend(&report, SourceReport(failure, style, width));
     absl::StrAppend(&report, PostgresReport(failure), Labelled("state: ", failure.state()));
+  }
+  for (const auto& blocker : error.blockers().sessions()) {
+    absl::StrAppend(&report, "blocked by ", BlockerText(blocker), "\n");
   }
   absl::StrAppend(&report, Labelled("hint:  ", error.hint()));
   return report;

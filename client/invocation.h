@@ -30,6 +30,8 @@ struct RunSettings {
   std::optional<absl::Duration> lock_timeout;
   std::optional<absl::Duration> statement_timeout;
   std::optional<absl::Duration> mutex_timeout;
+  std::optional<int> lock_retries;
+  bool terminate_blockers = false;
   // A UUID; never empty after parsing.
   std::string request_id;
 };

@@ -29,13 +29,26 @@ std::string Statements(const Step& step) {
                       step.transactional() ? "transaction" : "no transaction");
 }
 
+// The rows after a step; of a plan with too many, what changes.
+std::string Result(const Step& step, bool rows_omitted) {
+  if (!rows_omitted) return absl::StrCat("-> ", NameList(step.resulting_revisions(), "base"));
+  std::string changes;
+  for (const std::string& row : step.deleted_revisions()) {
+    absl::StrAppend(&changes, changes.empty() ? "-" : " -", Escape(row));
+  }
+  for (const std::string& row : step.inserted_revisions()) {
+    absl::StrAppend(&changes, changes.empty() ? "+" : " +", Escape(row));
+  }
+  return changes;
+}
+
 std::vector<StepLine> StepLines(const PlanResponse& response) {
   std::vector<StepLine> lines;
   for (const Step& step : response.steps()) {
     lines.push_back({absl::StrCat(lines.size() + 1), DirectionName(step.direction()),
                      step.revision().empty() ? "base" : Escape(step.revision()),
                      Escape(step.message()), Statements(step),
-                     absl::StrCat("-> ", NameList(step.resulting_revisions(), "base"))});
+                     Result(step, response.rows_omitted())});
   }
   return lines;
 }

@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/lock_text.h"
 #include "client/operation_report.h"
 #include "client/text.h"
 #include "client/time_text.h"
@@ -97,6 +98,14 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
       return Remark("Skipped", SkipText(event.object_skipped()));
     case OperationEvent::kNotice:
       return Remark("Notice", NoticeText(event.notice()));
+    case OperationEvent::kLockWait:
+      if (event.lock_wait().blockers().empty()) return {};
+      return {Line("Blocked", LockWaitText(event.lock_wait()))};
+    case OperationEvent::kStepRetried:
+      if (step_.has_value()) step_->statement = 1;
+      return {Line("Retrying", RetryText(event.step_retried()))};
+    case OperationEvent::kBlockerTerminated:
+      return {Line("Terminated", TerminatedText(event.blocker_terminated()))};
     case OperationEvent::kStepFinished:
       return Finish(event.step_finished());
     case OperationEvent::kOperationFinished:
@@ -132,7 +141,8 @@ std::string LiveProgress::LiveLine(absl::Time now) const {
 std::string LiveProgress::Line(const std::string& verb, const std::string& text) const {
   constexpr int kVerbWidth = 11;
   const std::string aligned = PadLeft(verb, kVerbWidth);
-  const bool remarkable = verb == "Waiting" || verb == "Skipped" || verb == "Notice";
+  const bool remarkable = verb == "Waiting" || verb == "Skipped" || verb == "Notice" ||
+                          verb == "Blocked" || verb == "Retrying" || verb == "Terminated";
   return absl::StrCat(remarkable ? style_.Warning(aligned) : style_.Good(aligned), "  ", text);
 }
 
@@ -211,6 +221,15 @@ std::vector<std::string> LogProgress::Consume(const OperationEvent& event) {
     case OperationEvent::kNotice:
       return line("notice",
                   absl::StrCat(Escape(event.notice().revision()), " ", NoticeText(event.notice())));
+    case OperationEvent::kLockWait:
+      return line("blocked", absl::StrCat(Escape(event.lock_wait().revision()),
+                                          " statement=", event.lock_wait().statement_index(), " ",
+                                          LockWaitText(event.lock_wait())));
+    case OperationEvent::kStepRetried:
+      return line("retrying", absl::StrCat(Escape(event.step_retried().revision()), " ",
+                                           RetryText(event.step_retried())));
+    case OperationEvent::kBlockerTerminated:
+      return line("terminated", TerminatedText(event.blocker_terminated()));
     case OperationEvent::kStepFinished: {
       const StepFinished& step = event.step_finished();
       return line(absl::AsciiStrToLower(FinishedVerb(step.direction())),

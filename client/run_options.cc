@@ -11,6 +11,8 @@ migration::v1::RunOptions ToRunOptions(const RunSettings& settings) {
     *options.mutable_statement_timeout() = ToProto(*settings.statement_timeout);
   }
   if (settings.mutex_timeout) *options.mutable_mutex_timeout() = ToProto(*settings.mutex_timeout);
+  if (settings.lock_retries) options.set_lock_retries(*settings.lock_retries);
+  options.set_terminate_blockers(settings.terminate_blockers);
   return options;
 }
 

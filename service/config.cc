@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/errors.h"
 
@@ -46,6 +47,14 @@ absl::Duration ReadDuration(const YAML::Node& node) {
   return value;
 }
 
+int ReadRetries(const YAML::Node& node) {
+  int value = 0;
+  if (!absl::SimpleAtoi(ReadString(node), &value) || value < 0 || value > kMostLockRetries) {
+    throw Mistake(node, absl::StrCat("must be a number from 0 to ", kMostLockRetries));
+  }
+  return value;
+}
+
 using Readers = std::map<std::string, std::function<void(const YAML::Node&)>>;
 
 // Reads each key of a map with its reader.
@@ -71,14 +80,19 @@ DatabaseConfig ReadDatabase(const std::string& name, const YAML::Node& node,
   const auto duration = [](absl::Duration& into) {
     return [&into](const YAML::Node& value) { into = ReadDuration(value); };
   };
-  ReadMap(node, {{"url", text(database.url)},
-                 {"password_file", text(database.password_file)},
-                 {"migrations", text(database.migrations)},
-                 {"version_table", text(database.version_table)},
-                 {"version_table_schema", text(database.version_table_schema)},
-                 {"lock_timeout", duration(database.lock_timeout)},
-                 {"statement_timeout", duration(database.statement_timeout)},
-                 {"connect_timeout", duration(database.connect_timeout)}});
+  ReadMap(node,
+          {{"url", text(database.url)},
+           {"password_file", text(database.password_file)},
+           {"migrations", text(database.migrations)},
+           {"version_table", text(database.version_table)},
+           {"version_table_schema", text(database.version_table_schema)},
+           {"lock_timeout", duration(database.lock_timeout)},
+           {"statement_timeout", duration(database.statement_timeout)},
+           {"lock_retries",
+            [&](const YAML::Node& value) { database.lock_retries = ReadRetries(value); }},
+           {"allow_terminate_blockers",
+            [&](const YAML::Node& value) { database.allow_terminate_blockers = ReadBool(value); }},
+           {"connect_timeout", duration(database.connect_timeout)}});
   return database;
 }
 

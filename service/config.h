@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "service/execute/workspace.h"
 
 namespace migd {
 
@@ -23,6 +24,8 @@ struct DatabaseConfig {
   std::string version_table_schema;
   absl::Duration lock_timeout = absl::Seconds(2);
   absl::Duration statement_timeout = absl::ZeroDuration();
+  int lock_retries = 5;
+  bool allow_terminate_blockers = false;
   absl::Duration connect_timeout = absl::Seconds(10);
 };
 

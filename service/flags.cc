@@ -140,6 +140,14 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
               "how long a statement waits for a lock, if the call does not say; 0: without end");
   AddDuration(app, "--statement-timeout", database.statement_timeout,
               "how long a statement runs, if the call does not say; 0: without end");
+  app.add_option("--lock-retries", database.lock_retries,
+                 "how often a revision that ran into the lock timeout is tried again, if the call "
+                 "does not say")
+      ->type_name("N")
+      ->check(CLI::Range(0, kMostLockRetries))
+      ->capture_default_str();
+  app.add_flag("--allow-terminate-blockers", database.allow_terminate_blockers,
+               "allow calls to end the sessions that keep a migration waiting");
   AddDuration(app, "--connect-timeout", database.connect_timeout,
               "how long to wait for PostgreSQL to answer");
   AddDuration(app, "--shutdown-grace", config.shutdown_grace,

@@ -87,6 +87,8 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   workspace->scripts = directories.Get(database.migrations);
   workspace->version_table = {database.version_table_schema, database.version_table};
   workspace->default_timeouts = {database.lock_timeout, database.statement_timeout};
+  workspace->default_lock_retries = database.lock_retries;
+  workspace->allow_terminate_blockers = database.allow_terminate_blockers;
   if (config.offline) {
     if (workspace->name.empty()) workspace->name = kDefaultName;
     return workspace;

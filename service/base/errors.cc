@@ -70,8 +70,8 @@ std::string CreatesWhatExistsHint() {
 }
 
 std::string LockTimeoutHint() {
-  return "another session holds the object; try again when it is done, or allow more time with "
-         "--lock-timeout";
+  return "another session holds the object; try again when it is done, or allow more with "
+         "--lock-timeout and --lock-retries";
 }
 
 std::string StatementTimeoutHint() {
@@ -436,6 +436,34 @@ absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view proble
                {{"revision", std::string(revision)}}});
 }
 
+absl::Status WithBlockers(const absl::Status& status,
+                          const std::vector<migration::v1::Blocker>& blockers) {
+  if (blockers.empty()) return status;
+  absl::Status blocked = status;
+  ErrorDetail detail;
+  if (const auto payload = status.GetPayload(kErrorDetailUrl)) {
+    detail.ParseFromString(std::string(*payload));
+  }
+  // The status must stay small.
+  constexpr size_t kShown = 5;
+  for (size_t i = 0; i < blockers.size() && i < kShown; ++i) {
+    *detail.mutable_blockers()->add_sessions() = blockers[i];
+  }
+  blocked.SetPayload(kErrorDetailUrl, absl::Cord(detail.SerializeAsString()));
+  return blocked;
+}
+
+absl::Status TerminateNotAllowed(absl::string_view database) {
+  return Make(
+      {absl::StatusCode::kPermissionDenied,
+       migration::v1::ERROR_REASON_TERMINATE_NOT_ALLOWED,
+       absl::StrCat("ending the sessions that are in the way is not allowed on database ",
+                    database),
+       "start migd with --allow-terminate-blockers, or set allow_terminate_blockers for the "
+       "database; or end them yourself: the events name them",
+       {{"database", std::string(database)}}});
+}
+
 absl::Status MutexTimeout(absl::Duration waited, absl::string_view holder) {
   return Make({absl::StatusCode::kAborted,
                migration::v1::ERROR_REASON_MUTEX_TIMEOUT,
@@ -527,6 +555,7 @@ Error ToProto(const absl::Status& status) {
   if (const auto payload = status.GetPayload(kErrorDetailUrl);
       payload && detail.ParseFromString(std::string(*payload))) {
     error.set_hint(detail.hint());
+    if (detail.has_blockers()) *error.mutable_blockers() = detail.blockers();
     if (detail.has_statement_failure()) {
       *error.mutable_statement_failure() = detail.statement_failure();
     }

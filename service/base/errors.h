@@ -70,7 +70,12 @@ absl::Status ConnectionLost(absl::string_view revision, absl::string_view proble
                             absl::string_view state);
 absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view problem);
 
+// `status`, a LockTimeout or a StatementFailed by one, with who was in the way.
+absl::Status WithBlockers(const absl::Status& status,
+                          const std::vector<migration::v1::Blocker>& blockers);
+
 // --- Operations ---
+absl::Status TerminateNotAllowed(absl::string_view database);
 absl::Status MutexTimeout(absl::Duration waited, absl::string_view holder);
 absl::Status OperationCancelled(absl::string_view why);
 absl::Status UnknownOperation(absl::string_view operation);

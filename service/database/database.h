@@ -7,12 +7,14 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "migration/v1/error.pb.h"
 #include "service/plan/plan.h"
 #include "service/script/statement.h"
 
@@ -65,6 +67,16 @@ enum class ObjectState {
   kInvalidIndex,
 };
 
+// What a session waits for, as another one sees it.
+struct LockState {
+  // A relation's name, or the kind of another lock, such as "transactionid".
+  std::string relation;
+  // Such as "AccessExclusiveLock".
+  std::string mode;
+  // In the order of their process ids; nobody if the session does not wait.
+  std::vector<migration::v1::Blocker> blockers;
+};
+
 // How long statements may wait and run. Zero sets no limit.
 struct Timeouts {
   absl::Duration lock_timeout;
@@ -100,6 +112,9 @@ class Session {
   using NoticeHandler = std::function<void(const ServerNotice&)>;
 
   virtual ~Session() = default;
+
+  // The process id of the server's end of the connection.
+  virtual int pid() const = 0;
 
   // DatabaseReadOnly if migrations cannot be run here at all.
   virtual absl::Status CheckWritable() = 0;
@@ -170,6 +185,12 @@ class Database {
 
   // When each revision was last applied, as far as the log knows. Writes nothing.
   virtual absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() = 0;
+
+  // Who keeps the session `pid` waiting. Does not wait for locks.
+  virtual absl::StatusOr<LockState> ReadLockState(int pid) = 0;
+  // Ends a session of this database. False if there is none of this pid any more;
+  // InsufficientPrivilege if the role may not end it.
+  virtual absl::StatusOr<bool> TerminateSession(int pid) = 0;
 };
 
 }  // namespace migd

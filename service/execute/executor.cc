@@ -10,6 +10,7 @@
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
 #include "service/execute/interrupter.h"
+#include "service/execute/lock_monitor.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
 #include "service/execute/step_runner.h"
@@ -86,12 +87,14 @@ OperationEvent StepFinishedEvent(const migration::v1::Plan& plan, int index,
   finished.set_direction(step.direction());
   *finished.mutable_duration() = ToProtoDuration(duration);
   *finished.mutable_resulting_revisions() = step.resulting_revisions();
+  *finished.mutable_inserted_revisions() = step.inserted_revisions();
+  *finished.mutable_deleted_revisions() = step.deleted_revisions();
   return event;
 }
 
 // Runs the steps of `plan` in order, until one fails.
-absl::Status RunSteps(Session& session, const ScriptSet& scripts, const Plan& plan,
-                      const ExecuteRequest& request, Cancellation& cancellation,
+absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scripts,
+                      const Plan& plan, const ExecuteRequest& request, Cancellation& cancellation,
                       Interrupter& interrupter, const EventSink& sink, ExecuteResult& result) {
   const migration::v1::Plan described = DescribePlan(scripts, plan);
   {
@@ -103,7 +106,9 @@ absl::Status RunSteps(Session& session, const ScriptSet& scripts, const Plan& pl
   absl::Status status = session.PrepareForWriting();
   if (!status.ok()) return status;
 
-  StepRunner runner(session, scripts, request, cancellation, interrupter, sink);
+  LockMonitor monitor(
+      database, {session.pid(), request.timeouts.lock_timeout, request.terminate_blockers}, sink);
+  StepRunner runner(session, scripts, request, cancellation, interrupter, monitor, sink);
   std::vector<std::string> finished;
   VersionRows rows = result.rows;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
@@ -144,7 +149,8 @@ absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
   result.rows = *rows;
   const auto plan = PlanAction(**scripts, *rows, request.action, request.targets, request.purge);
   if (!plan.ok()) return plan.status();
-  return RunSteps(**session, **scripts, *plan, request, cancellation, interrupter, sink, result);
+  return RunSteps(*workspace.database, **session, **scripts, *plan, request, cancellation,
+                  interrupter, sink, result);
 }
 
 }  // namespace

@@ -21,6 +21,12 @@ struct ExecuteRequest {
   // Stamp only: empty the version table first.
   bool purge = false;
   Timeouts timeouts;
+  // How often a step that ran into the lock timeout is tried again, and how long the first pause
+  // may be. It is a random part of that, and may be twice as long each time after.
+  int lock_retries = 0;
+  absl::Duration first_lock_pause = absl::Seconds(1);
+  // End the sessions that are in the way.
+  bool terminate_blockers = false;
   // When to stop waiting for the mutex; InfiniteFuture waits without end.
   absl::Time mutex_deadline = absl::InfiniteFuture();
   // The id of the operation: shown to others, and written to the log.
@@ -37,7 +43,7 @@ struct ExecuteResult {
 };
 
 // Takes each event as it happens, without operation, sequence and time. Called on the thread that
-// runs the operation; must not block.
+// runs the operation and on the one that watches its locks; must not block.
 using EventSink = std::function<void(migration::v1::OperationEvent)>;
 
 // Runs `request`: takes the mutex (polling; the version table is read only under it), plans, and

@@ -40,6 +40,35 @@ std::string HashOf(const ScriptSet& scripts, const Plan& plan) {
   return hash.FinishHex();
 }
 
+// As many rows, counted after each step, can be told: an upgrade to thousands of heads has
+// millions.
+constexpr int64_t kMostRows = 200'000;
+
+bool HasTooManyRows(const Plan& plan) {
+  auto rows = static_cast<int64_t>(plan.starting_rows.size());
+  int64_t all = 0;
+  for (const Step& step : plan.steps) {
+    for (const VersionWrite& write : step.writes) {
+      rows +=
+          (write.kind == VersionWrite::Kind::kInsert) - (write.kind == VersionWrite::Kind::kDelete);
+    }
+    all += rows;
+  }
+  return all > kMostRows;
+}
+
+// What the writes of a step change in the end.
+void DescribeWrites(const std::vector<VersionWrite>& writes, migration::v1::Step& out) {
+  VersionRows inserted;
+  VersionRows deleted;
+  for (const VersionWrite& write : writes) {
+    if (!write.from.empty() && inserted.erase(write.from) == 0) deleted.insert(write.from);
+    if (!write.to.empty() && deleted.erase(write.to) == 0) inserted.insert(write.to);
+  }
+  out.mutable_inserted_revisions()->Add(inserted.begin(), inserted.end());
+  out.mutable_deleted_revisions()->Add(deleted.begin(), deleted.end());
+}
+
 }  // namespace
 
 const Section* SectionOf(const ScriptSet& scripts, const Step& step) {
@@ -52,12 +81,16 @@ migration::v1::Plan DescribePlan(const ScriptSet& scripts, const Plan& plan) {
   migration::v1::Plan described;
   VersionRows rows = plan.starting_rows;
   described.mutable_starting_revisions()->Add(rows.begin(), rows.end());
+  described.set_rows_omitted(HasTooManyRows(plan));
   for (const Step& step : plan.steps) {
-    ApplyWrites(step.writes, rows);
     migration::v1::Step& out = *described.add_steps();
     out.set_revision(step.revision);
     out.set_direction(ToProto(step.direction));
-    out.mutable_resulting_revisions()->Add(rows.begin(), rows.end());
+    DescribeWrites(step.writes, out);
+    if (!described.rows_omitted()) {
+      ApplyWrites(step.writes, rows);
+      out.mutable_resulting_revisions()->Add(rows.begin(), rows.end());
+    }
     if (const MigrationFile* file = FileOf(scripts, step)) {
       out.set_message(file->revision().message);
       out.set_path(file->revision().path);

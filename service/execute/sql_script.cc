@@ -117,6 +117,8 @@ class Renderer {
 
   // The mutex, the check of the rows, and what must be there before the first write.
   void Opening() {
+    // Without it, psql would go on behind an error, and run what does not check where it is.
+    Write("\n\\set ON_ERROR_STOP on\n");
     Write("\n", kSessionSettings, ";\n", SetLockTimeoutSql(settings_.timeouts.lock_timeout),
           ";\n\n");
     const std::string table = QualifiedName(settings_.version_table);
@@ -151,6 +153,9 @@ class Renderer {
             "\n"
             "  END IF;\n"
             "  IF present <> expected THEN\n"
+            "    PERFORM pg_advisory_unlock(",
+            kMutexClass, ", ", kMutexObject,
+            ");\n"
             "    RAISE EXCEPTION 'this script begins at %, but the database is at %',\n"
             "      coalesce(nullif(array_to_string(expected, ', '), ''), 'base'),\n"
             "      coalesce(nullif(array_to_string(present, ', '), ''), 'base')\n"

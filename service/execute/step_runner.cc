@@ -1,5 +1,6 @@
 #include "service/execute/step_runner.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,9 @@ using migration::v1::OperationEvent;
 // and their beginning.
 constexpr int kMostNotices = 100;
 constexpr size_t kLongestNotice = 4000;
+
+// Between two attempts of a step that runs into the lock timeout.
+constexpr absl::Duration kLongestPause = absl::Seconds(15);
 
 // SQLSTATE query_canceled: a cancel request, or statement_timeout.
 constexpr absl::string_view kQueryCanceled = "57014";
@@ -88,16 +92,53 @@ class NoticeRelay {
 }  // namespace
 
 StepRunner::StepRunner(Session& session, const ScriptSet& scripts, const ExecuteRequest& request,
-                       Cancellation& cancellation, Interrupter& interrupter, const EventSink& sink)
+                       Cancellation& cancellation, Interrupter& interrupter, LockMonitor& monitor,
+                       const EventSink& sink)
     : session_(session),
       scripts_(scripts),
       request_(request),
       cancellation_(cancellation),
       interrupter_(interrupter),
+      monitor_(monitor),
       sink_(sink) {}
 
 absl::Status StepRunner::Run(const Step& step, const VersionRows& resulting_rows,
                              const std::vector<std::string>& finished) {
+  for (int attempt = 1;; ++attempt) {
+    absl::Status status = Attempt(step, resulting_rows, finished);
+    if (errors::ReasonOf(status) != migration::v1::ERROR_REASON_LOCK_TIMEOUT) return status;
+    status = errors::WithBlockers(status, monitor_.blockers());
+    if (attempt > request_.lock_retries || !CanRepeat(step)) return status;
+    if (!PauseAfter(attempt, step, status)) {
+      return errors::OperationCancelled(
+          absl::StrCat(cancellation_.why(), "; nothing of ", step.revision, " remains"));
+    }
+  }
+}
+
+bool StepRunner::CanRepeat(const Step& step) const {
+  const Section* section = SectionOf(scripts_, step);
+  return section == nullptr || section->transactional;
+}
+
+bool StepRunner::PauseAfter(int failed, const Step& step, const absl::Status& status) {
+  // Full jitter: those who were in one another's way do not meet again at the same moment.
+  const absl::Duration most =
+      std::min(request_.first_lock_pause * (1 << std::min(failed - 1, 10)), kLongestPause);
+  const absl::Duration pause = most * absl::Uniform(random_, 0.0, 1.0);
+  OperationEvent event;
+  migration::v1::StepRetried& retried = *event.mutable_step_retried();
+  retried.set_revision(step.revision);
+  retried.set_attempt(failed + 1);
+  retried.set_most_attempts(request_.lock_retries + 1);
+  *retried.mutable_pause() = ToProtoDuration(pause);
+  *retried.mutable_error() = errors::ToProto(status);
+  sink_(std::move(event));
+  return !cancellation_.WaitFor(pause);
+}
+
+absl::Status StepRunner::Attempt(const Step& step, const VersionRows& resulting_rows,
+                                 const std::vector<std::string>& finished) {
   const auto index = scripts_.graph().Find(step.revision);
   Context context{step,
                   resulting_rows,
@@ -183,6 +224,9 @@ absl::Status StepRunner::RunStatement(Context& context, const Statement& stateme
   absl::StatusOr<StatementResult> result;
   {
     NoticeRelay relay(session_, sink_, context.step.revision, index, *skipped > 0);
+    const LockMonitor::Watch watch(
+        monitor_,
+        {context.step.revision, index, static_cast<int>(context.section->statements.size())});
     context.statement_runs = true;
     result = session_.Execute(statement);
   }
@@ -276,6 +320,7 @@ absl::Status StepRunner::WriteVersionAndLog(const Context& context) {
   const auto holds_mutex = session_.HoldsMutex();
   if (!holds_mutex.ok()) return holds_mutex.status();
   if (!*holds_mutex) return errors::MutexLost(context.step.revision);
+  const LockMonitor::Watch watch(monitor_, {context.step.revision, 0, 0});
   for (const VersionWrite& write : context.step.writes) {
     status = session_.WriteVersion(write, context.step.revision);
     if (!status.ok()) return status;

@@ -4,12 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "service/database/database.h"
 #include "service/execute/cancellation.h"
 #include "service/execute/executor.h"
 #include "service/execute/interrupter.h"
+#include "service/execute/lock_monitor.h"
 #include "service/plan/plan.h"
 #include "service/script/script_directory.h"
 
@@ -20,11 +22,14 @@ namespace migd {
 class StepRunner {
  public:
   StepRunner(Session& session, const ScriptSet& scripts, const ExecuteRequest& request,
-             Cancellation& cancellation, Interrupter& interrupter, const EventSink& sink);
+             Cancellation& cancellation, Interrupter& interrupter, LockMonitor& monitor,
+             const EventSink& sink);
 
-  // Runs `step`, which leads to `resulting_rows`, and emits the events of its statements. On
-  // failure the session is in no transaction any more, and the status tells what stays.
-  // `finished` names the revisions that the operation finished before, for that report.
+  // Runs `step`, which leads to `resulting_rows`, and emits the events of its statements. A step
+  // that runs into the lock timeout is tried again, as often as the request says; in the pauses the
+  // session is in no transaction, hence holds no locks but the mutex. On failure the session is in
+  // no transaction any more, and the status tells what stays. `finished` names the revisions that
+  // the operation finished before, for that report.
   absl::Status Run(const Step& step, const VersionRows& resulting_rows,
                    const std::vector<std::string>& finished);
 
@@ -45,6 +50,14 @@ class StepRunner {
     bool statement_runs = false;
   };
 
+  // Runs the step once.
+  absl::Status Attempt(const Step& step, const VersionRows& resulting_rows,
+                       const std::vector<std::string>& finished);
+  // Whether the step leaves nothing when it fails, so that it can be run again from its beginning.
+  bool CanRepeat(const Step& step) const;
+  // Waits before the attempt that follows `failed`, the number of attempts so far. False if the
+  // operation is to stop.
+  bool PauseAfter(int failed, const Step& step, const absl::Status& status);
   absl::Status RunTransactional(Context& context);
   absl::Status RunOneByOne(Context& context);
   absl::Status RunStatements(Context& context);
@@ -69,7 +82,9 @@ class StepRunner {
   const ExecuteRequest& request_;
   Cancellation& cancellation_;
   Interrupter& interrupter_;
+  LockMonitor& monitor_;
   const EventSink& sink_;
+  absl::BitGen random_;
 };
 
 }  // namespace migd

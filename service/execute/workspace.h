@@ -11,6 +11,9 @@
 
 namespace migd {
 
+// So often, and no more, a step can be tried again.
+inline constexpr int kMostLockRetries = 100;
+
 // Thread-safe, as its parts are. Lives as long as the server.
 struct Workspace {
   // The name by which requests call it.
@@ -22,6 +25,9 @@ struct Workspace {
   VersionTable version_table;
   // For requests that set none.
   Timeouts default_timeouts;
+  int default_lock_retries = 0;
+  // Whether requests may have the sessions ended that are in their way.
+  bool allow_terminate_blockers = false;
 };
 
 }  // namespace migd

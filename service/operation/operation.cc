@@ -15,7 +15,8 @@ bool operator==(const OperationRequest& a, const OperationRequest& b) {
   return a.database == b.database && a.action == b.action && a.targets == b.targets &&
          a.purge == b.purge && a.timeouts.lock_timeout == b.timeouts.lock_timeout &&
          a.timeouts.statement_timeout == b.timeouts.statement_timeout &&
-         a.mutex_timeout == b.mutex_timeout && a.request_id == b.request_id;
+         a.mutex_timeout == b.mutex_timeout && a.lock_retries == b.lock_retries &&
+         a.terminate_blockers == b.terminate_blockers && a.request_id == b.request_id;
 }
 
 Operation::Operation(std::string id, OperationRequest request)
@@ -82,16 +83,18 @@ void Operation::UpdateState(const OperationEvent& event) {
       state_.set_state(migration::v1::Operation::STATE_RUNNING);
       *state_.mutable_start_time() = event.time();
       state_.set_step_count(event.plan().steps_size());
-      *state_.mutable_resulting_revisions() = event.plan().starting_revisions();
+      rows_ = {event.plan().starting_revisions().begin(), event.plan().starting_revisions().end()};
       break;
     case OperationEvent::kStepFinished:
       state_.set_finished_step_count(event.step_finished().step_index());
-      *state_.mutable_resulting_revisions() = event.step_finished().resulting_revisions();
+      for (const std::string& row : event.step_finished().deleted_revisions()) rows_.erase(row);
+      for (const std::string& row : event.step_finished().inserted_revisions()) rows_.insert(row);
       break;
     case OperationEvent::kOperationFinished:
       state_.set_state(event.operation_finished().state());
       *state_.mutable_finish_time() = event.time();
-      *state_.mutable_resulting_revisions() = event.operation_finished().resulting_revisions();
+      rows_ = {event.operation_finished().resulting_revisions().begin(),
+               event.operation_finished().resulting_revisions().end()};
       if (event.operation_finished().has_error()) {
         *state_.mutable_error() = event.operation_finished().error();
       }
@@ -129,7 +132,9 @@ absl::Status Operation::final_status() const {
 
 migration::v1::Operation Operation::Snapshot() const {
   MutexLock lock(mutex_);
-  return state_;
+  migration::v1::Operation snapshot = state_;
+  snapshot.mutable_resulting_revisions()->Add(rows_.begin(), rows_.end());
+  return snapshot;
 }
 
 bool Operation::finished() const {

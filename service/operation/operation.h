@@ -25,6 +25,8 @@ struct OperationRequest {
   Timeouts timeouts;
   // Zero waits without end.
   absl::Duration mutex_timeout;
+  int lock_retries = 0;
+  bool terminate_blockers = false;
   // Empty if the caller gave none.
   std::string request_id;
 
@@ -77,7 +79,9 @@ class Operation {
 
   mutable Mutex mutex_;
   std::vector<EventPointer> events_ ABSL_GUARDED_BY(mutex_);
+  // But for its resulting_revisions, which are `rows_`.
   migration::v1::Operation state_ ABSL_GUARDED_BY(mutex_);
+  VersionRows rows_ ABSL_GUARDED_BY(mutex_);
   absl::Status final_status_ ABSL_GUARDED_BY(mutex_);
   std::map<int, std::shared_ptr<const std::function<void()>>> listeners_ ABSL_GUARDED_BY(mutex_);
   int next_listener_ ABSL_GUARDED_BY(mutex_) = 0;

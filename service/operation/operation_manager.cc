@@ -91,6 +91,8 @@ void OperationManager::RunOperation(Workspace& workspace, Turnstile& turnstile,
   run.targets = request.targets;
   run.purge = request.purge;
   run.timeouts = request.timeouts;
+  run.lock_retries = request.lock_retries;
+  run.terminate_blockers = request.terminate_blockers;
   run.operation = operation.id();
   if (request.mutex_timeout > absl::ZeroDuration()) {
     run.mutex_deadline = absl::Now() + request.mutex_timeout;

@@ -132,4 +132,12 @@ absl::StatusOr<std::map<std::string, absl::Time>> PostgresDatabase::ReadApplyTim
   return OnReader([](PostgresSession& session) { return session.ReadApplyTimes(); });
 }
 
+absl::StatusOr<LockState> PostgresDatabase::ReadLockState(int pid) {
+  return OnReader([pid](PostgresSession& session) { return session.ReadLockState(pid); });
+}
+
+absl::StatusOr<bool> PostgresDatabase::TerminateSession(int pid) {
+  return OnReader([pid](PostgresSession& session) { return session.TerminateSession(pid); });
+}
+
 }  // namespace migd

@@ -37,6 +37,8 @@ class PostgresDatabase : public Database {
   absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) override;
   absl::StatusOr<VersionRows> ReadRows() override;
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
+  absl::StatusOr<LockState> ReadLockState(int pid) override;
+  absl::StatusOr<bool> TerminateSession(int pid) override;
 
  private:
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);

@@ -6,8 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "service/base/errors.h"
+#include "service/base/proto_time.h"
+#include "service/base/utf8.h"
 #include "service/database/service_sql.h"
 #include "service/postgres/status_translation.h"
+#include "service/script/literals.h"
 
 namespace migd {
 namespace {
@@ -19,6 +22,39 @@ constexpr char kRevisionLogIsReadable[] =
     "has_table_privilege(c.oid, 'SELECT')), false) FROM pg_class c JOIN pg_namespace n "
     "ON n.oid = c.relnamespace "
     "WHERE n.nspname = 'migration_service' AND c.relname = 'revision_log'";
+
+// Of a blocker's query, so much is shown.
+constexpr size_t kLongestQuery = 200;
+
+// What session $1 waits for, and a row for each session in its way. A pid of 0 stands for a
+// prepared transaction. What the role may not see of other sessions is empty.
+constexpr char kLockState[] = R"(
+SELECT coalesce(CASE WHEN wanted.relation IS NOT NULL
+                      AND wanted.database = (SELECT oid FROM pg_database
+                                             WHERE datname = current_database())
+                     THEN wanted.relation::regclass::text END, wanted.locktype) AS relation,
+       wanted.mode,
+       blocker.pid,
+       coalesce(activity.usename::text, '') AS user,
+       coalesce(activity.application_name, '') AS application,
+       coalesce(host(activity.client_addr), '') AS address,
+       coalesce(activity.state, '') AS state,
+       coalesce(extract(epoch FROM clock_timestamp() - activity.xact_start), 0)::double precision
+         AS transaction_age,
+       coalesce(activity.query, '') AS query,
+       EXISTS (SELECT FROM pg_locks AS held
+               WHERE held.pid = blocker.pid AND held.granted
+                 AND held.locktype = wanted.locktype
+                 AND (held.database, held.relation, held.page, held.tuple, held.virtualxid,
+                      held.transactionid, held.classid, held.objid, held.objsubid)
+                     IS NOT DISTINCT FROM
+                     (wanted.database, wanted.relation, wanted.page, wanted.tuple,
+                      wanted.virtualxid, wanted.transactionid, wanted.classid, wanted.objid,
+                      wanted.objsubid)) AS holds_lock
+FROM (SELECT DISTINCT pid FROM unnest(pg_blocking_pids($1::integer)) AS pid) AS blocker
+JOIN pg_locks AS wanted ON wanted.pid = $1::integer AND NOT wanted.granted
+LEFT JOIN pg_stat_activity AS activity ON activity.pid = blocker.pid
+ORDER BY blocker.pid)";
 
 }  // namespace
 
@@ -117,6 +153,40 @@ absl::StatusOr<std::map<std::string, absl::Time>> PostgresSession::ReadApplyTime
       times[row[0].as<std::string>()] = absl::UnixEpoch() + absl::Seconds(row[1].as<double>());
     }
     return times;
+  });
+}
+
+absl::StatusOr<LockState> PostgresSession::ReadLockState(int pid) {
+  return Translated(database_, [&]() -> absl::StatusOr<LockState> {
+    pqxx::nontransaction work(*connection_);
+    LockState state;
+    for (const pqxx::row row : work.exec_params(kLockState, pid)) {
+      state.relation = row["relation"].as<std::string>();
+      state.mode = row["mode"].as<std::string>();
+      migration::v1::Blocker& blocker = state.blockers.emplace_back();
+      blocker.set_pid(row["pid"].as<int>());
+      blocker.set_user(row["user"].as<std::string>());
+      blocker.set_application(row["application"].as<std::string>());
+      blocker.set_address(row["address"].as<std::string>());
+      blocker.set_state(row["state"].as<std::string>());
+      *blocker.mutable_transaction_age() =
+          ToProtoDuration(absl::Seconds(row["transaction_age"].as<double>()));
+      blocker.set_query(
+          Shortened(ToValidUtf8(WithoutLiterals(row["query"].as<std::string>())), kLongestQuery));
+      blocker.set_holds_lock(row["holds_lock"].as<bool>());
+    }
+    return state;
+  });
+}
+
+absl::StatusOr<bool> PostgresSession::TerminateSession(int pid) {
+  return Translated(database_, [&]() -> absl::StatusOr<bool> {
+    pqxx::nontransaction work(*connection_);
+    const pqxx::result terminated = work.exec_params(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE pid = $1 AND datname = current_database()",
+        pid);
+    return !terminated.empty() && terminated[0][0].as<bool>();
   });
 }
 

@@ -19,6 +19,7 @@ class PostgresSession : public Session {
   PostgresSession(std::unique_ptr<Connection> connection, std::string database, VersionTable table);
   ~PostgresSession() override;
 
+  int pid() const override { return PQbackendPID(connection_->handle()); }
   absl::Status CheckWritable() override;
   absl::StatusOr<bool> TryAcquireMutex() override;
   absl::StatusOr<bool> HoldsMutex() override;
@@ -39,8 +40,10 @@ class PostgresSession : public Session {
   void SetNoticeHandler(NoticeHandler handler) override;
   void Cancel() override;
 
-  // When each revision was last applied, as far as the log knows.
+  // See Database.
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes();
+  absl::StatusOr<LockState> ReadLockState(int pid);
+  absl::StatusOr<bool> TerminateSession(int pid);
 
  private:
   struct FreeCancel {

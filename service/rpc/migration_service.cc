@@ -118,8 +118,7 @@ absl::StatusOr<std::shared_ptr<Operation>> MigrationServiceImpl::StartOperation(
   const auto workspace = catalog_.Find(request.database);
   if (!workspace.ok()) return workspace.status();
   request.database = (*workspace)->name;
-  request.timeouts = (*workspace)->default_timeouts;
-  status = ReadRunOptions(options, request.timeouts, request.mutex_timeout);
+  status = ReadRunOptions(options, **workspace, request);
   if (!status.ok()) return status;
   return operations_.Start(**workspace, std::move(request));
 }

@@ -298,6 +298,7 @@ absl::Status AnswerPlan(const Catalog& catalog, const migration::v1::PlanRequest
   response.mutable_steps()->Swap(described.mutable_steps());
   response.mutable_resulting_revisions()->Swap(described.mutable_resulting_revisions());
   response.mutable_starting_revisions()->Swap(described.mutable_starting_revisions());
+  response.set_rows_omitted(described.rows_omitted());
   response.set_plan_hash(described.plan_hash());
   response.set_database(opened->workspace.name);
   return absl::OkStatus();
@@ -314,17 +315,16 @@ absl::Status AnswerRenderScript(const Catalog& catalog,
   }
   const auto opened = Open(catalog, request.database());
   if (!opened.ok()) return opened.status();
-  ScriptSettings settings = {opened->workspace.name, opened->workspace.version_table,
-                             opened->workspace.default_timeouts};
-  absl::Duration mutex_timeout;
-  status = ReadRunOptions(request.options(), settings.timeouts, mutex_timeout);
+  OperationRequest wanted;
+  status = ReadRunOptions(request.options(), opened->workspace, wanted);
   if (!status.ok()) return status;
   const auto ends = EndsOf(*opened, request);
   if (!ends.ok()) return ends.status();
   const auto plan =
       PlanAction(*opened->scripts, ends->rows, request.action(), ends->targets, false);
   if (!plan.ok()) return plan.status();
-  RenderScript(*opened->scripts, *plan, settings, sink);
+  RenderScript(*opened->scripts, *plan,
+               {opened->workspace.name, opened->workspace.version_table, wanted.timeouts}, sink);
   return absl::OkStatus();
 }
 

@@ -25,19 +25,31 @@ absl::Status ReadDuration(bool is_set, const google::protobuf::Duration& field,
 
 }  // namespace
 
-absl::Status ReadRunOptions(const migration::v1::RunOptions& options, Timeouts& timeouts,
-                            absl::Duration& mutex_timeout) {
+absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Workspace& workspace,
+                            OperationRequest& request) {
+  request.timeouts = workspace.default_timeouts;
   absl::Status status = ReadDuration(options.has_lock_timeout(), options.lock_timeout(),
-                                     "lock_timeout", timeouts.lock_timeout);
+                                     "lock_timeout", request.timeouts.lock_timeout);
   if (status.ok()) {
     status = ReadDuration(options.has_statement_timeout(), options.statement_timeout(),
-                          "statement_timeout", timeouts.statement_timeout);
+                          "statement_timeout", request.timeouts.statement_timeout);
   }
   if (status.ok()) {
     status = ReadDuration(options.has_mutex_timeout(), options.mutex_timeout(), "mutex_timeout",
-                          mutex_timeout);
+                          request.mutex_timeout);
   }
-  return status;
+  if (!status.ok()) return status;
+  request.lock_retries =
+      options.has_lock_retries() ? options.lock_retries() : workspace.default_lock_retries;
+  if (request.lock_retries < 0 || request.lock_retries > kMostLockRetries) {
+    return errors::InvalidRequest("lock_retries",
+                                  absl::StrCat("must be between 0 and ", kMostLockRetries));
+  }
+  request.terminate_blockers = options.terminate_blockers();
+  if (request.terminate_blockers && !workspace.allow_terminate_blockers) {
+    return errors::TerminateNotAllowed(workspace.name);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace migd

@@ -1,16 +1,16 @@
-// How a request says that an operation deals with time.
+// How a request says that an operation deals with time, and with those in its way.
 #pragma once
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
 #include "migration/v1/migration_service.pb.h"
-#include "service/database/database.h"
+#include "service/execute/workspace.h"
+#include "service/operation/operation.h"
 
 namespace migd {
 
-// Reads `options` into `timeouts` and `mutex_timeout`, which keep their values where a field is
-// unset. InvalidRequest for what PostgreSQL cannot keep.
-absl::Status ReadRunOptions(const migration::v1::RunOptions& options, Timeouts& timeouts,
-                            absl::Duration& mutex_timeout);
+// Sets what `options` decide in `request`, or the workspace where they leave it open.
+// InvalidRequest for what PostgreSQL cannot keep; TerminateNotAllowed.
+absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Workspace& workspace,
+                            OperationRequest& request);
 
 }  // namespace migd

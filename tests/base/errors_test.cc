@@ -69,6 +69,7 @@ std::vector<absl::Status> OneOfEach() {
           errors::OperationCancelled("asked for"),
           errors::UnknownOperation("7k2m"),
           errors::RequestIdReused("id", "7k2m"),
+          errors::TerminateNotAllowed("app"),
           errors::Draining(),
           errors::TooManyOperations(500),
           errors::Internal("a bug")};

@@ -308,6 +308,20 @@ plan hash: 5e1f
 )");
 }
 
+TEST(PlanText, ShowsWhatChangesWhereTheRowsAreTooMany) {
+  const auto response = Parse<migration::v1::PlanResponse>(R"(
+    database: "core" resulting_revisions: "d" plan_hash: "5e1f" rows_omitted: true
+    steps { revision: "d" direction: DIRECTION_UPGRADE message: "m" transactional: true
+            deleted_revisions: "b" deleted_revisions: "c" inserted_revisions: "d" })");
+  EXPECT_EQ("\n" + PlanText(response, Piped()), R"(
+core: 1 step from base to d
+
+1  upgrade  d  m  0 statements, transaction  -b -c +d
+
+plan hash: 5e1f
+)");
+}
+
 TEST(PlanText, SaysThatThereIsNothingToDo) {
   const auto response = Parse<migration::v1::PlanResponse>(
       R"(database: "core" starting_revisions: "a91f" resulting_revisions: "a91f" plan_hash: "5e")");

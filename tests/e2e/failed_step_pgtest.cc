@@ -237,7 +237,8 @@ TEST_F(FailedStepTest, ALockThatIsNotFreeInTimeIsNoHarm) {
   pqxx::work reading(other);
   reading.exec("SELECT count(*) FROM a");
 
-  const Failure failure = FailureOf({"upgrade", "head", "--lock-timeout", "200ms"});
+  const Failure failure =
+      FailureOf({"upgrade", "head", "--lock-timeout", "200ms", "--lock-retries", "0"});
   EXPECT_EQ(failure.exit_code, 1);
   EXPECT_EQ(failure.reason(), "LOCK_TIMEOUT");
   EXPECT_EQ(failure.json["code"].text(), "ABORTED");

@@ -35,7 +35,8 @@ class LockedVersionTableTest : public ServiceTest {
 
   // That an upgrade gives up after its lock timeout, and leaves nothing.
   void ExpectLockTimeout() {
-    const Failure failure = FailureOf({"upgrade", "head", "--lock-timeout", "200ms"});
+    const Failure failure =
+        FailureOf({"upgrade", "head", "--lock-timeout", "200ms", "--lock-retries", "0"});
     EXPECT_EQ(failure.exit_code, 1);
     EXPECT_EQ(failure.reason(), "LOCK_TIMEOUT");
     EXPECT_EQ(failure.json["code"].text(), "ABORTED");
@@ -120,7 +121,9 @@ TEST_F(LockedVersionTableTest, AStatementTimeoutOfTheDatabaseDoesNotEndTheWaitBe
       absl::StrCat("ALTER DATABASE ", database().at("dbname"), " SET statement_timeout = '200ms'"));
   Lock("ACCESS EXCLUSIVE");
   EXPECT_EQ(FailureOf({"current"}).reason(), "LOCK_TIMEOUT");
-  EXPECT_EQ(FailureOf({"upgrade", "head", "--lock-timeout", "600ms"}).reason(), "LOCK_TIMEOUT");
+  EXPECT_EQ(
+      FailureOf({"upgrade", "head", "--lock-timeout", "600ms", "--lock-retries", "0"}).reason(),
+      "LOCK_TIMEOUT");
   Release();
   ExpectAtAa10();
 }
@@ -153,7 +156,8 @@ TEST_F(LockedVersionTableTest, OutsideATransactionTheWriteCanBeCancelledAndWhatI
 
 TEST_F(LockedVersionTableTest, OutsideATransactionATimeoutOfTheWriteTellsWhatIsDone) {
   LockBeforeARevisionOutsideATransaction();
-  const Failure failure = FailureOf({"upgrade", "head", "--lock-timeout", "200ms"});
+  const Failure failure =
+      FailureOf({"upgrade", "head", "--lock-timeout", "200ms", "--lock-retries", "0"});
   EXPECT_EQ(failure.reason(), "LOCK_TIMEOUT");
   EXPECT_THAT(failure.text, HasSubstr("revision cc30"));
   Release();

@@ -147,6 +147,22 @@ TEST_F(OfflineSqlTest, AnotherStartingPointIsRefusedBeforeAnything) {
   EXPECT_EQ(QueryOther("SELECT to_regnamespace('migration_service')"), "");
 }
 
+TEST_F(OfflineSqlTest, ItStopsAtAnErrorEvenIfPsqlIsNotToldTo) {
+  Add({.id = "aa10", .up = "CREATE TABLE a ();"});
+  Add({.id = "bb20",
+       .revises = "aa10",
+       .up = "CREATE TABLE IF NOT EXISTS b ();",
+       .options = "transaction:false"});
+  const std::string script = Text({"upgrade", "base:head", "--sql"});
+  EXPECT_EQ(Apply(script).exit_code, 0);
+  TestCluster::Query(other_, "DROP TABLE b");
+  const Finished again = RunCommand(
+      {{"psql", "-X", "-f", directory().path() + "/script.sql", TestCluster::Uri(other_)}});
+  EXPECT_EQ(again.exit_code, 3);
+  EXPECT_EQ(QueryOther("SELECT string_agg(version_num, ',') FROM alembic_version"), "bb20");
+  EXPECT_EQ(QueryOther("SELECT to_regclass('b')"), "");
+}
+
 TEST_F(OfflineSqlTest, ItDoesNotRunBesideAnotherMigration) {
   Add({.id = "aa10", .up = "CREATE TABLE a ();"});
   const std::string script = Text({"upgrade", "head", "--sql"});

@@ -36,9 +36,13 @@ class ExecuteTest : public ::testing::Test {
     request.targets = std::move(targets);
     request.operation = "op1";
     request.mutex_deadline = mutex_deadline_;
-    request.timeouts = {absl::Seconds(5), absl::Minutes(2)};
+    request.timeouts = {lock_timeout_, absl::Minutes(2)};
+    request.lock_retries = lock_retries_;
+    request.first_lock_pause = absl::Milliseconds(1);
+    request.terminate_blockers = terminate_blockers_;
     return Execute(fake_.workspace(), request, cancellation_,
                    [this](const migration::v1::OperationEvent& event) {
+                     const MutexLock lock(events_mutex_);
                      events_.push_back(Brief(event));
                      if (on_event_) on_event_(events_.back());
                    });
@@ -63,6 +67,11 @@ class ExecuteTest : public ::testing::Test {
   FakeDatabase& database_ = fake_.database();
   Cancellation cancellation_;
   absl::Time mutex_deadline_ = absl::InfiniteFuture();
+  absl::Duration lock_timeout_ = absl::Seconds(5);
+  int lock_retries_ = 0;
+  bool terminate_blockers_ = false;
+  // The locks of a statement are watched by another thread, which emits too.
+  Mutex events_mutex_;
   // Called after each event, with its text.
   std::function<void(const std::string&)> on_event_;
   std::vector<std::string> events_;
@@ -601,6 +610,98 @@ TEST_F(ExecuteTest, AStatementThatRunsIntoItsTimeoutIsNoCancel) {
   database_.FailStatement("CREATE TABLE a",
                           {"57014", "canceling statement due to statement timeout", "", "", "", 0});
   EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_STATEMENT_TIMEOUT));
+}
+
+// --- Locks ---
+
+migration::v1::Blocker BlockerOf(int pid) {
+  migration::v1::Blocker blocker;
+  blocker.set_pid(pid);
+  blocker.set_holds_lock(true);
+  return blocker;
+}
+
+TEST_F(ExecuteTest, AStepThatMeetsALockIsTriedAgain) {
+  WriteTwoRevisions();
+  database_.TimeOutAtLock("CREATE TABLE b", 2);
+  lock_retries_ = 2;
+  const ExecuteResult result = Upgrade();
+  ASSERT_TRUE(result.status.ok()) << result.status;
+  EXPECT_THAT(events_, ElementsAre("plan a b", "start a 1/2", "statement a 1/1 CREATE TABLE",
+                                   "finish a {a}", "start b 2/2", "retry b 2/3", "retry b 3/3",
+                                   "statement b 1/1 CREATE TABLE", "finish b {b}"));
+}
+
+TEST_F(ExecuteTest, ALockThatIsNeverFreeIsToldWithThoseInTheWay) {
+  WriteTwoRevisions();
+  database_.TimeOutAtLock("CREATE TABLE b", 100);
+  lock_retries_ = 3;
+  const ExecuteResult result = Upgrade();
+  EXPECT_THAT(result, FailsWith(ErrorReason::ERROR_REASON_LOCK_TIMEOUT));
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(std::count(events_.begin(), events_.end(), "retry b 4/4"), 1);
+  EXPECT_THAT(result.rows, ElementsAre("a"));
+  EXPECT_THAT(CommittedRows(), ElementsAre("a"));
+}
+
+TEST_F(ExecuteTest, OtherFailuresAreNotTriedAgain) {
+  WriteTwoRevisions();
+  database_.FailStatement("CREATE TABLE a", {"40P01", "deadlock detected", "", "", "", 0});
+  lock_retries_ = 3;
+  EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_TRANSACTION_CONFLICT));
+  EXPECT_THAT(events_, Not(Contains(StartsWith("retry"))));
+}
+
+TEST_F(ExecuteTest, WhatRunsOutsideATransactionIsNotTriedAgainFromItsBeginning) {
+  fake_.Write(
+      {"a", "", " transaction:false\nINSERT INTO t VALUES (1);\nCREATE TABLE a (x int);\n"});
+  database_.AddTable("t");
+  database_.TimeOutAtLock("CREATE TABLE a", 1);
+  lock_retries_ = 3;
+  EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_LOCK_TIMEOUT));
+}
+
+TEST_F(ExecuteTest, ARequestToCancelEndsThePause) {
+  WriteTwoRevisions();
+  database_.TimeOutAtLock("CREATE TABLE a", 100);
+  lock_retries_ = 100;
+  on_event_ = [this](const std::string& event) {
+    if (event == "retry a 3/101") cancellation_.Request("enough");
+  };
+  const ExecuteResult result = Upgrade();
+  EXPECT_THAT(result, FailsWith(ErrorReason::ERROR_REASON_OPERATION_CANCELLED));
+  EXPECT_THAT(std::string(result.status.message()), HasSubstr("enough; nothing of a remains"));
+  EXPECT_THAT(events_, Not(Contains("retry a 4/101")));
+}
+
+TEST_F(ExecuteTest, AStatementThatWaitsIsWatched) {
+  fake_.Write({"a", "", "\nSELECT pg_sleep(1000);\n"});
+  LockState state{"t", "AccessExclusiveLock", {BlockerOf(4711), BlockerOf(4712)}};
+  database_.SetLockState(state);
+  lock_timeout_ = absl::Milliseconds(40);
+  on_event_ = [this](const std::string& event) {
+    if (event == "blocked a 1 by 4711,4712") database_.SetLockState({});
+    if (event == "blocked a 1 by ") cancellation_.Request("seen");
+  };
+  EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_OPERATION_CANCELLED));
+  EXPECT_THAT(events_,
+              ElementsAre("plan a", "start a 1/1", "blocked a 1 by 4711,4712", "blocked a 1 by "));
+  EXPECT_THAT(database_.terminated(), IsEmpty());
+}
+
+TEST_F(ExecuteTest, ThoseInTheWayAreEndedIfTheRequestSaysSo) {
+  fake_.Write({"a", "", "\nSELECT pg_sleep(1000);\n"});
+  LockState state{"t", "AccessExclusiveLock", {BlockerOf(4711), BlockerOf(4712), BlockerOf(0)}};
+  // One that only waits for it, too, is left alone; a prepared transaction has no session.
+  state.blockers[1].set_holds_lock(false);
+  database_.SetLockState(state);
+  lock_timeout_ = absl::Milliseconds(40);
+  terminate_blockers_ = true;
+  on_event_ = [this](const std::string& event) {
+    if (event == "terminated 4711") cancellation_.Request("seen");
+  };
+  EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_OPERATION_CANCELLED));
+  EXPECT_THAT(database_.terminated(), ElementsAre(4711));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "service/base/errors.h"
@@ -95,6 +96,35 @@ TEST_F(PlanTest, SaysWhatEachStepRunsAndLeadsTo) {
   EXPECT_FALSE(plan.steps(1).transactional());
   EXPECT_THAT(plan.starting_revisions(), IsEmpty());
   EXPECT_THAT(plan.resulting_revisions(), ElementsAre("b"));
+}
+
+TEST_F(PlanTest, SaysWhichRowsEachStepChanges) {
+  fake_.Write({"a", ""});
+  fake_.Write({"b", "a"});
+  fake_.Write({"c", "a"});
+  fake_.Write({"d", "b,c"});
+  const migration::v1::Plan plan = PlanOf({}, kUpgrade, "head");
+  std::vector<std::string> changes;
+  for (const migration::v1::Step& step : plan.steps()) {
+    changes.push_back(absl::StrCat("-", absl::StrJoin(step.deleted_revisions(), ","), " +",
+                                   absl::StrJoin(step.inserted_revisions(), ",")));
+  }
+  // As the writes have it: c is inserted beside b; d takes the place of both.
+  EXPECT_THAT(changes, ElementsAre("- +a", "-a +b", "- +c", "-b,c +d"));
+  EXPECT_FALSE(plan.rows_omitted());
+}
+
+TEST_F(PlanTest, RowsWithoutEndAreLeftOut) {
+  constexpr int kBases = 700;
+  for (int i = 0; i < kBases; ++i) fake_.Write({absl::StrCat("a", i), ""});
+  const migration::v1::Plan plan = PlanOf({}, kUpgrade, "heads");
+  EXPECT_TRUE(plan.rows_omitted());
+  ASSERT_EQ(plan.steps_size(), kBases);
+  for (const migration::v1::Step& step : plan.steps()) {
+    EXPECT_THAT(step.resulting_revisions(), IsEmpty());
+    EXPECT_THAT(step.inserted_revisions(), ElementsAre(step.revision()));
+  }
+  EXPECT_EQ(plan.resulting_revisions_size(), kBases);
 }
 
 TEST_F(PlanTest, AStampRunsNoStatement) {

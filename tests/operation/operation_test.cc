@@ -34,7 +34,8 @@ OperationEvent StepFinishedEvent() {
   OperationEvent event;
   event.mutable_step_finished()->set_revision("b");
   event.mutable_step_finished()->set_step_index(1);
-  event.mutable_step_finished()->add_resulting_revisions("b");
+  event.mutable_step_finished()->add_inserted_revisions("b");
+  event.mutable_step_finished()->add_deleted_revisions("a");
   return event;
 }
 

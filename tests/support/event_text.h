@@ -51,6 +51,20 @@ inline std::string Brief(const migration::v1::OperationEvent& event) {
       return absl::StrCat(
           "end ", migration::v1::Operation::State_Name(event.operation_finished().state()), " {",
           absl::StrJoin(event.operation_finished().resulting_revisions(), ","), "}");
+    case OperationEvent::kLockWait:
+      return absl::StrCat("blocked ", event.lock_wait().revision(), " ",
+                          event.lock_wait().statement_index(), " by ",
+                          absl::StrJoin(event.lock_wait().blockers(), ",",
+                                        [](std::string* out, const migration::v1::Blocker& b) {
+                                          absl::StrAppend(out, b.pid());
+                                        }));
+    case OperationEvent::kStepRetried:
+      return absl::StrCat("retry ", event.step_retried().revision(), " ",
+                          event.step_retried().attempt(), "/",
+                          event.step_retried().most_attempts());
+    case OperationEvent::kBlockerTerminated:
+      return absl::StrCat("terminated ", event.blocker_terminated().blocker().pid(),
+                          event.blocker_terminated().terminated() ? "" : " in vain");
     case OperationEvent::KIND_NOT_SET:
       break;
   }

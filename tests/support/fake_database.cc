@@ -66,7 +66,7 @@ absl::Status Gone() {
 
 // What of `planted` is meant for `text`; null if nothing is.
 template <typename Faults>
-auto FindByBeginning(const Faults& planted, absl::string_view text) {
+auto FindByBeginning(Faults& planted, absl::string_view text) {
   return std::find_if(planted.begin(), planted.end(),
                       [text](const auto& entry) { return absl::StartsWith(text, entry.first); });
 }
@@ -77,6 +77,8 @@ class FakeDatabase::FakeSession : public Session {
  public:
   FakeSession(FakeDatabase& database, int pid, std::string application)
       : database_(database), pid_(pid), application_(std::move(application)) {}
+
+  int pid() const override { return pid_; }
 
   ~FakeSession() override {
     MutexLock lock(database_.mutex_);
@@ -204,7 +206,11 @@ class FakeDatabase::FakeSession : public Session {
     }
     StatementResult result;
     const auto fault = FindByBeginning(database_.statement_faults_, statement.text);
-    if (fault != database_.statement_faults_.end()) {
+    const auto timeout = FindByBeginning(database_.lock_timeouts_, statement.text);
+    if (timeout != database_.lock_timeouts_.end() && timeout->second > 0) {
+      --timeout->second;
+      result.error = {"55P03", "canceling statement due to lock timeout", "", "", "", 0};
+    } else if (fault != database_.statement_faults_.end()) {
       result.error = fault->second;
     } else {
       result = Run(statement.text);
@@ -504,6 +510,32 @@ void FakeDatabase::FailPreparation(absl::Status status) {
 void FakeDatabase::FailStatement(const std::string& beginning, ServerError error) {
   MutexLock lock(mutex_);
   statement_faults_[beginning] = std::move(error);
+}
+
+void FakeDatabase::TimeOutAtLock(const std::string& beginning, int times) {
+  MutexLock lock(mutex_);
+  lock_timeouts_[beginning] = times;
+}
+
+void FakeDatabase::SetLockState(const LockState& state) {
+  MutexLock lock(mutex_);
+  lock_state_ = state;
+}
+
+absl::StatusOr<LockState> FakeDatabase::ReadLockState(int) {
+  MutexLock lock(mutex_);
+  return lock_state_;
+}
+
+absl::StatusOr<bool> FakeDatabase::TerminateSession(int pid) {
+  MutexLock lock(mutex_);
+  terminated_.push_back(pid);
+  return true;
+}
+
+std::vector<int> FakeDatabase::terminated() const {
+  MutexLock lock(mutex_);
+  return terminated_;
 }
 
 void FakeDatabase::LoseConnectionAt(const std::string& beginning) {

@@ -34,6 +34,8 @@ class FakeDatabase : public Database {
   absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) override;
   absl::StatusOr<VersionRows> ReadRows() override;
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
+  absl::StatusOr<LockState> ReadLockState(int pid) override;
+  absl::StatusOr<bool> TerminateSession(int pid) override;
 
   // --- What is there ---
   void SetRows(const VersionRows& rows);
@@ -53,6 +55,12 @@ class FakeDatabase : public Database {
   // The version table and the service's own schema cannot be made.
   void FailPreparation(absl::Status status);
   void FailStatement(const std::string& beginning, ServerError error);
+  // The first `times` statements that begin so run into lock_timeout.
+  void TimeOutAtLock(const std::string& beginning, int times);
+  // What ReadLockState tells of every session.
+  void SetLockState(const LockState& state);
+  // The sessions that TerminateSession ended.
+  std::vector<int> terminated() const;
   // The connection is lost instead of the statement being run.
   void LoseConnectionAt(const std::string& beginning);
   // The connection is lost while COMMIT runs, which succeeds or not.
@@ -104,6 +112,9 @@ class FakeDatabase : public Database {
   absl::Status preparation_fault_ ABSL_GUARDED_BY(mutex_);
   bool read_only_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, ServerError> statement_faults_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, int> lock_timeouts_ ABSL_GUARDED_BY(mutex_);
+  LockState lock_state_ ABSL_GUARDED_BY(mutex_);
+  std::vector<int> terminated_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> losses_ ABSL_GUARDED_BY(mutex_);
   absl::optional<bool> commit_loss_ ABSL_GUARDED_BY(mutex_);
   absl::optional<ServerError> commit_fault_ ABSL_GUARDED_BY(mutex_);

@@ -1,0 +1,82 @@
+// Looks, from beside, at who keeps a migration's statements waiting.
+#pragma once
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "migration/v1/error.pb.h"
+#include "service/base/mutex.h"
+#include "service/database/database.h"
+#include "service/execute/executor.h"
+
+namespace migd {
+
+// Which of our statements runs.
+struct StatementPlace {
+  std::string revision;
+  // From 1; 0 for the service's own writes at the end of a step.
+  int statement_index = 0;
+  int statement_count = 0;
+};
+
+// Thread-safe. A statement that has been running for a while is looked at once a second by another
+// session, which emits LockWait when those in its way change, and ends them if it is told to.
+class LockMonitor {
+ public:
+  struct Settings {
+    // The process id of the session that is looked at.
+    int pid = 0;
+    // Of that session; zero for none. The first look comes well before it runs out.
+    absl::Duration lock_timeout;
+    bool terminate_blockers = false;
+  };
+
+  // Both must outlive it. Emits on a thread of its own.
+  LockMonitor(Database& database, Settings settings, const EventSink& sink);
+  ~LockMonitor();
+
+  // While a Watch lives, a statement runs. One at a time.
+  class Watch {
+   public:
+    Watch(LockMonitor& monitor, StatementPlace place) : monitor_(monitor) {
+      monitor_.Begin(std::move(place));
+    }
+    ~Watch() { monitor_.End(); }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+
+   private:
+    LockMonitor& monitor_;
+  };
+
+  // Who was in the way of the last statement when it was last looked at; nobody if nobody was.
+  std::vector<migration::v1::Blocker> blockers() const;
+
+ private:
+  void Run();
+  void Begin(StatementPlace place);
+  void End();
+  // Looks once at the statement that began at `start`. Not under the mutex: it waits for
+  // PostgreSQL.
+  void Look(const StatementPlace& place, absl::Time start);
+  void Report(const StatementPlace& place, absl::Time start, const LockState& state);
+  void Terminate(const StatementPlace& place, const LockState& state);
+
+  Database& database_;
+  const Settings settings_;
+  const EventSink& sink_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  // The statement that runs, and how many have run: a look must not speak of the one before.
+  absl::optional<StatementPlace> place_ ABSL_GUARDED_BY(mutex_);
+  absl::Time start_ ABSL_GUARDED_BY(mutex_);
+  int64_t statements_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<migration::v1::Blocker> blockers_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;  // last: runs with everything above in place
+};
+
+}  // namespace migd

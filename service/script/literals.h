@@ -1,0 +1,15 @@
+// SQL without what it says about the data.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace migd {
+
+// `sql` with `?` for every string and number, without its comments, and with a blank for what
+// separates its tokens. It may be cut off anywhere, as pg_stat_activity does: a string that does
+// not end is a string.
+std::string WithoutLiterals(absl::string_view sql);
+
+}  // namespace migd
