@@ -8,6 +8,7 @@
 #include "absl/random/distributions.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -144,6 +145,12 @@ class Composer {
     if (wanted_.message.find_first_of("\r\n") != std::string::npos) {
       return errors::InvalidRequest("message", "has several lines; write one");
     }
+    if (std::any_of(wanted_.message.begin(), wanted_.message.end(),
+                    [](unsigned char c) { return absl::ascii_iscntrl(c); })) {
+      return errors::InvalidRequest(
+          "message", absl::StrCat("\"", absl::CHexEscape(wanted_.message),
+                                  "\" has a control character in it; write it without"));
+    }
     revision_.message = wanted_.message;
     return absl::OkStatus();
   }
@@ -155,7 +162,10 @@ class Composer {
       const std::string id = absl::StrFormat("%012x", digits);
       if (!graph_.Find(id) && !graph_.FindLabel(id)) revision_.id = id;
     }
-    const std::string problem = RevisionIdProblem(revision_.id);
+    std::string problem = RevisionIdProblem(revision_.id);
+    // The file's name begins with it.
+    if (problem.empty() && absl::StrContains(revision_.id, '/')) problem = "has a / in it";
+    if (problem.empty() && revision_.id[0] == '.') problem = "begins with a dot";
     if (!problem.empty()) {
       return errors::InvalidRequest(
           "revision", absl::StrCat("\"", absl::CHexEscape(revision_.id), "\" ", problem));

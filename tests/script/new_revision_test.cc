@@ -178,6 +178,12 @@ TEST(NewRevision, TheIdMustBeFreeAndFit) {
   }
 }
 
+TEST(NewRevision, TheIdCanBeginTheNameOfAFile) {
+  EXPECT_EQ(Refusal(kChain, {.id = "a/b"}), "INVALID_REQUEST: revision: \"a/b\" has a / in it");
+  EXPECT_EQ(Refusal(kChain, {.id = ".a"}), "INVALID_REQUEST: revision: \".a\" begins with a dot");
+  EXPECT_EQ(Composed(kChain, {.id = "1.2"}).id, "1.2");
+}
+
 TEST(NewRevision, LabelsMustBeFree) {
   EXPECT_THAT(Composed(kChain, {.branch_labels = {"core", "billing"}}).branch_labels,
               ElementsAre("core", "billing"));
@@ -195,7 +201,10 @@ TEST(NewRevision, TheMessageIsOneLineThatTheHeaderCanHold) {
   const auto composed = ComposeRevision(ScriptsOf(kChain), {}, absl::Now(), random);
   EXPECT_THAT(std::string(composed.status().message()), HasSubstr("message: is empty"));
   EXPECT_THAT(Refusal(kChain, {.message = "a\nb"}), HasSubstr("has several lines"));
-  for (const char* message : {"Revises: a1", "migrate:up", "depends on: x", "\x01\xff"}) {
+  EXPECT_EQ(Refusal(kChain, {.message = "a\x1b[31mb"}),
+            "INVALID_REQUEST: message: \"a\\x1b[31mb\" has a control character in it; write it "
+            "without");
+  for (const char* message : {"Revises: a1", "migrate:up", "depends on: x", "\xff"}) {
     EXPECT_THAT(Refusal(kChain, {.message = message}),
                 HasSubstr("would not be read back as the message"))
         << message;
