@@ -188,7 +188,7 @@ std::string AdoptionText(const ImportCommand& command, const Translation& transl
   const std::string head = Escape(translation.heads.front());
   std::string text = absl::StrCat("A database that ", peer->title, " has brought to version ", head,
                                   " is adopted by:\n  migctl stamp ", head,
-                                  "\nWhich version it has, says:\n  ", peer->query, "\n");
+                                  "\nTo see which version it has:\n  ", peer->query, "\n");
   const bool counts = command.peer == "goose" || command.peer == "golang-migrate";
   if (counts && absl::StartsWith(head, "0")) {
     absl::StrAppend(&text, "There it is without the zeros that ", head, " begins with.\n");

@@ -58,7 +58,11 @@ class Walker {
       const bool enter = recursive_ && !entry.is_symlink(error);
       return enter ? Walk(entry.path()) : absl::OkStatus();
     }
-    if (!entry.is_regular_file(error)) return absl::OkStatus();
+    if (!entry.is_regular_file(error)) {
+      // Without what a symlink that leads nowhere stands for, a migration would be missing.
+      const bool is_missing = entry.is_symlink() && IsRead(entry.path().filename().string());
+      return is_missing ? Unreadable(entry.path().string(), error) : absl::OkStatus();
+    }
     PeerFile file;
     file.path = entry.path().lexically_relative(root_).generic_string();
     if (migd::FindInvalidUtf8(file.path).has_value()) {

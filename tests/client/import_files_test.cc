@@ -151,6 +151,17 @@ TEST_F(ImportDiskTest, ReadsFoldersOnlyIfAsked) {
               HasSubstr("/nowhere cannot be read"));
 }
 
+TEST_F(ImportDiskTest, NamesALinkThatLeadsNowhere) {
+  fs::create_symlink("V0__gone.sql", directory_.path() + "/V1__a.sql");
+  EXPECT_THAT(std::string(ReadPeerDirectory(directory_.path(), true).status().message()),
+              HasSubstr("/V1__a.sql cannot be read: No such file"));
+}
+
+TEST_F(ImportDiskTest, PassesOverALinkThatIsNoMigration) {
+  fs::create_symlink("gone", directory_.path() + "/notes");
+  EXPECT_EQ(ReadPeerDirectory(directory_.path(), true)->size(), 0U);
+}
+
 TEST_F(ImportDiskTest, NamesAFileWhoseNameIsNotUtf8) {
   directory_.Write("V1__caf\xE9.sql", "");
   EXPECT_EQ(std::string(ReadPeerDirectory(directory_.path(), true).status().message()),
