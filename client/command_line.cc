@@ -11,8 +11,10 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "client/request_id.h"
+#include "client/text.h"
 #include "client/time_text.h"
 #include "client/version.h"
+#include "service/base/utf8.h"
 
 namespace migctl {
 namespace {
@@ -42,9 +44,11 @@ std::vector<std::string> Unmarked(const std::vector<std::string>& words) {
   return plain;
 }
 
-// "a,b" as a list.
+// "a,b" or "a, b" as a list.
 std::vector<std::string> SplitNames(const std::string& names) {
-  return absl::StrSplit(Unmarked(names), ',', absl::SkipWhitespace());
+  std::vector<std::string> split = absl::StrSplit(Unmarked(names), ',', absl::SkipWhitespace());
+  for (std::string& name : split) absl::StripAsciiWhitespace(&name);
+  return split;
 }
 
 constexpr char kFooter[] =
@@ -133,6 +137,14 @@ const CLI::Validator& IsDuration() {
         return absl::StrCat("'", text, "' is no duration: write 2s, 500ms, 5m or 0");
       },
       "", "duration");
+  return validator;
+}
+
+// An empty value is a variable of a shell that was not set: nobody means the default by it.
+const CLI::Validator& IsNotEmpty() {
+  static const CLI::Validator validator(
+      [](std::string& text) -> std::string { return text.empty() ? "is empty" : ""; }, "",
+      "not empty");
   return validator;
 }
 
@@ -229,6 +241,7 @@ class Grammar {
       words.push_back(Marked(*word));
     }
     try {
+      RefuseInvalidUtf8(arguments);
       app_.parse(words);
       return Invocation{Globals(), *command_};
     } catch (const CLI::CallForHelp&) {
@@ -241,6 +254,14 @@ class Grammar {
   }
 
  private:
+  // What is sent to migd must be UTF-8.
+  static void RefuseInvalidUtf8(const std::vector<std::string>& arguments) {
+    for (const std::string& argument : arguments) {
+      if (!migd::FindInvalidUtf8(argument).has_value()) continue;
+      throw CLI::ValidationError(absl::StrCat("'", Escape(argument), "' is not UTF-8"));
+    }
+  }
+
   // --- Global options ---
 
   CLI::Option* AddGlobal(const char* flag, std::string& value, const char* variable,
@@ -392,8 +413,7 @@ class Grammar {
       throw CLI::ValidationError(absl::StrCat("--format '", text, "': use text, dot or mermaid"));
     }
     const auto refuse_with = [&](const std::string& other) {
-      throw CLI::ValidationError(
-          absl::StrCat("--format ", text, " excludes ", other, ": a diagram is neither"));
+      throw CLI::ValidationError(absl::StrCat("--format ", text, " excludes ", other));
     };
     if (verbose) refuse_with("--verbose");
     if (Format() == OutputFormat::kJson) refuse_with(absl::StrCat(SourceOf("--output"), " json"));
@@ -405,7 +425,8 @@ class Grammar {
         ->add_option("--from", from,
                      "Take these revisions, comma-separated, for the rows of the version table; "
                      "no database is asked then")
-        ->option_text("REVS");
+        ->option_text("REVS")
+        ->check(IsNotEmpty());
   }
 
   void AddHeads() {
@@ -481,7 +502,8 @@ class Grammar {
   }
 
   static CLI::Option* AddPurge(CLI::App* command, bool& purge) {
-    return command->add_flag("--purge", purge, "Empty the version table first, whatever is in it");
+    return command->add_flag("--purge", purge, "Empty the version table first, whatever is in it")
+        ->option_text(" ");
   }
 
   void AddUpgrade() {
@@ -564,6 +586,9 @@ class Grammar {
         "--sql", script.wanted,
         "Print the SQL for psql -X -v ON_ERROR_STOP=1 -f instead, from where the database stands "
         "or, with REV as a:b, from a");
+    // Without a text of their own CLI11 lists what the flags exclude, which errors tell soon
+    // enough.
+    sql->option_text(" ");
     for (const char* of_calls :
          {"--request-id", "--mutex-timeout", "--lock-retries", "--terminate-blockers"}) {
       sql->excludes(of_calls);
@@ -572,6 +597,7 @@ class Grammar {
         ->add_option("--from", script.from,
                      "With --sql: begin at these revisions, comma-separated; no database is asked")
         ->option_text("REVS")
+        ->check(IsNotEmpty())
         ->needs(sql);
     return sql;
   }
@@ -590,7 +616,7 @@ class Grammar {
       compose.depends_on = Unmarked(*depends_on);
       return compose;
     });
-    AddFile(command, *file)->required();
+    AddFile(command, *file, "What it does, in one line; required")->required();
     command
         ->add_option("--head", *head,
                      "What it revises, such as label@head; base for a new root; default head")
@@ -622,7 +648,7 @@ class Grammar {
           return compose;
         });
     AddTargets(command, *heads);
-    AddFile(command, *file);
+    AddFile(command, *file, "What it does, in one line; default what it merges");
     command->add_flag("--splice", *splice, "Allow revisions that are no heads");
     command->footer(
         Footer("The file is composed by the server, and saved here.\n\n"
@@ -636,15 +662,14 @@ class Grammar {
     compose.message = Unmarked(file.message);
     compose.branch_labels = Unmarked(file.branch_labels);
     compose.revision = Unmarked(file.revision);
-    compose.directory = file.directory;
+    compose.directory = Unmarked(file.directory);
     return compose;
   }
 
   // What revision and merge have in common. Returns the option of the message.
-  CLI::Option* AddFile(CLI::App* command, FileText& file) {
+  CLI::Option* AddFile(CLI::App* command, FileText& file, const char* about_message) {
     CLI::Option* message =
-        command->add_option("-m,--message", file.message, "What it does, in one line")
-            ->option_text("TEXT");
+        command->add_option("-m,--message", file.message, about_message)->option_text("TEXT");
     command
         ->add_option("--branch-label", file.branch_labels,
                      "A label for the branch that it begins; may be repeated")
@@ -652,7 +677,8 @@ class Grammar {
         ->allow_extra_args(false);
     command->add_option("--rev-id", file.revision, "Its revision id; default 12 random hex digits")
         ->option_text("ID");
-    AddMigrations(command, file.directory, "The directory of the migration files");
+    AddMigrations(command, file.directory,
+                  "The directory of the migration files; default ./migrations");
     return message;
   }
 
@@ -662,9 +688,9 @@ class Grammar {
     const char* set = environment_("MIGCTL_MIGRATIONS");
     if (set != nullptr && *set != '\0') directory = set;
     command
-        ->add_option("--migrations", directory,
-                     absl::StrCat(description, "; default ./migrations [MIGCTL_MIGRATIONS]"))
-        ->option_text("DIR");
+        ->add_option("--migrations", directory, absl::StrCat(description, " [MIGCTL_MIGRATIONS]"))
+        ->option_text("DIR")
+        ->check(IsNotEmpty());
   }
 
   static void AddRunOptions(CLI::App* command, RunText& run) {
@@ -683,8 +709,10 @@ class Grammar {
                      "How often a revision that ran into the lock timeout is tried again")
         ->option_text("N")
         ->check(CLI::Range(0, 100));
-    command->add_flag("--terminate-blockers", run.terminate_blockers,
-                      "End the sessions that keep a statement waiting, if migd allows it");
+    command
+        ->add_flag("--terminate-blockers", run.terminate_blockers,
+                   "End the sessions that keep a statement waiting, if migd allows it")
+        ->option_text(" ");
     command
         ->add_option("--request-id", run.request_id,
                      "Makes the call safe to repeat: the same id attaches to the same operation; "
@@ -765,8 +793,15 @@ class Grammar {
 
   void AddImport() {
     auto import = Value<ImportCommand>();
-    CLI::App* command = Add(&app_, "import", "Make migration files of another tool's migrations",
-                            kFiles, [import] { return *import; });
+    CLI::App* command =
+        Add(&app_, "import", "Make migration files of another tool's migrations", kFiles, [import] {
+          ImportCommand given = *import;
+          given.directory = Unmarked(given.directory);
+          given.migrations = Unmarked(given.migrations);
+          given.skip = Unmarked(given.skip);
+          given.alembic = Unmarked(given.alembic);
+          return given;
+        });
     command->add_option("PEER", import->peer, "alembic, flyway, golang-migrate, goose or dbmate")
         ->option_text(" ")
         ->required()
@@ -776,8 +811,10 @@ class Grammar {
                      "Its directory of migrations; for alembic the one with alembic.ini, or that "
                      "file")
         ->option_text(" ")
-        ->required();
-    AddMigrations(command, import->migrations, "Where the files go, without any *.sql so far");
+        ->required()
+        ->check(IsNotEmpty());
+    AddMigrations(command, import->migrations,
+                  "Where the files go, without any *.sql so far; default ./migrations");
     command
         ->add_option("--skip", import->skip,
                      "Leave this file out; may be given several times. An Alembic script leaves "
@@ -788,7 +825,8 @@ class Grammar {
     command
         ->add_option("--alembic", import->alembic,
                      "The alembic to run, such as venv/bin/alembic; default the one in the PATH")
-        ->option_text("PROGRAM");
+        ->option_text("PROGRAM")
+        ->check(IsNotEmpty());
     command->footer(Footer(kImportFooter));
   }
 

@@ -96,7 +96,7 @@ void SayWhatHistoryLacks(const HistoryResponse& history, const HistoryCommand& c
   }
   if (!history.next_page_token().empty()) {
     output.Note(absl::StrCat("there are more than these ",
-                             Count(history.revisions_size(), "revision"), "; --limit shows more"));
+                             Count(history.revisions_size(), "revision"), "; a higher --limit shows more"));
   }
 }
 

@@ -16,6 +16,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 ParsedCommandLine Parse(const std::vector<std::string>& arguments,
@@ -106,6 +107,17 @@ TEST(CommandLine, SplitsTheRevisionsOfFromAtCommasOnly) {
   EXPECT_EQ(plan.action, migration::v1::ACTION_UPGRADE);
 }
 
+TEST(CommandLine, RevisionsOfFromMayHaveSpaceAroundThemButMustBeSome) {
+  EXPECT_THAT(ParseAs<HistoryCommand>({"history", "--from", " a, b "}).from, ElementsAre("a", "b"));
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"history"},
+                                                  {"plan", "upgrade", "head"},
+                                                  {"upgrade", "head", "--sql"}}) {
+    std::vector<std::string> words = command;
+    words.insert(words.end(), {"--from", ""});
+    EXPECT_EQ(ParseWrong(words).message, "--from: is empty");
+  }
+}
+
 TEST(CommandLine, ReadsEveryCommand) {
   EXPECT_TRUE(ParseAs<CurrentCommand>({"current", "--check-heads"}).check_heads);
   EXPECT_FALSE(ParseAs<CurrentCommand>({"current"}).check_heads);
@@ -172,18 +184,30 @@ TEST(CommandLine, ReadsNewRevisions) {
   EXPECT_THAT(ParseWrong({"merge"}).message, HasSubstr("REV is required"));
 }
 
-TEST(CommandLine, WordsOfANewRevisionMayBeginWithAMinusAndADigit) {
+TEST(CommandLine, ANewRevisionMayBeginWithAMinusAndADigit) {
   const auto revision =
-      ParseAs<ComposeCommand>({"revision", "-m", "-5 percent", "--depends-on", "-1"});
-  EXPECT_EQ(revision.message, "-5 percent");
-  EXPECT_THAT(revision.depends_on, ElementsAre("-1"));
+      ParseAs<ComposeCommand>({"revision", "-m", "-1 is no id", "--rev-id", "-2", "--branch-label",
+                               "-3", "--depends-on", "-4", "--migrations", "-5"});
+  EXPECT_EQ(revision.message, "-1 is no id");
+  EXPECT_EQ(revision.revision, "-2");
+  EXPECT_THAT(revision.branch_labels, ElementsAre("-3"));
+  EXPECT_THAT(revision.depends_on, ElementsAre("-4"));
+  EXPECT_EQ(revision.directory, "-5");
+}
+
+TEST(CommandLine, ADirectoryIsNotEmpty) {
+  for (const char* command : {"revision", "merge", "import"}) {
+    EXPECT_EQ(ParseWrong({command, "--migrations", ""}).message, "--migrations: is empty");
+  }
+  EXPECT_EQ(ParseWrong({"import", "goose", ""}).message, "DIR: is empty");
 }
 
 TEST(CommandLine, TheDirectoryOfNewFilesIsTakenFromTheEnvironment) {
-  const std::map<std::string, std::string> variables = {{"MIGCTL_MIGRATIONS", "elsewhere"}};
-  const ParsedCommandLine merge = Parse({"merge", "heads"}, variables);
-  EXPECT_EQ(std::get<ComposeCommand>(std::get<Invocation>(merge).command).directory, "elsewhere");
-  const ParsedCommandLine import = Parse({"import", "goose", "db"}, variables);
+  const ParsedCommandLine parsed = Parse({"merge", "heads"}, {{"MIGCTL_MIGRATIONS", "elsewhere"}});
+  const auto& command = std::get<Invocation>(parsed).command;
+  EXPECT_EQ(std::get<ComposeCommand>(command).directory, "elsewhere");
+  const ParsedCommandLine import =
+      Parse({"import", "goose", "db"}, {{"MIGCTL_MIGRATIONS", "elsewhere"}});
   EXPECT_EQ(std::get<ImportCommand>(std::get<Invocation>(import).command).migrations, "elsewhere");
 }
 
@@ -326,6 +350,12 @@ TEST(CommandLine, RefusesValuesThatMeanNothing) {
               HasSubstr("--state 'lost'"));
 }
 
+TEST(CommandLine, RefusesWhatIsNotUtf8) {
+  EXPECT_EQ(ParseWrong({"upgrade", "caf\xE9"}).message, "'caf\\xe9' is not UTF-8");
+  EXPECT_EQ(ParseWrong({"current", "--database", "\xff"}).message, "'\\xff' is not UTF-8");
+  EXPECT_EQ(ParseAs<ShowCommand>({"show", "café"}).revision, "café");
+}
+
 TEST(CommandLine, ReportsUsageErrorsInTheFormatThatWasAskedFor) {
   EXPECT_EQ(ParseWrong({"frob", "--output", "json"}).output, OutputFormat::kJson);
   EXPECT_EQ(ParseWrong({"frob"}, {{"MIGCTL_OUTPUT", "json"}}).output, OutputFormat::kJson);
@@ -360,6 +390,7 @@ TEST(CommandLine, ExplainsItself) {
   EXPECT_THAT(Help({"--version"}), StartsWith("migctl "));
   EXPECT_THAT(Help({"upgrade", "--help"}), HasSubstr("--lock-timeout"));
   EXPECT_THAT(Help({"plan", "stamp", "-h"}), HasSubstr("--purge"));
+  EXPECT_THAT(Help({"stamp", "--help"}), Not(HasSubstr("Excludes")));
   EXPECT_THAT(Help({"operations", "watch", "--help"}), HasSubstr("leaves the operation running"));
 }
 
