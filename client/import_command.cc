@@ -92,7 +92,9 @@ std::string ProgramOf(const std::string& name) {
 // in the present directory, as it would if it were typed here.
 absl::StatusOr<Found> RunAlembic(const ImportCommand& command) {
   std::error_code error;
-  const fs::path named = fs::absolute(command.directory, error).lexically_normal();
+  fs::path named = fs::absolute(command.directory, error).lexically_normal();
+  // "." and "db/" leave a slash at the end, which Alembic does not print.
+  if (!named.has_filename()) named = named.parent_path();
   const bool is_file = fs::is_regular_file(named, error);
   const fs::path ini = is_file ? named : named / "alembic.ini";
   if (!fs::is_regular_file(ini, error)) {

@@ -160,7 +160,7 @@ TEST_F(ImportTest, SaysWhatBecameOfEachFileAndHowToGoOn) {
                          "\n"
                          "A database that Flyway has brought to version 1 is adopted by:\n"
                          "  migctl stamp 1\n"
-                         "Which version it has, says:\n"
+                         "To see which version it has:\n"
                          "  SELECT version FROM flyway_schema_history WHERE success AND version IS "
                          "NOT NULL ORDER BY installed_rank DESC LIMIT 1\n"));
 }
@@ -341,6 +341,14 @@ TEST_F(AlembicImportTest, FindsTheProgramFromWhereItIsTyped) {
   command.arguments.insert(command.arguments.begin(), there.begin(), there.end());
   const Finished import = RunCommand(command);
   EXPECT_EQ(import.exit_code, 0) << import.err;
+}
+
+TEST_F(AlembicImportTest, NamesThePlaceThatAlembicCannotReadHoweverTheDirectoryIsWritten) {
+  AddScript("a1", "down_revision = None", "    def (", "    pass");
+  for (const char* suffix : {"", "/", "/.", "/scripts/.."}) {
+    const Failure failure = FailureOf({"import", "alembic", theirs() + suffix, "--dry-run"});
+    EXPECT_THAT(failure.text, HasSubstr("fails at scripts/versions/a1.py:12: SyntaxError"));
+  }
 }
 
 TEST_F(AlembicImportTest, NamesAnAlembicThatIsNotThere) {
