@@ -95,8 +95,7 @@ void SayWhatHistoryLacks(const HistoryResponse& history, const HistoryCommand& c
                                 Escape(history.database_error().message())));
   }
   if (!history.next_page_token().empty()) {
-    output.Note(absl::StrCat("there are more than these ",
-                             Count(history.revisions_size(), "revision"), "; a higher --limit shows more"));
+    output.Note("there are more revisions; a higher --limit shows them");
   }
 }
 

@@ -250,7 +250,7 @@ TEST_F(CommandsTest, HistoryStopsAtItsLimitAndSaysThatThereIsMore) {
   server_.handlers.history = AnswerHistory;
   EXPECT_EQ(RunCommand(HistoryCommand{"", {}, 1}), ExitCode::kDone);
   EXPECT_EQ(out_.text(), "<base> -> c, \n");
-  EXPECT_THAT(err_.text(), HasSubstr("there are more than these 1 revision"));
+  EXPECT_THAT(err_.text(), HasSubstr("there are more revisions; a higher --limit"));
 }
 
 TEST_F(CommandsTest, HistoryAsksForWhatWasAskedFor) {
