@@ -14,7 +14,6 @@
 #include "client/text.h"
 #include "client/time_text.h"
 #include "client/version.h"
-#include "service/base/utf8.h"
 
 namespace migctl {
 namespace {
@@ -257,7 +256,7 @@ class Grammar {
   // What is sent to migd must be UTF-8.
   static void RefuseInvalidUtf8(const std::vector<std::string>& arguments) {
     for (const std::string& argument : arguments) {
-      if (!migd::FindInvalidUtf8(argument).has_value()) continue;
+      if (IsUtf8(argument)) continue;
       throw CLI::ValidationError(absl::StrCat("'", Escape(argument), "' is not UTF-8"));
     }
   }

@@ -123,6 +123,15 @@ Character FirstCharacter(absl::string_view text) {
   return {value, size, true};
 }
 
+bool IsUtf8(absl::string_view text) {
+  while (!text.empty()) {
+    const Character character = FirstCharacter(text);
+    if (!character.valid) return false;
+    text.remove_prefix(character.size);
+  }
+  return true;
+}
+
 int DisplayWidth(absl::string_view text) {
   int width = 0;
   while (!text.empty()) {

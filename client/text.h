@@ -20,6 +20,9 @@ struct Character {
 // The first character of `text`, which must not be empty.
 Character FirstCharacter(absl::string_view text);
 
+// Whether all of `text` is valid UTF-8.
+bool IsUtf8(absl::string_view text);
+
 // The columns that `text` takes: 2 for East Asian wide characters and emoji, 0 for combining marks
 // and for the colour sequences of Style.
 int DisplayWidth(absl::string_view text);

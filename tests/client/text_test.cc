@@ -5,6 +5,15 @@
 namespace migctl {
 namespace {
 
+TEST(Text, KnowsUtf8) {
+  for (const char* text : {"", "a", "caf\u00e9", "\u65e5\u672c", "\U0001F600"}) {
+    EXPECT_TRUE(IsUtf8(text)) << text;
+  }
+  for (const char* text : {"caf\xE9", "\xff", "\xc3", "\xe6\x97", "\xed\xa0\x80", "a\x80"}) {
+    EXPECT_FALSE(IsUtf8(text)) << text;
+  }
+}
+
 TEST(DisplayWidth, CountsColumnsAndNotBytes) {
   EXPECT_EQ(DisplayWidth("abc"), 3);
   EXPECT_EQ(DisplayWidth("äöü"), 3);
