@@ -112,6 +112,8 @@ struct RunText {
   std::string mutex_timeout;
   std::optional<int> lock_retries;
   bool terminate_blockers = false;
+  bool resume = false;
+  int skip_statement = 0;
   std::string request_id;
 };
 
@@ -185,10 +187,14 @@ std::optional<absl::Duration> DurationOf(const std::string& text) {
 }
 
 RunSettings SettingsOf(const RunText& text) {
-  return {
-      DurationOf(text.lock_timeout),  DurationOf(text.statement_timeout),
-      DurationOf(text.mutex_timeout), text.lock_retries,
-      text.terminate_blockers,        text.request_id.empty() ? NewRequestId() : text.request_id};
+  return {DurationOf(text.lock_timeout),
+          DurationOf(text.statement_timeout),
+          DurationOf(text.mutex_timeout),
+          text.lock_retries,
+          text.terminate_blockers,
+          text.resume,
+          text.skip_statement,
+          text.request_id.empty() ? NewRequestId() : text.request_id};
 }
 
 const std::vector<std::pair<std::string, Operation::State>>& StateNames() {
@@ -519,6 +525,7 @@ class Grammar {
     AddTarget(command, *target);
     AddRunOptions(command, *run);
     AddScript(command, *script);
+    AddDecisions(command, *run);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl upgrade head\n"
@@ -543,6 +550,7 @@ class Grammar {
     AddTarget(command, *target);
     AddRunOptions(command, *run);
     AddScript(command, *script);
+    AddDecisions(command, *run);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl downgrade -1\n"
@@ -577,6 +585,21 @@ class Grammar {
   static ScriptCommand ScriptOf(Action action, const std::vector<std::string>& targets,
                                 const ScriptText& script, const RunText& run) {
     return {action, targets, SplitNames(script.from), SettingsOf(run)};
+  }
+
+  // What to make of a section outside a transaction that is half done.
+  static void AddDecisions(CLI::App* command, RunText& run) {
+    CLI::Option* resume = command->add_flag(
+        "--resume", run.resume,
+        "Run a statement that an earlier run was cut off at, or that has changed since");
+    CLI::Option* skip =
+        command
+            ->add_option("--skip-statement", run.skip_statement,
+                         "Take this statement, which an earlier run was cut off at, as done")
+            ->option_text("N")
+            ->check(IsCount());
+    skip->excludes(resume);
+    command->get_option("--sql")->excludes(resume)->excludes(skip);
   }
 
   // --sql, and what goes only with it.

@@ -32,6 +32,9 @@ struct RunSettings {
   std::optional<absl::Duration> mutex_timeout;
   std::optional<int> lock_retries;
   bool terminate_blockers = false;
+  // What to do with a statement that an earlier run was cut off at; 0 skips none.
+  bool resume = false;
+  int skip_statement = 0;
   // A UUID; never empty after parsing.
   std::string request_id;
 };

@@ -16,8 +16,10 @@ using migration::v1::Notice;
 using migration::v1::ObjectSkipped;
 using migration::v1::Operation;
 using migration::v1::OperationEvent;
+using migration::v1::StatementSettled;
 using migration::v1::Step;
 using migration::v1::StepFinished;
+using migration::v1::StepResumed;
 using migration::v1::WaitingForMutex;
 
 constexpr int kMaxRemarksPerStep = 5;
@@ -63,6 +65,36 @@ std::string NoticeText(const Notice& notice) {
   return absl::StrCat(Escape(notice.severity()), ": ", Escape(notice.message()));
 }
 
+// What an earlier run did is done; or all of it is, but for the version table.
+std::string ResumeText(const StepResumed& resumed) {
+  const bool all = resumed.next_statement() > resumed.statement_count();
+  return absl::StrCat(RevisionName(resumed.revision()),
+                      all ? std::string(" behind its last statement")
+                          : absl::StrCat(" at statement ", resumed.next_statement(), " of ",
+                                         resumed.statement_count()),
+                      ", where operation ", Escape(resumed.operation()), " was cut off");
+}
+
+std::string SettlementText(const StatementSettled& settled) {
+  const std::string statement = absl::StrCat("statement ", settled.statement_index());
+  const std::string index = Escape(settled.index_name());
+  switch (settled.settlement()) {
+    case migration::v1::SETTLEMENT_FOUND_DONE:
+      return absl::StrCat(statement, " had finished, as the catalogue shows",
+                          index.empty() ? "" : ": ", index);
+    case migration::v1::SETTLEMENT_RUN_AGAIN:
+      return absl::StrCat(statement, " is run again");
+    case migration::v1::SETTLEMENT_RUN_BY_DECISION:
+      return absl::StrCat(statement, " is run, as --resume says");
+    case migration::v1::SETTLEMENT_SKIPPED_BY_DECISION:
+      return absl::StrCat(statement, " counts as done, as --skip-statement says");
+    case migration::v1::SETTLEMENT_INVALID_INDEX_DROPPED:
+      return absl::StrCat("dropped INVALID index ", index, ", which ", statement, " builds again");
+    default:
+      return statement;
+  }
+}
+
 std::string Fraction(int index, int count) { return absl::StrCat(index, "/", count); }
 
 }  // namespace
@@ -106,6 +138,11 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
       return {Line("Retrying", RetryText(event.step_retried()))};
     case OperationEvent::kBlockerTerminated:
       return {Line("Terminated", TerminatedText(event.blocker_terminated()))};
+    case OperationEvent::kStepResumed:
+      if (step_.has_value()) step_->statement = event.step_resumed().next_statement();
+      return {Line("Resuming", ResumeText(event.step_resumed()))};
+    case OperationEvent::kStatementSettled:
+      return {Line("Settled", SettlementText(event.statement_settled()))};
     case OperationEvent::kStepFinished:
       return Finish(event.step_finished());
     case OperationEvent::kOperationFinished:
@@ -142,7 +179,8 @@ std::string LiveProgress::Line(const std::string& verb, const std::string& text)
   constexpr int kVerbWidth = 11;
   const std::string aligned = PadLeft(verb, kVerbWidth);
   const bool remarkable = verb == "Waiting" || verb == "Skipped" || verb == "Notice" ||
-                          verb == "Blocked" || verb == "Retrying" || verb == "Terminated";
+                          verb == "Blocked" || verb == "Retrying" || verb == "Terminated" ||
+                          verb == "Resuming" || verb == "Settled";
   return absl::StrCat(remarkable ? style_.Warning(aligned) : style_.Good(aligned), "  ", text);
 }
 
@@ -230,6 +268,11 @@ std::vector<std::string> LogProgress::Consume(const OperationEvent& event) {
                                            RetryText(event.step_retried())));
     case OperationEvent::kBlockerTerminated:
       return line("terminated", TerminatedText(event.blocker_terminated()));
+    case OperationEvent::kStepResumed:
+      return line("resuming", ResumeText(event.step_resumed()));
+    case OperationEvent::kStatementSettled:
+      return line("settled", absl::StrCat(Escape(event.statement_settled().revision()), " ",
+                                          SettlementText(event.statement_settled())));
     case OperationEvent::kStepFinished: {
       const StepFinished& step = event.step_finished();
       return line(absl::AsciiStrToLower(FinishedVerb(step.direction())),

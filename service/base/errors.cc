@@ -371,13 +371,65 @@ absl::Status StatementFailed(const StatementFailure& failure) {
                std::move(kind.hint), MetadataOf(failure), &failure});
 }
 
-absl::Status InvalidIndex(const StatementFailure& failure, absl::string_view index) {
+absl::Status InvalidIndex(const StatementFailure& failure, absl::string_view index,
+                          absl::string_view problem) {
   return Make({absl::StatusCode::kFailedPrecondition, migration::v1::ERROR_REASON_INVALID_INDEX,
                absl::StrCat(PlaceOf(failure), ": index ", index,
                             " is there, but INVALID: an earlier CREATE INDEX CONCURRENTLY did not "
-                            "finish, and IF NOT EXISTS would pass over it"),
+                            "finish, and ",
+                            problem),
                absl::StrCat("DROP INDEX CONCURRENTLY ", index, "; then run the same command again"),
                MetadataOf(failure), &failure});
+}
+
+absl::Status IndexBeingBuilt(const StatementFailure& failure, absl::string_view index, int pid) {
+  return Make({absl::StatusCode::kFailedPrecondition, migration::v1::ERROR_REASON_INVALID_INDEX,
+               absl::StrCat(PlaceOf(failure), ": index ", index, " is there, but INVALID, and pid ",
+                            pid, " is at work on its table: it may be building the index"),
+               absl::StrCat("wait for pid ", pid,
+                            " (pg_stat_progress_create_index shows how far it is), then run the "
+                            "same command again"),
+               MetadataOf(failure), &failure});
+}
+
+absl::Status StatementOutcomeUnknown(const StatementFailure& failure, absl::string_view operation) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_STATEMENT_OUTCOME_UNKNOWN,
+               absl::StrCat("operation ", operation, " was cut off at statement ",
+                            failure.statement_index(), " of ", failure.statement_count(),
+                            " of revision ", failure.revision(), " (", failure.file(), ":",
+                            failure.line(), "), and nobody knows whether the statement finished"),
+               absl::StrCat("look what it did, then repeat the command with --resume to run it "
+                            "again, or with --skip-statement ",
+                            failure.statement_index(), " to take it as done"),
+               MetadataOf(failure), &failure});
+}
+
+absl::Status JournalMismatch(const StatementFailure& failure, absl::string_view problem) {
+  return Make(
+      {absl::StatusCode::kFailedPrecondition, migration::v1::ERROR_REASON_JOURNAL_MISMATCH,
+       absl::StrCat("revision ", failure.revision(), " is half done, and its file (",
+                    failure.file(), ":", failure.line(), ") is not what was run: ", problem),
+       failure.statement_index() == 0
+           ? "put the file back as it was; or repeat the command with --resume to run the section "
+             "as it is now, from its beginning"
+           : absl::StrCat("put the file back as it was; or repeat the command with --resume to "
+                          "run the statement as it is now, or with --skip-statement ",
+                          failure.statement_index(), " to keep what was run in its place"),
+       MetadataOf(failure), &failure});
+}
+
+absl::Status RevisionHalfDone(absl::string_view revision, bool downgrade,
+                              absl::string_view statements) {
+  const absl::string_view command = downgrade ? "downgrade" : "upgrade";
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_REVISION_HALF_DONE,
+               absl::StrCat("the ", command, " of revision ", revision, " is half done: ",
+                            statements, " of it stay, and what was asked for leaves it behind"),
+               absl::StrCat("finish the ", command,
+                            " first; or undo by hand what it did, and delete its rows from "
+                            "migration_service.statement_journal"),
+               {{"revision", std::string(revision)}}});
 }
 
 absl::Status TransactionBroken(const StatementFailure& failure) {

@@ -57,7 +57,21 @@ absl::Status TransactionConflict(absl::string_view problem);
 // --- A step ---
 // Chooses reason, code and hint by `failure.sqlstate()`.
 absl::Status StatementFailed(const migration::v1::StatementFailure& failure);
-absl::Status InvalidIndex(const migration::v1::StatementFailure& failure, absl::string_view index);
+// `index` is there but INVALID; `problem` says why the statement does not go on from there.
+absl::Status InvalidIndex(const migration::v1::StatementFailure& failure, absl::string_view index,
+                          absl::string_view problem);
+// `index` is INVALID because the session `pid` is building it, or working on its table.
+absl::Status IndexBeingBuilt(const migration::v1::StatementFailure& failure,
+                             absl::string_view index, int pid);
+// An earlier run by `operation` was cut off at the statement.
+absl::Status StatementOutcomeUnknown(const migration::v1::StatementFailure& failure,
+                                     absl::string_view operation);
+// `problem` says what was run instead of the statement, or of the whole section if its index is 0.
+absl::Status JournalMismatch(const migration::v1::StatementFailure& failure,
+                             absl::string_view problem);
+// `statements` of the section are done, in words.
+absl::Status RevisionHalfDone(absl::string_view revision, bool downgrade,
+                              absl::string_view statements);
 absl::Status TransactionBroken(const migration::v1::StatementFailure& failure);
 // The session lost the mutex that it had taken.
 absl::Status MutexLost(absl::string_view revision);

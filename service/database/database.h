@@ -2,6 +2,7 @@
 // PostgreSQL (service/postgres/); tests have another. Both pass the same contract suite.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,6 +17,7 @@
 #include "absl/types/optional.h"
 #include "migration/v1/error.pb.h"
 #include "service/plan/plan.h"
+#include "service/script/run_mode.h"
 #include "service/script/statement.h"
 
 namespace migd {
@@ -101,6 +103,50 @@ struct LogEntry {
   VersionRows resulting_rows;
 };
 
+// One section in the journal of statements.
+struct JournalKey {
+  std::string revision;
+  Step::Direction direction = Step::Direction::kUpgrade;
+
+  friend auto operator<=>(const JournalKey&, const JournalKey&) = default;
+};
+
+// What the journal has of one statement. A statement that it does not have was not sent, or the
+// server refused it.
+struct JournalEntry {
+  enum class State {
+    // It was to be sent; nobody knows what became of it.
+    kStarted,
+    kFinished,
+    // Somebody decided that it counts as done.
+    kSkipped,
+  };
+  State state = State::kStarted;
+  // ComputeFingerprint().
+  std::string fingerprint;
+  // The beginning of its text, for people, without passwords.
+  std::string summary;
+  // The operation that ran it.
+  std::string operation;
+};
+
+// By index, from 1.
+using SectionJournal = std::map<int, JournalEntry>;
+using Journal = std::map<JournalKey, SectionJournal>;
+
+// What somebody has decided about a statement in question.
+enum class JournalDecision { kRun, kSkip };
+
+// The index of a concurrent build, as it stands in the catalogue.
+struct BuiltIndex {
+  // kPresent also for a relation of this name that is no index.
+  ObjectState state = ObjectState::kMissing;
+  // Its name with its schema, as SQL; empty if it is missing.
+  std::string name;
+  // Of an INVALID index: another session that may be building it; 0 if there is none.
+  int builder_pid = 0;
+};
+
 // One connection, for the run of one operation. Used by one thread, except Cancel. Destroying it
 // rolls back what is open and releases the mutex.
 //
@@ -161,6 +207,25 @@ class Session {
   virtual absl::Status WriteVersion(const VersionWrite& write, absl::string_view revision) = 0;
   // Adds to the log of applied revisions.
   virtual absl::Status AppendLog(const LogEntry& entry) = 0;
+
+  // What is needed of the index of a concurrent build. Not inside a transaction.
+  virtual absl::StatusOr<BuiltIndex> InspectBuild(const ConcurrentBuild& build) = 0;
+  // Whether the index that is there has the definition that `build` would give it, as the server
+  // understands both. False also if that cannot be found out. Not inside a transaction.
+  virtual absl::StatusOr<bool> MatchesBuild(const ConcurrentBuild& build) = 0;
+
+  // The journal of statements, of this version table: all sections that are half done.
+  virtual absl::StatusOr<Journal> ReadJournal() = 0;
+  // Writes the entries, over those that are there: in the transaction that is open, or in one of
+  // its own. What the migration has set for the session (SET ROLE) does not disturb it.
+  virtual absl::Status RecordStatements(const JournalKey& section,
+                                        const SectionJournal& entries) = 0;
+  // Writes the entry of a statement that is skipped, removes that of one that is to run, and adds
+  // the decision to those that are kept for good, by whom and in which operation.
+  virtual absl::Status RecordDecision(const JournalKey& section, int statement,
+                                      const JournalEntry& entry, JournalDecision decision) = 0;
+  // Removes the entry of one statement, or of all.
+  virtual absl::Status EraseRecords(const JournalKey& section, absl::optional<int> statement) = 0;
 
   // What the server says from now on goes to `handler`, on the thread that uses the session.
   virtual void SetNoticeHandler(NoticeHandler handler) = 0;

@@ -35,6 +35,30 @@ std::string LoggedTableSql(const VersionTable& table) {
                       QuoteLiteral(absl::StrCat(".", table.name)));
 }
 
+const char* EntryStateName(JournalEntry::State state) {
+  switch (state) {
+    case JournalEntry::State::kStarted:
+      return "started";
+    case JournalEntry::State::kFinished:
+      return "finished";
+    case JournalEntry::State::kSkipped:
+      return "skipped";
+  }
+  return "";
+}
+
+// A string constant that does not depend on standard_conforming_strings, which a migration may have
+// turned off.
+std::string QuoteAlways(absl::string_view text) {
+  return absl::StrCat("E'", absl::StrReplaceAll(text, {{"'", "''"}, {"\\", "\\\\"}}), "'");
+}
+
+// The first columns of the journal: which section.
+std::string SectionValues(const VersionTable& table, const JournalKey& section) {
+  return absl::StrCat(LoggedTableSql(table), ", ", QuoteAlways(section.revision), ", ",
+                      QuoteAlways(DirectionName(section.direction)));
+}
+
 // A query with a row of NULLs for each row of `from` that is meant.
 std::string LookupIn(absl::string_view from, absl::string_view where) {
   return absl::StrCat("SELECT NULL, NULL FROM ", from, " WHERE ", where);
@@ -84,6 +108,40 @@ CREATE TABLE migration_service.revision_log (
 );
 COMMENT ON TABLE migration_service.revision_log IS
   'one row for each revision applied, taken down or stamped; only ever added to';
+)";
+
+const absl::string_view kCreateStatementJournal = R"(
+CREATE TABLE migration_service.statement_journal (
+  version_table text NOT NULL,
+  revision text NOT NULL,
+  direction text NOT NULL CHECK (direction IN ('upgrade', 'downgrade')),
+  statement_index integer NOT NULL CHECK (statement_index > 0),
+  fingerprint text NOT NULL,
+  statement text NOT NULL,
+  state text NOT NULL CHECK (state IN ('started', 'finished', 'skipped')),
+  operation text NOT NULL,
+  recorded_by text NOT NULL DEFAULT session_user,
+  start_time timestamptz NOT NULL,
+  finish_time timestamptz,
+  PRIMARY KEY (version_table, revision, direction, statement_index)
+);
+COMMENT ON TABLE migration_service.statement_journal IS
+  'the statements of sections outside a transaction, while such a section is half done';
+CREATE TABLE migration_service.statement_decision (
+  entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  version_table text NOT NULL,
+  revision text NOT NULL,
+  direction text NOT NULL,
+  statement_index integer NOT NULL,
+  fingerprint text NOT NULL,
+  statement text NOT NULL,
+  decision text NOT NULL CHECK (decision IN ('run', 'skip')),
+  operation text NOT NULL,
+  decided_by text NOT NULL DEFAULT session_user,
+  decide_time timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE migration_service.statement_decision IS
+  'what was decided about statements whose outcome nobody knew; only ever added to';
 )";
 
 std::string QuoteName(absl::string_view name) {
@@ -179,6 +237,99 @@ std::string AppendLogSql(const VersionTable& table, const LogEntry& entry,
       QuoteLiteral(entry.operation), ", ", start_time, ", ",
       // Ids have no commas.
       "string_to_array(", QuoteLiteral(absl::StrJoin(entry.resulting_rows, ",")), ", ','))");
+}
+
+std::string ReadJournalSql(const VersionTable& table) {
+  return absl::StrCat(
+      "SELECT revision, direction, statement_index, fingerprint, statement, state, operation "
+      "FROM migration_service.statement_journal WHERE version_table = ",
+      LoggedTableSql(table));
+}
+
+std::string RecordStatementsSql(const VersionTable& table, const JournalKey& section,
+                                const SectionJournal& entries) {
+  std::vector<std::string> rows;
+  for (const auto& [statement, entry] : entries) {
+    const bool started = entry.state == JournalEntry::State::kStarted;
+    rows.push_back(absl::StrCat(
+        "(", SectionValues(table, section), ", ", statement, ", ", QuoteAlways(entry.fingerprint),
+        ", ", QuoteAlways(entry.summary), ", ", QuoteAlways(EntryStateName(entry.state)), ", ",
+        QuoteAlways(entry.operation),
+        // A finished statement began with its transaction, unless its
+        // beginning is in the journal.
+        ", pg_catalog.now(), ", started ? "NULL" : "pg_catalog.clock_timestamp()", ")"));
+  }
+  return absl::StrCat(
+      "INSERT INTO migration_service.statement_journal AS journal (version_table, revision, "
+      "direction, statement_index, fingerprint, statement, state, operation, start_time, "
+      "finish_time) VALUES ",
+      absl::StrJoin(rows, ", "),
+      " ON CONFLICT (version_table, revision, direction, statement_index) DO UPDATE SET "
+      "fingerprint = EXCLUDED.fingerprint, statement = EXCLUDED.statement, "
+      "state = EXCLUDED.state, operation = EXCLUDED.operation, "
+      "recorded_by = EXCLUDED.recorded_by, finish_time = EXCLUDED.finish_time, "
+      "start_time = CASE EXCLUDED.state WHEN 'started' THEN EXCLUDED.start_time "
+      "ELSE journal.start_time END");
+}
+
+std::string RecordDecisionSql(const VersionTable& table, const JournalKey& section, int statement,
+                              const JournalEntry& entry, JournalDecision decision) {
+  return absl::StrCat(
+      decision == JournalDecision::kSkip ? RecordStatementsSql(table, section, {{statement, entry}})
+                                         : EraseRecordsSql(table, section, statement),
+      "; INSERT INTO migration_service.statement_decision (version_table, revision, direction, "
+      "statement_index, fingerprint, statement, operation, decision) VALUES (",
+      SectionValues(table, section), ", ", statement, ", ", QuoteAlways(entry.fingerprint), ", ",
+      QuoteAlways(entry.summary), ", ", QuoteAlways(entry.operation), ", ",
+      decision == JournalDecision::kSkip ? "'skip'" : "'run'", ")");
+}
+
+std::string EraseRecordsSql(const VersionTable& table, const JournalKey& section,
+                            absl::optional<int> statement) {
+  return absl::StrCat(
+      "DELETE FROM migration_service.statement_journal WHERE (version_table, revision, direction) "
+      "= (",
+      SectionValues(table, section), ")",
+      statement ? absl::StrCat(" AND statement_index = ", *statement) : "");
+}
+
+std::string AnyHalfDoneSql(const VersionTable& table, const std::vector<std::string>& revisions) {
+  return absl::StrCat(
+      "EXISTS (SELECT FROM migration_service.statement_journal WHERE version_table = ",
+      LoggedTableSql(table), " AND revision IN (",
+      absl::StrJoin(revisions, ", ",
+                    [](std::string* out, const std::string& revision) {
+                      out->append(QuoteLiteral(revision));
+                    }),
+      "))");
+}
+
+Step::Direction DirectionOfName(absl::string_view name) {
+  return name == DirectionName(Step::Direction::kDowngrade) ? Step::Direction::kDowngrade
+                                                            : Step::Direction::kUpgrade;
+}
+
+JournalEntry::State EntryStateOfName(absl::string_view name) {
+  for (const auto state : {JournalEntry::State::kFinished, JournalEntry::State::kSkipped}) {
+    if (name == EntryStateName(state)) return state;
+  }
+  return JournalEntry::State::kStarted;
+}
+
+std::string AsLoginSql(absl::string_view login, absl::string_view sql) {
+  const std::string quoted = QuoteAlways(login);
+  // What is set for the transaction alone ends with it; if the transaction is the migration's own,
+  // the rest of it needs the role again.
+  return absl::StrCat(
+      "SELECT pg_catalog.set_config('migd.role', pg_catalog.current_setting('role'), true), "
+      "pg_catalog.set_config('migd.user', session_user, true); "
+      "SELECT pg_catalog.set_config('session_authorization', ",
+      quoted, ", true) WHERE session_user <> ", quoted,
+      "; SELECT pg_catalog.set_config('role', 'none', true); ", sql,
+      "; SELECT pg_catalog.set_config('session_authorization', "
+      "pg_catalog.current_setting('migd.user'), true) "
+      "WHERE session_user <> pg_catalog.current_setting('migd.user'); "
+      "SELECT pg_catalog.set_config('role', pg_catalog.current_setting('migd.role'), true)");
 }
 
 std::string RelationSql(absl::string_view schema, absl::string_view name) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -46,6 +47,8 @@ std::string CreateVersionTableSql(const VersionTable& table);
 // Statements that make the schema `migration_service`, and in it the log of applied revisions.
 extern const absl::string_view kCreateServiceSchema;
 extern const absl::string_view kCreateRevisionLog;
+// The journal of statements, and the decisions about what it could not settle.
+extern const absl::string_view kCreateStatementJournal;
 
 // A query for whether this session holds the mutex.
 std::string HoldsMutexSql();
@@ -59,6 +62,26 @@ std::string VersionWriteProblem(const VersionTable& table, const VersionWrite& w
 // Adds `entry` to the log, whose start_time is not used: `start_time` is the expression for it.
 std::string AppendLogSql(const VersionTable& table, const LogEntry& entry,
                          absl::string_view start_time);
+
+// A query for the journal: revision, direction, index, fingerprint, summary, state, operation.
+std::string ReadJournalSql(const VersionTable& table);
+// See Session for these. They are ASCII, and mean the same whatever a migration has set for its
+// session, if the texts in them are ASCII.
+std::string RecordStatementsSql(const VersionTable& table, const JournalKey& section,
+                                const SectionJournal& entries);
+std::string RecordDecisionSql(const VersionTable& table, const JournalKey& section, int statement,
+                              const JournalEntry& entry, JournalDecision decision);
+std::string EraseRecordsSql(const VersionTable& table, const JournalKey& section,
+                            absl::optional<int> statement);
+// A condition that holds if one of the sections is half done. The journal must be there.
+std::string AnyHalfDoneSql(const VersionTable& table, const std::vector<std::string>& revisions);
+// Back from the names that the journal has for them. The direction is one of its two.
+Step::Direction DirectionOfName(absl::string_view name);
+JournalEntry::State EntryStateOfName(absl::string_view name);
+
+// Statements that run `sql` as `login`, the role that the session has logged in as, whatever role a
+// migration has set, and then set that again. One transaction, or part of the one that is open.
+std::string AsLoginSql(absl::string_view login, absl::string_view sql);
 
 // An expression for the oid of a relation, NULL if there is none; the search_path decides if
 // `schema` is empty.

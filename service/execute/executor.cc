@@ -13,7 +13,9 @@
 #include "service/execute/lock_monitor.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
+#include "service/execute/step_journal.h"
 #include "service/execute/step_runner.h"
+#include "service/revision/lineage.h"
 
 namespace migd {
 namespace {
@@ -92,6 +94,80 @@ OperationEvent StepFinishedEvent(const migration::v1::Plan& plan, int index,
   return event;
 }
 
+// Removes from `journal` what is no news: of a section whose revision is where it leads to, because
+// somebody has stamped it, or another tool has finished it.
+absl::Status ForgetFinished(Session& session, const RevisionGraph& graph, const VersionRows& rows,
+                            Journal& journal) {
+  std::vector<RevisionIndex> current;
+  for (const std::string& row : rows) {
+    if (const auto index = graph.Find(row)) current.push_back(*index);
+  }
+  const RevisionSet applied = Ancestors(graph, current, Follow::kDependenciesToo);
+  for (auto section = journal.begin(); section != journal.end();) {
+    const auto index = graph.Find(section->first.revision);
+    const bool up = section->first.direction == Step::Direction::kUpgrade;
+    if (!index || applied.contains(*index) != up) {
+      ++section;
+      continue;
+    }
+    const absl::Status status = session.EraseRecords(section->first, absl::nullopt);
+    if (!status.ok()) return status;
+    section = journal.erase(section);
+  }
+  return absl::OkStatus();
+}
+
+// RevisionHalfDone if a step of `plan` changes what a section that is half done builds upon, or is
+// built upon it, and does not come behind it.
+absl::Status CheckHalfDone(const RevisionGraph& graph, const Plan& plan, const Journal& journal) {
+  for (const auto& [section, entries] : journal) {
+    const auto index = graph.Find(section.revision);
+    if (!index) continue;
+    const RevisionSet below = Ancestors(graph, {*index}, Follow::kDependenciesToo);
+    const RevisionSet above = Descendants(graph, {*index}, Follow::kDependenciesToo);
+    for (const Step& step : plan.steps) {
+      if (step.direction == Step::Direction::kStamp) break;
+      if (JournalKey{step.revision, step.direction} == section) break;
+      const auto other = graph.Find(step.revision);
+      if (!other || !(below.contains(*other) || above.contains(*other))) continue;
+      const int last = entries.rbegin()->first;
+      return errors::RevisionHalfDone(
+          section.revision, section.direction == Step::Direction::kDowngrade,
+          last == 1 ? "statement 1" : absl::StrCat("statements 1 to ", last));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// InvalidRequest if the statement to skip is not in question in any step.
+absl::Status CheckSkip(const ScriptSet& scripts, const Plan& plan, const Journal& journal,
+                       int statement) {
+  if (statement == 0) return absl::OkStatus();
+  for (const Step& step : plan.steps) {
+    const auto section = journal.find({step.revision, step.direction});
+    if (section == journal.end()) continue;
+    if (IsInQuestion(*SectionOf(scripts, step), section->second, statement)) {
+      return absl::OkStatus();
+    }
+  }
+  return errors::InvalidRequest("skip_statement",
+                                absl::StrCat("nothing is in question about a statement ", statement,
+                                             "; run the call without it, and it says what is"));
+}
+
+absl::StatusOr<Journal> ReadJournal(Session& session, const ScriptSet& scripts, const Plan& plan,
+                                    const ExecuteRequest& request) {
+  auto journal = session.ReadJournal();
+  if (!journal.ok()) return journal;
+  absl::Status status = ForgetFinished(session, scripts.graph(), plan.starting_rows, *journal);
+  if (status.ok()) status = CheckHalfDone(scripts.graph(), plan, *journal);
+  if (status.ok()) {
+    status = CheckSkip(scripts, plan, *journal, request.decisions.skip_statement);
+  }
+  if (!status.ok()) return status;
+  return journal;
+}
+
 // Runs the steps of `plan` in order, until one fails.
 absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scripts,
                       const Plan& plan, const ExecuteRequest& request, Cancellation& cancellation,
@@ -106,6 +182,9 @@ absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scr
   absl::Status status = session.PrepareForWriting();
   if (!status.ok()) return status;
 
+  const auto journal = ReadJournal(session, scripts, plan, request);
+  if (!journal.ok()) return journal.status();
+
   LockMonitor monitor(
       database, {session.pid(), request.timeouts.lock_timeout, request.terminate_blockers}, sink);
   StepRunner runner(session, scripts, request, cancellation, interrupter, monitor, sink);
@@ -117,7 +196,9 @@ absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scr
     const absl::Time start = absl::Now();
     sink(StepStartedEvent(described, static_cast<int>(i)));
     ApplyWrites(step.writes, rows);
-    status = runner.Run(step, rows, finished);
+    const auto section = journal->find({step.revision, step.direction});
+    status = runner.Run(step, rows, finished,
+                        section == journal->end() ? SectionJournal() : section->second);
     if (!status.ok()) return status;
     ApplyWrites(step.writes, result.rows);
     result.finished_steps = static_cast<int>(i) + 1;

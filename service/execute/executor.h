@@ -14,6 +14,16 @@
 
 namespace migd {
 
+// What the caller has decided about a section outside a transaction that is half done.
+struct RunDecisions {
+  // Run the statements in question.
+  bool resume = false;
+  // Take this one as done; 0 for none.
+  int skip_statement = 0;
+
+  friend bool operator==(const RunDecisions&, const RunDecisions&) = default;
+};
+
 // What to run.
 struct ExecuteRequest {
   migration::v1::Action action = migration::v1::ACTION_UNSPECIFIED;
@@ -31,6 +41,8 @@ struct ExecuteRequest {
   absl::Time mutex_deadline = absl::InfiniteFuture();
   // The id of the operation: shown to others, and written to the log.
   std::string operation;
+  // What to do with statements of an earlier run that are in question.
+  RunDecisions decisions;
 };
 
 // How it went.
@@ -50,7 +62,8 @@ using EventSink = std::function<void(migration::v1::OperationEvent)>;
 // runs the steps of the plan. A transactional step is one transaction with its write to the version
 // table and its log entry; the statements of another run one by one, and the version table is
 // written when all are done. Stops at the first failure: the step that failed leaves nothing (if
-// transactional), those before it stay.
+// transactional), those before it stay. The next run of a section outside a transaction goes on
+// with the first statement that is not known to be done, by the journal in the database.
 //
 // A request to cancel ends the statement that runs, and rolls its step back; it does not disturb a
 // commit, nor the version write that follows the last statement of a step.

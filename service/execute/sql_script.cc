@@ -166,9 +166,28 @@ class Renderer {
             "  END IF;\n"
             "  IF NOT EXISTS (SELECT FROM pg_class WHERE relname = 'revision_log'\n"
             "      AND relnamespace = to_regnamespace('migration_service')) THEN",
-            kCreateRevisionLog,
-            "  END IF;\n"
-            "END\n")));
+            kCreateRevisionLog, "  END IF;\n", CheckJournal(), "END\n")));
+  }
+
+  // A script keeps no journal and begins each section at its beginning: what a call has left half
+  // done is for a call to finish.
+  std::string CheckJournal() const {
+    std::vector<std::string> revisions;
+    for (const Step& step : plan_.steps) {
+      if (step.direction != Step::Direction::kStamp) revisions.push_back(step.revision);
+    }
+    if (revisions.empty()) return "";
+    return absl::StrCat(
+        "  IF EXISTS (SELECT FROM pg_class WHERE relname = 'statement_journal'\n"
+        "      AND relnamespace = to_regnamespace('migration_service')) THEN\n"
+        "    IF ",
+        AnyHalfDoneSql(settings_.version_table, revisions),
+        " THEN\n"
+        "      RAISE EXCEPTION 'a revision of this script is half done'\n"
+        "        USING HINT = 'Finish it with migctl; migration_service.statement_journal has "
+        "what was run.';\n"
+        "    END IF;\n"
+        "  END IF;\n");
   }
 
   // --- A step ---

@@ -29,6 +29,23 @@ constexpr absl::Duration kLongestPause = absl::Seconds(15);
 // SQLSTATE query_canceled: a cancel request, or statement_timeout.
 constexpr absl::string_view kQueryCanceled = "57014";
 
+constexpr char kAtCommit[] = "at COMMIT, where deferred constraints are checked";
+
+// The statement does not run in a transaction block, or it ends a transaction by itself. 25001
+// active_sql_transaction, 2D000 invalid_transaction_termination.
+bool RefusesTransaction(const ServerError& error) {
+  return error.sqlstate == "25001" || error.sqlstate == "2D000";
+}
+
+// Statement `index` of the section; where the file begins, if it has no such statement.
+Statement StatementAt(const Section& section, int index) {
+  const auto at = static_cast<size_t>(index) - 1;
+  if (at < section.statements.size()) return section.statements[at];
+  Statement beginning;
+  beginning.line = 1;
+  return beginning;
+}
+
 // PostgreSQL says by a notice of this kind that it skipped what exists; ObjectSkipped says it
 // better. 42P07 duplicate_table (also index, view, sequence), 42701 column, 42P06 schema, 42710
 // object.
@@ -100,12 +117,14 @@ StepRunner::StepRunner(Session& session, const ScriptSet& scripts, const Execute
       cancellation_(cancellation),
       interrupter_(interrupter),
       monitor_(monitor),
-      sink_(sink) {}
+      sink_(sink),
+      skip_statement_(request.decisions.skip_statement) {}
 
 absl::Status StepRunner::Run(const Step& step, const VersionRows& resulting_rows,
-                             const std::vector<std::string>& finished) {
+                             const std::vector<std::string>& finished,
+                             const SectionJournal& journal) {
   for (int attempt = 1;; ++attempt) {
-    absl::Status status = Attempt(step, resulting_rows, finished);
+    absl::Status status = Attempt(step, resulting_rows, finished, journal);
     if (errors::ReasonOf(status) != migration::v1::ERROR_REASON_LOCK_TIMEOUT) return status;
     status = errors::WithBlockers(status, monitor_.blockers());
     if (attempt > request_.lock_retries || !CanRepeat(step)) return status;
@@ -138,13 +157,16 @@ bool StepRunner::PauseAfter(int failed, const Step& step, const absl::Status& st
 }
 
 absl::Status StepRunner::Attempt(const Step& step, const VersionRows& resulting_rows,
-                                 const std::vector<std::string>& finished) {
+                                 const std::vector<std::string>& finished,
+                                 const SectionJournal& journal) {
   const auto index = scripts_.graph().Find(step.revision);
+  StepJournal step_journal(session_, {step.revision, step.direction}, journal, request_.operation);
   Context context{step,
                   resulting_rows,
                   finished,
                   index ? &scripts_.file(*index) : nullptr,
                   SectionOf(scripts_, step),
+                  step_journal,
                   absl::Now()};
   absl::Status status = session_.SetTimeouts(request_.timeouts);
   if (!status.ok()) return status;
@@ -181,76 +203,320 @@ absl::Status StepRunner::Explained(const absl::Status& status, const Context& co
 }
 
 absl::Status StepRunner::RunTransactional(Context& context) {
+  if (!context.journal.found().empty() && !request_.decisions.resume) {
+    return errors::JournalMismatch(
+        Describe(context, StatementAt(*context.section, 1), 0, {}),
+        "its section was transaction:false, and statements of it were run one by one");
+  }
   absl::Status status = session_.Begin();
-  if (status.ok()) status = RunStatements(context);
-  if (status.ok()) status = Finish(context);
-  return status;
+  if (!status.ok()) return status;
+  int index = 0;
+  if (context.section != nullptr) {
+    for (const Statement& statement : context.section->statements) {
+      if (cancellation_.requested()) return Cancelled(context);
+      status = RunStatement(context, statement, ++index);
+      if (!status.ok()) return status;
+    }
+  }
+  return Finish(context);
 }
 
 absl::Status StepRunner::RunOneByOne(Context& context) {
-  absl::Status status = RunStatements(context);
+  absl::Status status = CheckJournal(context);
   if (!status.ok()) return status;
+  int index = 0;
+  for (const Statement& statement : context.section->statements) {
+    if (cancellation_.requested()) return Cancelled(context);
+    status = RunJournaled(context, statement, ++index);
+    if (!status.ok()) return status;
+    // What is inside a transaction of the section's own can still be rolled back.
+    if (!session_.InTransaction()) context.finished_statements = index;
+  }
   status = session_.ResetSettings();
   if (status.ok()) status = session_.Begin();
   if (status.ok()) status = Finish(context);
   return status;
 }
 
-absl::Status StepRunner::RunStatements(Context& context) {
-  if (context.section == nullptr) return absl::OkStatus();
-  int index = 0;
-  for (const Statement& statement : context.section->statements) {
-    if (cancellation_.requested()) return Cancelled(context);
-    absl::Status status = RunStatement(context, statement, ++index);
+absl::Status StepRunner::CheckJournal(Context& context) {
+  const Section& section = *context.section;
+  const SectionJournal& found = context.journal.found();
+  context.finished_statements = NextStatement(section, found) - 1;
+  const int count = static_cast<int>(section.statements.size());
+  for (auto difference = FindDifference(section, found, 1); difference;
+       difference = FindDifference(section, found, difference->statement + 1)) {
+    const int index = difference->statement;
+    const bool skip = skip_statement_ == index;
+    if (!skip && !request_.decisions.resume) {
+      return errors::JournalMismatch(Describe(context, StatementAt(section, index), index, {}),
+                                     difference->problem);
+    }
+    const absl::Status status =
+        Decide(context, index, skip ? JournalDecision::kSkip : JournalDecision::kRun);
     if (!status.ok()) return status;
-    // What is inside a transaction, the step's or the section's own, can still be rolled back.
-    if (!session_.InTransaction()) context.finished_statements = index;
   }
+
+  if (found.empty()) return absl::OkStatus();
+  context.finished_statements = NextStatement(section, found) - 1;
+  OperationEvent event;
+  migration::v1::StepResumed& resumed = *event.mutable_step_resumed();
+  resumed.set_revision(context.step.revision);
+  resumed.set_next_statement(NextStatement(section, found));
+  resumed.set_statement_count(count);
+  resumed.set_operation(found.rbegin()->second.operation);
+  sink_(std::move(event));
   return absl::OkStatus();
+}
+
+absl::Status StepRunner::Decide(Context& context, int index, JournalDecision decision) {
+  const std::vector<Statement>& statements = context.section->statements;
+  const absl::Status status =
+      index > static_cast<int>(statements.size())
+          ? context.journal.DecideRemoved(index, decision)
+          : context.journal.Decide(index, statements[static_cast<size_t>(index) - 1], decision);
+  if (!status.ok()) return status;
+  const bool skip = decision == JournalDecision::kSkip;
+  if (skip) skip_statement_ = 0;
+  ReportSettled(context, index,
+                skip ? migration::v1::SETTLEMENT_SKIPPED_BY_DECISION
+                     : migration::v1::SETTLEMENT_RUN_BY_DECISION);
+  return absl::OkStatus();
+}
+
+absl::Status StepRunner::RunJournaled(Context& context, const Statement& statement, int index) {
+  const RunMode mode = RunModeOf(statement.text);
+  const JournalEntry* entry = context.journal.Find(index);
+  bool done = entry != nullptr && entry->state != JournalEntry::State::kStarted;
+  if (entry != nullptr && !done) {
+    const auto settled = Settle(context, statement, index);
+    if (!settled.ok()) return settled.status();
+    done = *settled;
+  }
+  if (done && mode != RunMode::kSession) {
+    context.chained = ChainsTransaction(statement.text);
+    return absl::OkStatus();
+  }
+  // What sets the session up is run even if it stood in a transaction that is done.
+  if (done) return RunStatement(context, statement, index);
+
+  if (std::exchange(context.chained, false)) {
+    const absl::Status status = session_.Begin();
+    if (!status.ok()) return status;
+  }
+  // A concurrent build waits for every transaction that is older than itself; a lock timeout would
+  // end it halfway, and what waits does not stand in anybody's way.
+  const bool unbounded_locks = IsConcurrent(statement.text);
+  absl::Status status =
+      unbounded_locks ? session_.SetLockTimeout(absl::ZeroDuration()) : absl::OkStatus();
+  if (status.ok()) status = RunInMode(context, mode, statement, index);
+  if (status.ok() && unbounded_locks) {
+    status = session_.SetLockTimeout(request_.timeouts.lock_timeout);
+  }
+  return status;
+}
+
+absl::Status StepRunner::RunInMode(Context& context, RunMode mode, const Statement& statement,
+                                   int index) {
+  if (session_.InTransaction()) return RunInOwnTransaction(context, statement, index);
+  switch (mode) {
+    case RunMode::kSession:
+      return RunStatement(context, statement, index);
+    case RunMode::kTransactionControl:
+      return RunInOwnTransaction(context, statement, index);
+    case RunMode::kInTransaction:
+      return RunInTransaction(context, statement, index);
+    case RunMode::kAlone:
+      break;
+  }
+  return RunAlone(context, statement, index);
+}
+
+absl::StatusOr<bool> StepRunner::Settle(Context& context, const Statement& statement, int index) {
+  const bool skip = skip_statement_ == index;
+  if (skip || request_.decisions.resume) {
+    const absl::Status status =
+        Decide(context, index, skip ? JournalDecision::kSkip : JournalDecision::kRun);
+    if (!status.ok()) return status;
+    return skip;
+  }
+  const bool looked_up = ConcurrentBuildOf(statement.text) || ConcurrentDropOf(statement.text);
+  if (!looked_up && !IsRepeatable(statement.text)) {
+    return errors::StatementOutcomeUnknown(Describe(context, statement, index, {}),
+                                           context.journal.Find(index)->operation);
+  }
+  std::string index_name;
+  const auto done = IsDone(statement, index_name);
+  if (!done.ok()) return done.status();
+  if (*done) {
+    const absl::Status status = context.journal.Finish(index, statement);
+    if (!status.ok()) return status;
+  }
+  ReportSettled(context, index,
+                *done ? migration::v1::SETTLEMENT_FOUND_DONE : migration::v1::SETTLEMENT_RUN_AGAIN,
+                index_name);
+  return *done;
+}
+
+absl::StatusOr<bool> StepRunner::IsDone(const Statement& statement, std::string& index_name) {
+  if (const auto build = ConcurrentBuildOf(statement.text)) {
+    const auto found = session_.InspectBuild(*build);
+    if (!found.ok()) return found.status();
+    index_name = found->name;
+    if (found->state != ObjectState::kPresent) return false;
+    return session_.MatchesBuild(*build);
+  }
+  if (const auto dropped = ConcurrentDropOf(statement.text)) {
+    const auto state = session_.Inspect(*dropped);
+    if (!state.ok()) return state.status();
+    index_name = dropped->DisplayName();
+    return *state == ObjectState::kMissing;
+  }
+  return false;
 }
 
 absl::Status StepRunner::RunStatement(Context& context, const Statement& statement, int index) {
   const auto skipped = ReportSkipped(context, statement, index);
   if (!skipped.ok()) return skipped.status();
-
-  // A concurrent build waits for every transaction that is older than itself; a lock timeout would
-  // end it halfway, and what waits does not stand in anybody's way.
-  const bool unbounded_locks = !context.section->transactional && IsConcurrent(statement.text);
-  absl::Status status =
-      unbounded_locks ? session_.SetLockTimeout(absl::ZeroDuration()) : absl::OkStatus();
-  if (!status.ok()) return status;
-
-  const absl::Time start = absl::Now();
-  absl::StatusOr<StatementResult> result;
-  {
-    NoticeRelay relay(session_, sink_, context.step.revision, index, *skipped > 0);
-    const LockMonitor::Watch watch(
-        monitor_,
-        {context.step.revision, index, static_cast<int>(context.section->statements.size())});
-    context.statement_runs = true;
-    result = session_.Execute(statement);
-  }
+  const auto result = Send(context, statement, index, *skipped);
   if (!result.ok()) return result.status();
-  context.statement_runs = false;
   if (result->error) return FailureOf(context, statement, index, *result->error);
-  status = CheckTransaction(context, statement, index);
+  const absl::Status status = CheckTransaction(context, statement, index);
   if (!status.ok()) return status;
-  if (unbounded_locks) {
-    status = session_.SetLockTimeout(request_.timeouts.lock_timeout);
-    if (!status.ok()) return status;
-  }
+  ReportFinished(context, statement, index, *result);
+  return absl::OkStatus();
+}
 
+absl::Status StepRunner::RunInOwnTransaction(Context& context, const Statement& statement,
+                                             int index) {
+  context.journal.Collect(index, statement);
+  absl::Status status = IsCommit(statement.text) && session_.InTransaction()
+                            ? context.journal.FinishCollected()
+                            : absl::OkStatus();
+  if (status.ok()) status = RunStatement(context, statement, index);
+  // What was rolled back, or is prepared, is done too: the section has gone on from there.
+  if (status.ok() && !session_.InTransaction()) status = context.journal.FinishCollected();
+  return status;
+}
+
+absl::Status StepRunner::RunInTransaction(Context& context, const Statement& statement, int index) {
+  const auto skipped = ReportSkipped(context, statement, index);
+  if (!skipped.ok()) return skipped.status();
+  absl::Status status = session_.Begin();
+  if (!status.ok()) return status;
+  const auto result = Send(context, statement, index, *skipped);
+  if (!result.ok()) return result.status();
+  if (result->error && RefusesTransaction(*result->error)) {
+    status = session_.Rollback();
+    return status.ok() ? RunAlone(context, statement, index) : status;
+  }
+  if (result->error) return FailureOf(context, statement, index, *result->error);
+
+  Interrupter::Hold hold(interrupter_);
+  status = context.journal.Finish(index, statement);
+  if (!status.ok()) return status;
+  context.statement_runs = true;
+  auto committed = session_.Commit();
+  if (!committed.ok()) return committed.status();
+  context.statement_runs = false;
+  if (committed->error) {
+    if (committed->error->context.empty()) committed->error->context = kAtCommit;
+    committed->error->position = 0;
+    return FailureOf(context, statement, index, *committed->error);
+  }
+  ReportFinished(context, statement, index, *result);
+  return absl::OkStatus();
+}
+
+absl::Status StepRunner::RunAlone(Context& context, const Statement& statement, int index) {
+  absl::Status status = MakeRoomFor(context, statement, index);
+  if (!status.ok()) return status;
+  const auto skipped = ReportSkipped(context, statement, index);
+  if (!skipped.ok()) return skipped.status();
+
+  status = context.journal.Start(index, statement);
+  if (!status.ok()) return status;
+  const auto result = Send(context, statement, index, *skipped);
+  if (!result.ok()) return result.status();
+  Interrupter::Hold hold(interrupter_);
+  if (result->error) {
+    // If the entry cannot be removed, the next run asks; the failure is told now.
+    context.journal.Fail(index).IgnoreError();
+    return FailureOf(context, statement, index, *result->error);
+  }
+  status = context.journal.Finish(index, statement);
+  if (status.ok()) status = CheckTransaction(context, statement, index);
+  if (!status.ok()) return status;
+  ReportFinished(context, statement, index, *result);
+  return absl::OkStatus();
+}
+
+absl::Status StepRunner::MakeRoomFor(Context& context, const Statement& statement, int index) {
+  const auto build = ConcurrentBuildOf(statement.text);
+  if (!build) return absl::OkStatus();
+  const auto found = session_.InspectBuild(*build);
+  if (!found.ok()) return found.status();
+  if (found->state != ObjectState::kInvalidIndex) return absl::OkStatus();
+  if (found->builder_pid != 0) {
+    return errors::IndexBeingBuilt(Describe(context, statement, index, {}), found->name,
+                                   found->builder_pid);
+  }
+  const auto matches = session_.MatchesBuild(*build);
+  if (!matches.ok()) return matches.status();
+  if (!*matches) {
+    return errors::InvalidIndex(Describe(context, statement, index, {}), found->name,
+                                "it is not known to be the one that this statement makes");
+  }
+  const std::string sql = absl::StrCat("DROP INDEX CONCURRENTLY ", found->name);
+  Statement drop;
+  drop.text = sql;
+  const auto dropped = session_.Execute(drop);
+  if (!dropped.ok()) return dropped.status();
+  if (dropped->error) {
+    ServerError error = *dropped->error;
+    error.position = 0;
+    if (error.context.empty()) error.context = sql;
+    return FailureOf(context, statement, index, error);
+  }
+  ReportSettled(context, index, migration::v1::SETTLEMENT_INVALID_INDEX_DROPPED, found->name);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StatementResult> StepRunner::Send(Context& context, const Statement& statement,
+                                                 int index, int skipped) {
+  NoticeRelay relay(session_, sink_, context.step.revision, index, skipped > 0);
+  const LockMonitor::Watch watch(monitor_, {context.step.revision, index,
+                                            static_cast<int>(context.section->statements.size())});
+  context.statement_start_time = absl::Now();
+  context.statement_runs = true;
+  auto result = session_.Execute(statement);
+  if (result.ok()) context.statement_runs = false;
+  return result;
+}
+
+void StepRunner::ReportFinished(const Context& context, const Statement& statement, int index,
+                                const StatementResult& result) {
   OperationEvent event;
   migration::v1::StatementFinished& finished = *event.mutable_statement_finished();
   finished.set_revision(context.step.revision);
   finished.set_statement_index(index);
   finished.set_statement_count(static_cast<int>(context.section->statements.size()));
-  *finished.mutable_duration() = ToProtoDuration(absl::Now() - start);
-  finished.set_rows(result->rows);
-  finished.set_command_tag(result->command_tag);
+  *finished.mutable_duration() = ToProtoDuration(absl::Now() - context.statement_start_time);
+  finished.set_rows(result.rows);
+  finished.set_command_tag(result.command_tag);
   finished.set_line(statement.line);
   sink_(std::move(event));
-  return absl::OkStatus();
+}
+
+void StepRunner::ReportSettled(const Context& context, int index,
+                               migration::v1::Settlement settlement, absl::string_view index_name) {
+  OperationEvent event;
+  migration::v1::StatementSettled& settled = *event.mutable_statement_settled();
+  settled.set_revision(context.step.revision);
+  settled.set_statement_index(index);
+  settled.set_statement_count(static_cast<int>(context.section->statements.size()));
+  settled.set_settlement(settlement);
+  settled.set_index_name(std::string(index_name));
+  sink_(std::move(event));
 }
 
 absl::StatusOr<int> StepRunner::ReportSkipped(const Context& context, const Statement& statement,
@@ -262,7 +528,8 @@ absl::StatusOr<int> StepRunner::ReportSkipped(const Context& context, const Stat
     if (!state->has_value()) continue;
     const bool creates = object.guard == GuardedObject::Guard::kIfNotExists;
     if (creates && **state == ObjectState::kInvalidIndex) {
-      return errors::InvalidIndex(Describe(context, statement, index, {}), object.DisplayName());
+      return errors::InvalidIndex(Describe(context, statement, index, {}), object.DisplayName(),
+                                  "IF NOT EXISTS would pass over it");
     }
     if (creates != (**state != ObjectState::kMissing)) continue;
     OperationEvent event;
@@ -305,7 +572,7 @@ absl::Status StepRunner::Finish(Context& context) {
   }
   if (!committed->error) return absl::OkStatus();
   ServerError error = *committed->error;
-  if (error.context.empty()) error.context = "at COMMIT, where deferred constraints are checked";
+  if (error.context.empty()) error.context = kAtCommit;
   if (context.section == nullptr || context.section->statements.empty()) {
     return errors::VersionRowMismatch(context.step.revision, error.message);
   }
@@ -325,6 +592,8 @@ absl::Status StepRunner::WriteVersionAndLog(const Context& context) {
     status = session_.WriteVersion(write, context.step.revision);
     if (!status.ok()) return status;
   }
+  status = context.journal.Close();
+  if (!status.ok()) return status;
   return session_.AppendLog({context.step.revision, context.step.direction,
                              context.section == nullptr ? "" : context.file->checksum(),
                              request_.operation, context.start_time, context.resulting_rows});
@@ -362,7 +631,9 @@ std::string StepRunner::StateAfterFailure(const Context& context) const {
   const int finished = context.finished_statements;
   std::string state;
   if (transactional && !context.transaction_ended) {
-    state = absl::StrCat("nothing of ", revision, " remains: it was rolled back");
+    state = context.journal.found().empty()
+                ? absl::StrCat("nothing of ", revision, " remains: it was rolled back")
+                : absl::StrCat("what an earlier run did of ", revision, " stays");
   } else if (finished == 0) {
     state = absl::StrCat("no statement of ", revision, " finished");
   } else {
@@ -372,13 +643,25 @@ std::string StepRunner::StateAfterFailure(const Context& context) const {
                                                    : "the section is transaction:false",
                          ", and the version table does not name it");
   }
-  if (context.statement_runs && context.section != nullptr && !context.section->transactional) {
-    absl::StrAppend(&state, "; whether the next statement finished is not known");
+  if (context.section != nullptr && !context.section->transactional) {
+    absl::StrAppend(&state, NextRun(context));
   }
   if (!context.finished.empty()) {
     absl::StrAppend(&state, "; finished before: ", absl::StrJoin(context.finished, ", "));
   }
   return state;
+}
+
+std::string StepRunner::NextRun(const Context& context) {
+  if (context.statement_runs) {
+    return "; whether the next statement finished is not known: the next run finds out, or asks";
+  }
+  const int finished = context.finished_statements;
+  if (finished == 0) return "";
+  if (finished == static_cast<int>(context.section->statements.size())) {
+    return "; the next run has only the version table left to write";
+  }
+  return absl::StrCat("; the next run goes on with statement ", finished + 1);
 }
 
 }  // namespace migd

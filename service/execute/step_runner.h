@@ -12,6 +12,7 @@
 #include "service/execute/executor.h"
 #include "service/execute/interrupter.h"
 #include "service/execute/lock_monitor.h"
+#include "service/execute/step_journal.h"
 #include "service/plan/plan.h"
 #include "service/script/script_directory.h"
 
@@ -29,9 +30,10 @@ class StepRunner {
   // that runs into the lock timeout is tried again, as often as the request says; in the pauses the
   // session is in no transaction, hence holds no locks but the mutex. On failure the session is in
   // no transaction any more, and the status tells what stays. `finished` names the revisions that
-  // the operation finished before, for that report.
+  // the operation finished before, for that report; `journal` is what earlier runs of the step have
+  // left.
   absl::Status Run(const Step& step, const VersionRows& resulting_rows,
-                   const std::vector<std::string>& finished);
+                   const std::vector<std::string>& finished, const SectionJournal& journal);
 
  private:
   // What is the same for all statements of the step that runs.
@@ -41,6 +43,7 @@ class StepRunner {
     const std::vector<std::string>& finished;
     const MigrationFile* file;  // null for a stamp
     const Section* section;     // null for a stamp
+    StepJournal& journal;
     absl::Time start_time;
     // Those that can no longer be rolled back.
     int finished_statements = 0;
@@ -48,11 +51,15 @@ class StepRunner {
     bool transaction_ended = false;
     // Whether a statement is under way.
     bool statement_runs = false;
+    absl::Time statement_start_time = absl::InfinitePast();
+    // The statement passed over last, done by an earlier run, has left a transaction open behind
+    // it.
+    bool chained = false;
   };
 
   // Runs the step once.
   absl::Status Attempt(const Step& step, const VersionRows& resulting_rows,
-                       const std::vector<std::string>& finished);
+                       const std::vector<std::string>& finished, const SectionJournal& journal);
   // Whether the step leaves nothing when it fails, so that it can be run again from its beginning.
   bool CanRepeat(const Step& step) const;
   // Waits before the attempt that follows `failed`, the number of attempts so far. False if the
@@ -60,8 +67,37 @@ class StepRunner {
   bool PauseAfter(int failed, const Step& step, const absl::Status& status);
   absl::Status RunTransactional(Context& context);
   absl::Status RunOneByOne(Context& context);
-  absl::Status RunStatements(Context& context);
+  // Runs a statement in whatever transaction there is.
   absl::Status RunStatement(Context& context, const Statement& statement, int index);
+  // The following are for sections outside a transaction.
+  //
+  // Compares what earlier runs have left with the file, and says where this one goes on.
+  absl::Status CheckJournal(Context& context);
+  absl::Status Decide(Context& context, int index, JournalDecision decision);
+  // Runs a statement such that the journal tells the next run about it, unless it is done already.
+  absl::Status RunJournaled(Context& context, const Statement& statement, int index);
+  absl::Status RunInMode(Context& context, RunMode mode, const Statement& statement, int index);
+  // Finds out what became of a statement at which an earlier run was cut off: true if it is done,
+  // false if it is to be run.
+  absl::StatusOr<bool> Settle(Context& context, const Statement& statement, int index);
+  // What the catalogue says. Sets `index_name` to the index that it was asked for.
+  absl::StatusOr<bool> IsDone(const Statement& statement, std::string& index_name);
+  // In a transaction of its own, with its entry in the journal.
+  absl::Status RunInTransaction(Context& context, const Statement& statement, int index);
+  // Between two entries.
+  absl::Status RunAlone(Context& context, const Statement& statement, int index);
+  // In or at the border of a transaction that the section has begun.
+  absl::Status RunInOwnTransaction(Context& context, const Statement& statement, int index);
+  // Makes sure that a concurrent build meets no INVALID index of its name: drops its own.
+  absl::Status MakeRoomFor(Context& context, const Statement& statement, int index);
+
+  // Sends a statement and waits for its end, passing notices on.
+  absl::StatusOr<StatementResult> Send(Context& context, const Statement& statement, int index,
+                                       int skipped);
+  void ReportFinished(const Context& context, const Statement& statement, int index,
+                      const StatementResult& result);
+  void ReportSettled(const Context& context, int index, migration::v1::Settlement settlement,
+                     absl::string_view index_name = "");
   // Returns how many objects the statement skips.
   absl::StatusOr<int> ReportSkipped(const Context& context, const Statement& statement, int index);
   absl::Status CheckTransaction(Context& context, const Statement& statement, int index);
@@ -76,6 +112,8 @@ class StepRunner {
   migration::v1::StatementFailure Describe(const Context& context, const Statement& statement,
                                            int index, const ServerError& error) const;
   std::string StateAfterFailure(const Context& context) const;
+  // What becomes of a section outside a transaction.
+  static std::string NextRun(const Context& context);
 
   Session& session_;
   const ScriptSet& scripts_;
@@ -84,6 +122,8 @@ class StepRunner {
   Interrupter& interrupter_;
   LockMonitor& monitor_;
   const EventSink& sink_;
+  // Of the request; 0 once it is used.
+  int skip_statement_;
   absl::BitGen random_;
 };
 

@@ -16,7 +16,8 @@ bool operator==(const OperationRequest& a, const OperationRequest& b) {
          a.purge == b.purge && a.timeouts.lock_timeout == b.timeouts.lock_timeout &&
          a.timeouts.statement_timeout == b.timeouts.statement_timeout &&
          a.mutex_timeout == b.mutex_timeout && a.lock_retries == b.lock_retries &&
-         a.terminate_blockers == b.terminate_blockers && a.request_id == b.request_id;
+         a.terminate_blockers == b.terminate_blockers && a.decisions == b.decisions &&
+         a.request_id == b.request_id;
 }
 
 Operation::Operation(std::string id, OperationRequest request)

@@ -27,6 +27,7 @@ struct OperationRequest {
   absl::Duration mutex_timeout;
   int lock_retries = 0;
   bool terminate_blockers = false;
+  RunDecisions decisions;
   // Empty if the caller gave none.
   std::string request_id;
 

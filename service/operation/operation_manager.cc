@@ -93,6 +93,7 @@ void OperationManager::RunOperation(Workspace& workspace, Turnstile& turnstile,
   run.timeouts = request.timeouts;
   run.lock_retries = request.lock_retries;
   run.terminate_blockers = request.terminate_blockers;
+  run.decisions = request.decisions;
   run.operation = operation.id();
   if (request.mutex_timeout > absl::ZeroDuration()) {
     run.mutex_deadline = absl::Now() + request.mutex_timeout;

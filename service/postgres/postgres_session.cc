@@ -1,5 +1,6 @@
 #include "service/postgres/postgres_session.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "service/base/proto_time.h"
 #include "service/base/utf8.h"
 #include "service/database/service_sql.h"
+#include "service/postgres/index_builds.h"
 #include "service/postgres/status_translation.h"
 #include "service/script/literals.h"
 
@@ -67,6 +69,7 @@ PostgresSession::PostgresSession(std::unique_ptr<Connection> connection, std::st
       cancel_(PQgetCancel(connection_->handle())) {
   pqxx::nontransaction work(*connection_);
   work.exec(std::string(kSessionSettings));
+  login_ = work.exec1("SELECT session_user")[0].as<std::string>();
   if (!table_.schema.empty()) return;
   // NULL if the search_path names no schema that exists; writing says so.
   table_.schema =
@@ -80,6 +83,19 @@ absl::Status PostgresSession::RunOwn(const std::string& sql) {
     pqxx::nontransaction(*connection_).exec(sql);
     return absl::OkStatus();
   });
+}
+
+absl::Status PostgresSession::RunAsLogin(const std::string& sql) {
+  return RunOwn(AsLoginSql(login_, sql));
+}
+
+JournalEntry PostgresSession::Sendable(JournalEntry entry) const {
+  const char* encoding = PQparameterStatus(connection_->handle(), "client_encoding");
+  if (encoding != nullptr && absl::string_view(encoding) == "UTF8") return entry;
+  std::replace_if(
+      entry.summary.begin(), entry.summary.end(),
+      [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; }, '?');
+  return entry;
 }
 
 absl::Status PostgresSession::CheckWritable() {
@@ -202,12 +218,15 @@ absl::Status PostgresSession::PrepareForWriting() {
         work.exec1(absl::StrCat("SELECT ", RelationSql(table_.schema, table_.name),
                                 " IS NOT NULL, to_regnamespace('migration_service') IS NOT NULL, "
                                 "EXISTS (SELECT FROM pg_class WHERE relname = 'revision_log' AND "
-                                "relnamespace = to_regnamespace('migration_service'))"));
+                                "relnamespace = to_regnamespace('migration_service')), "
+                                "EXISTS (SELECT FROM pg_class WHERE relname = 'statement_journal' "
+                                "AND relnamespace = to_regnamespace('migration_service'))"));
     std::string sql;
     if (!exists[0].as<bool>()) sql = CreateVersionTableSql(table_);
     // The schema may have been made beforehand, for a role that may not make one.
     if (!exists[1].as<bool>()) absl::StrAppend(&sql, kCreateServiceSchema);
     if (!exists[2].as<bool>()) absl::StrAppend(&sql, kCreateRevisionLog);
+    if (!exists[3].as<bool>()) absl::StrAppend(&sql, kCreateStatementJournal);
     // Several statements sent together are one transaction: all are made, or none.
     if (!sql.empty()) work.exec(sql);
     return absl::OkStatus();
@@ -276,6 +295,49 @@ absl::Status PostgresSession::AppendLog(const LogEntry& entry) {
                                      absl::ToDoubleSeconds(entry.start_time - absl::UnixEpoch()))));
     return absl::OkStatus();
   });
+}
+
+absl::StatusOr<BuiltIndex> PostgresSession::InspectBuild(const ConcurrentBuild& build) {
+  return Translated(database_, [&]() -> absl::StatusOr<BuiltIndex> {
+    return FindBuiltIndex(*connection_, build);
+  });
+}
+
+absl::StatusOr<bool> PostgresSession::MatchesBuild(const ConcurrentBuild& build) {
+  return Translated(database_,
+                    [&]() -> absl::StatusOr<bool> { return HasDefinitionOf(*connection_, build); });
+}
+
+absl::StatusOr<Journal> PostgresSession::ReadJournal() {
+  return Translated(database_, [&]() -> absl::StatusOr<Journal> {
+    pqxx::nontransaction work(*connection_);
+    Journal journal;
+    for (const pqxx::row row : work.exec(ReadJournalSql(table_))) {
+      const JournalKey section = {row[0].as<std::string>(),
+                                  DirectionOfName(row[1].as<std::string>())};
+      journal[section][row[2].as<int>()] = {EntryStateOfName(row[5].as<std::string>()),
+                                            row[3].as<std::string>(), row[4].as<std::string>(),
+                                            row[6].as<std::string>()};
+    }
+    return journal;
+  });
+}
+
+absl::Status PostgresSession::RecordStatements(const JournalKey& section,
+                                               const SectionJournal& entries) {
+  SectionJournal sendable;
+  for (const auto& [statement, entry] : entries) sendable[statement] = Sendable(entry);
+  return RunAsLogin(RecordStatementsSql(table_, section, sendable));
+}
+
+absl::Status PostgresSession::RecordDecision(const JournalKey& section, int statement,
+                                             const JournalEntry& entry, JournalDecision decision) {
+  return RunAsLogin(RecordDecisionSql(table_, section, statement, Sendable(entry), decision));
+}
+
+absl::Status PostgresSession::EraseRecords(const JournalKey& section,
+                                           absl::optional<int> statement) {
+  return RunAsLogin(EraseRecordsSql(table_, section, statement));
 }
 
 void PostgresSession::SetNoticeHandler(NoticeHandler handler) {

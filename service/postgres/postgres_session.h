@@ -37,6 +37,13 @@ class PostgresSession : public Session {
   absl::StatusOr<absl::optional<ObjectState>> Inspect(const GuardedObject& object) override;
   absl::Status WriteVersion(const VersionWrite& write, absl::string_view revision) override;
   absl::Status AppendLog(const LogEntry& entry) override;
+  absl::StatusOr<BuiltIndex> InspectBuild(const ConcurrentBuild& build) override;
+  absl::StatusOr<bool> MatchesBuild(const ConcurrentBuild& build) override;
+  absl::StatusOr<Journal> ReadJournal() override;
+  absl::Status RecordStatements(const JournalKey& section, const SectionJournal& entries) override;
+  absl::Status RecordDecision(const JournalKey& section, int statement, const JournalEntry& entry,
+                              JournalDecision decision) override;
+  absl::Status EraseRecords(const JournalKey& section, absl::optional<int> statement) override;
   void SetNoticeHandler(NoticeHandler handler) override;
   void Cancel() override;
 
@@ -52,10 +59,16 @@ class PostgresSession : public Session {
 
   // Runs a text of the service's own; whatever the server refuses in it is a status.
   absl::Status RunOwn(const std::string& sql);
+  // The same for what is run between the statements of a migration.
+  absl::Status RunAsLogin(const std::string& sql);
+  // `entry` as it can be sent, whatever encoding a migration has set.
+  JournalEntry Sendable(JournalEntry entry) const;
 
   const std::unique_ptr<Connection> connection_;
   const std::string database_;
   VersionTable table_;
+  // The role that the session has logged in as.
+  std::string login_;
   Timeouts timeouts_;
   StatementRunner runner_;
   const std::unique_ptr<PGcancel, FreeCancel> cancel_;

@@ -120,6 +120,9 @@ absl::StatusOr<std::shared_ptr<Operation>> MigrationServiceImpl::StartOperation(
   request.database = (*workspace)->name;
   status = ReadRunOptions(options, **workspace, request);
   if (!status.ok()) return status;
+  const auto decisions = ReadRunDecisions(options, request.action);
+  if (!decisions.ok()) return decisions.status();
+  request.decisions = *decisions;
   return operations_.Start(**workspace, std::move(request));
 }
 

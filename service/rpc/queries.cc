@@ -318,6 +318,9 @@ absl::Status AnswerRenderScript(const Catalog& catalog,
   OperationRequest wanted;
   status = ReadRunOptions(request.options(), opened->workspace, wanted);
   if (!status.ok()) return status;
+  // What is decided is decided of a run that was cut off; a script makes none.
+  status = ReadRunDecisions(request.options(), migration::v1::ACTION_UNSPECIFIED).status();
+  if (!status.ok()) return status;
   const auto ends = EndsOf(*opened, request);
   if (!ends.ok()) return ends.status();
   const auto plan =

@@ -1,5 +1,7 @@
 #include "service/rpc/run_options.h"
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
@@ -50,6 +52,23 @@ absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Work
     return errors::TerminateNotAllowed(workspace.name);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<RunDecisions> ReadRunDecisions(const migration::v1::RunOptions& options,
+                                              migration::v1::Action action) {
+  const RunDecisions decisions = {options.resume(), options.skip_statement()};
+  if (decisions == RunDecisions()) return decisions;
+  const std::string field = decisions.resume ? "resume" : "skip_statement";
+  if (action != migration::v1::ACTION_UPGRADE && action != migration::v1::ACTION_DOWNGRADE) {
+    return errors::InvalidRequest(field, "goes with an upgrade or a downgrade that runs");
+  }
+  if (decisions.resume && decisions.skip_statement != 0) {
+    return errors::InvalidRequest(field, "run the statement or skip it, not both");
+  }
+  if (decisions.skip_statement < 0) {
+    return errors::InvalidRequest(field, "statements are counted from 1");
+  }
+  return decisions;
 }
 
 }  // namespace migd

@@ -26,13 +26,15 @@ void AddBlock(absl::string_view kind, absl::string_view text, Sha256& hash) {
   hash.Update("\n");
 }
 
+void AddStatement(const Statement& statement, Sha256& hash) {
+  AddBlock("statement", statement.text, hash);
+  if (statement.copy_data.has_value()) AddBlock("data", *statement.copy_data, hash);
+}
+
 void AddSection(absl::string_view name, const Section& section, Sha256& hash) {
   if (!section.present) return;
   hash.Update(absl::StrCat(name, " transaction:", section.transactional ? "true" : "false", "\n"));
-  for (const Statement& statement : section.statements) {
-    AddBlock("statement", statement.text, hash);
-    if (statement.copy_data.has_value()) AddBlock("data", *statement.copy_data, hash);
-  }
+  for (const Statement& statement : section.statements) AddStatement(statement, hash);
 }
 
 }  // namespace
@@ -41,6 +43,12 @@ std::string ComputeChecksum(const Section& up, const Section& down) {
   Sha256 hash;
   AddSection("up", up, hash);
   AddSection("down", down, hash);
+  return hash.FinishHex();
+}
+
+std::string ComputeFingerprint(const Statement& statement) {
+  Sha256 hash;
+  AddStatement(statement, hash);
   return hash.FinishHex();
 }
 

@@ -34,6 +34,9 @@ struct Section {
 // with every CR LF in a text or data replaced by LF, and lengths in bytes after that.
 std::string ComputeChecksum(const Section& up, const Section& down);
 
+// The same over the bytes of one statement.
+std::string ComputeFingerprint(const Statement& statement);
+
 // A well-formed migration file. Immutable, hence thread-safe; owns the text that its statements
 // point into.
 class MigrationFile {

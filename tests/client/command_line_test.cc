@@ -255,6 +255,24 @@ TEST(CommandLine, ReadsTheOptionsOfARun) {
   EXPECT_EQ(run.request_id, "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71");
 }
 
+TEST(CommandLine, TakesADecisionAboutAStatementInQuestion) {
+  EXPECT_TRUE(ParseAs<UpgradeCommand>({"upgrade", "head", "--resume"}).run.resume);
+  EXPECT_EQ(
+      ParseAs<DowngradeCommand>({"downgrade", "-1", "--skip-statement", "3"}).run.skip_statement,
+      3);
+  EXPECT_FALSE(ParseAs<UpgradeCommand>({"upgrade", "head"}).run.resume);
+}
+
+TEST(CommandLine, RefusesADecisionWhereThereIsNothingToDecide) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"upgrade", "head", "--resume", "--skip-statement", "3"},
+        {"upgrade", "head", "--skip-statement", "0"},
+        {"upgrade", "head", "--sql", "--resume"},
+        {"stamp", "head", "--resume"}}) {
+    EXPECT_NE(ParseWrong(arguments).message, "");
+  }
+}
+
 TEST(CommandLine, LeavesTimeoutsThatAreNotGivenToTheServer) {
   const RunSettings run = ParseAs<DowngradeCommand>({"downgrade", "base"}).run;
   EXPECT_FALSE(run.lock_timeout.has_value());

@@ -97,6 +97,59 @@ TEST(LiveProgress, CountsSkipsBeyondAFewInsteadOfListingThem) {
       ElementsAre("     Notice  and 3 more like these", "    Applied  7c20 message of 7c20  5ms"));
 }
 
+OperationEvent Settled(int sequence, migration::v1::Settlement settlement,
+                       const std::string& index = "") {
+  OperationEvent event = EventAt(sequence);
+  event.mutable_statement_settled()->set_revision("7c20");
+  event.mutable_statement_settled()->set_statement_index(3);
+  event.mutable_statement_settled()->set_settlement(settlement);
+  event.mutable_statement_settled()->set_index_name(index);
+  return event;
+}
+
+OperationEvent Resumed(int sequence, int next, int count) {
+  OperationEvent event = EventAt(sequence);
+  event.mutable_step_resumed()->set_revision("7c20");
+  event.mutable_step_resumed()->set_next_statement(next);
+  event.mutable_step_resumed()->set_statement_count(count);
+  event.mutable_step_resumed()->set_operation("5j1l");
+  return event;
+}
+
+TEST(LiveProgress, GoesOnWhereAnEarlierOperationWasCutOff) {
+  LiveProgress progress{Style(false)};
+  progress.Consume(Started(1, "7c20", 4));
+  EXPECT_THAT(
+      progress.Consume(Resumed(2, 3, 4)),
+      ElementsAre("   Resuming  7c20 at statement 3 of 4, where operation 5j1l was cut off"));
+  EXPECT_EQ(progress.LiveLine(Second(5)), "   Applying  7c20 message of 7c20  [3/4]  5s");
+  EXPECT_THAT(
+      progress.Consume(Resumed(3, 5, 4)),
+      ElementsAre("   Resuming  7c20 behind its last statement, where operation 5j1l was cut off"));
+}
+
+TEST(LiveProgress, SaysWhatWasMadeOfAStatementInQuestion) {
+  LiveProgress progress{Style(false)};
+  progress.Consume(Started(1, "7c20", 4));
+  EXPECT_THAT(
+      progress.Consume(Settled(2, migration::v1::SETTLEMENT_FOUND_DONE, "public.i")),
+      ElementsAre("    Settled  statement 3 had finished, as the catalogue shows: public.i"));
+  EXPECT_THAT(progress.Consume(Settled(3, migration::v1::SETTLEMENT_RUN_AGAIN)),
+              ElementsAre("    Settled  statement 3 is run again"));
+  EXPECT_THAT(progress.Consume(Settled(4, migration::v1::SETTLEMENT_SKIPPED_BY_DECISION)),
+              ElementsAre("    Settled  statement 3 counts as done, as --skip-statement says"));
+  EXPECT_THAT(
+      progress.Consume(Settled(5, migration::v1::SETTLEMENT_INVALID_INDEX_DROPPED, "public.i")),
+      ElementsAre("    Settled  dropped INVALID index public.i, which statement 3 builds again"));
+}
+
+TEST(LogProgress, SaysWhatWasMadeOfAStatementInQuestion) {
+  LogProgress progress;
+  EXPECT_THAT(
+      progress.Consume(Settled(1, migration::v1::SETTLEMENT_RUN_BY_DECISION)),
+      ElementsAre("2026-08-22T10:04:11Z settled  7c20 statement 3 is run, as --resume says"));
+}
+
 TEST(LiveProgress, SaysHowFarAFailedOperationCame) {
   LiveProgress progress{Style(false)};
   OperationEvent plan = EventAt(1);

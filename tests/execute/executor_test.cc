@@ -211,7 +211,7 @@ TEST_F(ExecuteTest, StatementsOutsideATransactionStayAndTheStateSaysSo) {
   EXPECT_THAT(CommittedRows(), IsEmpty());
   EXPECT_EQ(FailureOf(result).state(),
             "statements 1 to 2 of a stay: the section is transaction:false, and the version table "
-            "does not name it");
+            "does not name it; the next run goes on with statement 3");
 }
 
 TEST_F(ExecuteTest, TheStateNamesASingleStatementThatStays) {
@@ -228,8 +228,8 @@ TEST_F(ExecuteTest, ASectionOutsideATransactionWritesItsRowInOne) {
   fake_.Write({"a", "", " transaction:false\nCREATE TABLE a (x int);\n"});
   ASSERT_TRUE(Upgrade().status.ok());
   EXPECT_THAT(database_.journal(),
-              ElementsAre("timeouts 5s 0", "timeouts 5s 2m", "CREATE TABLE a (x int)", "RESET ALL",
-                          "BEGIN", "RESET ALL", "version +a", "COMMIT"));
+              ElementsAre("timeouts 5s 0", "timeouts 5s 2m", "BEGIN", "CREATE TABLE a (x int)",
+                          "COMMIT", "RESET ALL", "BEGIN", "RESET ALL", "version +a", "COMMIT"));
 }
 
 TEST_F(ExecuteTest, AConcurrentBuildWaitsForLocksWithoutEnd) {
@@ -238,11 +238,12 @@ TEST_F(ExecuteTest, AConcurrentBuildWaitsForLocksWithoutEnd) {
                "CREATE INDEX CONCURRENTLY i ON a (x);\nSELECT 1;\n"});
   ASSERT_TRUE(Upgrade().status.ok());
   const std::vector<std::string> journal = database_.journal();
-  ASSERT_GE(journal.size(), 7U);
-  EXPECT_EQ(journal[2], "CREATE TABLE a (x int)");
-  EXPECT_EQ(journal[3], "lock timeout 0");
-  EXPECT_EQ(journal[4], "CREATE INDEX CONCURRENTLY i ON a (x)");
-  EXPECT_EQ(journal[5], "lock timeout 5s");
+  ASSERT_GE(journal.size(), 9U);
+  EXPECT_EQ(journal[3], "CREATE TABLE a (x int)");
+  EXPECT_EQ(journal[4], "COMMIT");
+  EXPECT_EQ(journal[5], "lock timeout 0");
+  EXPECT_EQ(journal[6], "CREATE INDEX CONCURRENTLY i ON a (x)");
+  EXPECT_EQ(journal[7], "lock timeout 5s");
 }
 
 TEST_F(ExecuteTest, ALostConnectionSaysWhatStays) {
@@ -262,7 +263,8 @@ TEST_F(ExecuteTest, AConnectionLostInsideAStatementOutsideATransactionLeavesItUn
   EXPECT_THAT(result, FailsWith(ErrorReason::ERROR_REASON_DATABASE_UNAVAILABLE));
   EXPECT_THAT(std::string(result.status.message()), HasSubstr("statement 1 of a stays"));
   EXPECT_THAT(std::string(result.status.message()),
-              EndsWith("; whether the next statement finished is not known"));
+              EndsWith("; whether the next statement finished is not known: the next run finds "
+                       "out, or asks"));
 }
 
 TEST_F(ExecuteTest, AConnectionLostAtCommitLeavesTheOutcomeUnknown) {

@@ -172,6 +172,8 @@ TEST(OperationRequest, AnyDifferenceMakesItAnother) {
       [](OperationRequest& r) { r.timeouts.lock_timeout = absl::Seconds(1); },
       [](OperationRequest& r) { r.timeouts.statement_timeout = absl::Seconds(1); },
       [](OperationRequest& r) { r.mutex_timeout = absl::Seconds(1); },
+      [](OperationRequest& r) { r.decisions.resume = true; },
+      [](OperationRequest& r) { r.decisions.skip_statement = 1; },
       [](OperationRequest& r) { r.request_id = "other"; },
   };
   for (const auto& change : changes) {

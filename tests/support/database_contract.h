@@ -74,6 +74,10 @@ class DatabaseContract : public ::testing::TestWithParam<DatabaseFactory> {
     return {revision, direction, "checksum", "op", absl::Now(), {revision}};
   }
 
+  static JournalEntry Record(JournalEntry::State state) {
+    return {state, "f00d", "INSERT 'ä' \\ INTO \"t\"", "op"};
+  }
+
   // Until `condition` holds; for what a server does on its own time.
   template <typename Condition>
   static bool Eventually(Condition condition) {
@@ -331,6 +335,101 @@ TEST_P(DatabaseContract, ApplyTimesAreThoseOfUpgrades) {
   // PostgreSQL keeps microseconds.
   EXPECT_GE(times.at("up"), before - absl::Microseconds(1));
   EXPECT_LE(times.at("up"), absl::Now() + absl::Microseconds(1));
+}
+
+// --- The journal of statements ---
+
+TEST_P(DatabaseContract, AFreshJournalIsEmpty) {
+  EXPECT_THAT(OpenWriter()->ReadJournal().value(), IsEmpty());
+}
+
+TEST_P(DatabaseContract, TheJournalKeepsWhatItIsTold) {
+  const auto session = OpenWriter();
+  const JournalKey up = {"a", Step::Direction::kUpgrade};
+  const JournalKey down = {"a", Step::Direction::kDowngrade};
+  ASSERT_TRUE(session
+                  ->RecordStatements(up, {{1, Record(JournalEntry::State::kFinished)},
+                                          {2, Record(JournalEntry::State::kStarted)}})
+                  .ok());
+  ASSERT_TRUE(session->RecordStatements(down, {{1, Record(JournalEntry::State::kStarted)}}).ok());
+
+  const Journal journal = OpenSession()->ReadJournal().value();
+  ASSERT_EQ(journal.size(), 2U);
+  const SectionJournal& section = journal.at(up);
+  ASSERT_EQ(section.size(), 2U);
+  EXPECT_EQ(section.at(1).state, JournalEntry::State::kFinished);
+  EXPECT_EQ(section.at(2).state, JournalEntry::State::kStarted);
+  EXPECT_EQ(section.at(1).fingerprint, "f00d");
+  EXPECT_EQ(section.at(1).summary, "INSERT 'ä' \\ INTO \"t\"");
+  EXPECT_EQ(section.at(1).operation, "op");
+  EXPECT_EQ(journal.at(down).size(), 1U);
+}
+
+TEST_P(DatabaseContract, ALaterRecordReplacesAnEarlierOne) {
+  const auto session = OpenWriter();
+  const JournalKey section = {"a", Step::Direction::kUpgrade};
+  ASSERT_TRUE(
+      session->RecordStatements(section, {{1, Record(JournalEntry::State::kStarted)}}).ok());
+  ASSERT_TRUE(
+      session->RecordStatements(section, {{1, Record(JournalEntry::State::kFinished)}}).ok());
+  EXPECT_EQ(session->ReadJournal().value().at(section).at(1).state, JournalEntry::State::kFinished);
+}
+
+TEST_P(DatabaseContract, RecordsAreErasedOneByOneOrTogether) {
+  const auto session = OpenWriter();
+  const JournalKey section = {"a", Step::Direction::kUpgrade};
+  const JournalEntry entry = Record(JournalEntry::State::kFinished);
+  ASSERT_TRUE(session->RecordStatements(section, {{1, entry}, {2, entry}, {3, entry}}).ok());
+  ASSERT_TRUE(session->EraseRecords(section, 2).ok());
+  EXPECT_EQ(session->ReadJournal().value().at(section).size(), 2U);
+  ASSERT_TRUE(session->EraseRecords(section, absl::nullopt).ok());
+  EXPECT_THAT(session->ReadJournal().value(), IsEmpty());
+}
+
+TEST_P(DatabaseContract, ARecordInATransactionCountsWhenThatIsCommitted) {
+  const auto session = OpenWriter();
+  const JournalKey section = {"a", Step::Direction::kUpgrade};
+  const SectionJournal entries = {{1, Record(JournalEntry::State::kFinished)}};
+  ASSERT_TRUE(session->Begin().ok());
+  ASSERT_TRUE(session->RecordStatements(section, entries).ok());
+  EXPECT_THAT(OpenSession()->ReadJournal().value(), IsEmpty());
+  ASSERT_TRUE(session->Rollback().ok());
+  EXPECT_THAT(session->ReadJournal().value(), IsEmpty());
+
+  ASSERT_TRUE(session->Begin().ok());
+  ASSERT_TRUE(session->RecordStatements(section, entries).ok());
+  ASSERT_TRUE(session->Commit().ok());
+  EXPECT_EQ(OpenSession()->ReadJournal().value().size(), 1U);
+}
+
+TEST_P(DatabaseContract, ADecisionSkipsAStatementOrForgetsIt) {
+  const auto session = OpenWriter();
+  const JournalKey section = {"a", Step::Direction::kUpgrade};
+  const JournalEntry started = Record(JournalEntry::State::kStarted);
+  ASSERT_TRUE(session->RecordStatements(section, {{1, started}, {2, started}}).ok());
+  ASSERT_TRUE(session
+                  ->RecordDecision(section, 1, Record(JournalEntry::State::kSkipped),
+                                   JournalDecision::kSkip)
+                  .ok());
+  ASSERT_TRUE(session->RecordDecision(section, 2, started, JournalDecision::kRun).ok());
+  const SectionJournal left = session->ReadJournal().value().at(section);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left.at(1).state, JournalEntry::State::kSkipped);
+}
+
+TEST_P(DatabaseContract, FindsTheIndexOfAConcurrentBuild) {
+  const auto session = OpenSession();
+  Run(*session, "CREATE TABLE t (a int, b int)");
+  const std::string sql = "CREATE INDEX CONCURRENTLY i ON t (a)";
+  const ConcurrentBuild build = *ConcurrentBuildOf(sql);
+  EXPECT_EQ(session->InspectBuild(build)->state, ObjectState::kMissing);
+  EXPECT_FALSE(session->MatchesBuild(build).value());
+  Run(*session, sql);
+  EXPECT_EQ(session->InspectBuild(build)->state, ObjectState::kPresent);
+  EXPECT_TRUE(session->MatchesBuild(build).value());
+  const std::string other = "CREATE INDEX CONCURRENTLY i ON t (b)";
+  EXPECT_FALSE(session->MatchesBuild(*ConcurrentBuildOf(other)).value());
+  EXPECT_FALSE(session->InTransaction());
 }
 
 TEST_P(DatabaseContract, CancelEndsTheRunningStatementAndTheSessionGoesOn) {

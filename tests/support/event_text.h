@@ -65,6 +65,15 @@ inline std::string Brief(const migration::v1::OperationEvent& event) {
     case OperationEvent::kBlockerTerminated:
       return absl::StrCat("terminated ", event.blocker_terminated().blocker().pid(),
                           event.blocker_terminated().terminated() ? "" : " in vain");
+    case OperationEvent::kStepResumed:
+      return absl::StrCat("resume ", event.step_resumed().revision(), " ",
+                          event.step_resumed().next_statement(), "/",
+                          event.step_resumed().statement_count());
+    case OperationEvent::kStatementSettled: {
+      const auto& settled = event.statement_settled();
+      return absl::StrCat("settle ", settled.revision(), " ", settled.statement_index(), " ",
+                          migration::v1::Settlement_Name(settled.settlement()));
+    }
     case OperationEvent::KIND_NOT_SET:
       break;
   }

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 
@@ -204,6 +205,13 @@ class FakeDatabase::FakeSession : public Session {
       transaction_.reset();
       return Gone();
     }
+    for (const std::string& beginning : database_.losses_after_) {
+      if (!absl::StartsWith(statement.text, beginning)) continue;
+      Run(statement.text);
+      lost_ = true;
+      transaction_.reset();
+      return Gone();
+    }
     StatementResult result;
     const auto fault = FindByBeginning(database_.statement_faults_, statement.text);
     const auto timeout = FindByBeginning(database_.lock_timeouts_, statement.text);
@@ -268,6 +276,68 @@ class FakeDatabase::FakeSession : public Session {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<BuiltIndex> InspectBuild(const ConcurrentBuild& build) override {
+    MutexLock lock(database_.mutex_);
+    if (lost_) return Gone();
+    const State& state = Current();
+    BuiltIndex index;
+    if (state.indexes.count(build.name) > 0) index.state = ObjectState::kPresent;
+    if (state.invalid_indexes.count(build.name) > 0) {
+      index.state = ObjectState::kInvalidIndex;
+      index.builder_pid = database_.builder_pid_;
+    }
+    if (index.state != ObjectState::kMissing) index.name = build.name;
+    return index;
+  }
+
+  absl::StatusOr<bool> MatchesBuild(const ConcurrentBuild& build) override {
+    MutexLock lock(database_.mutex_);
+    if (lost_) return Gone();
+    const std::string definition =
+        Definition(WordsOf(absl::StrCat("on ", build.table, " ", build.definition)));
+    for (const auto* indexes : {&Current().indexes, &Current().invalid_indexes}) {
+      const auto index = indexes->find(build.name);
+      if (index != indexes->end()) return index->second == definition;
+    }
+    return false;
+  }
+
+  absl::StatusOr<Journal> ReadJournal() override {
+    MutexLock lock(database_.mutex_);
+    if (lost_) return Gone();
+    return Current().journal;
+  }
+
+  absl::Status RecordStatements(const JournalKey& section, const SectionJournal& entries) override {
+    MutexLock lock(database_.mutex_);
+    for (const auto& [statement, entry] : entries) {
+      if (!lost_) Current().journal[section][statement] = entry;
+    }
+    return Alive();
+  }
+
+  absl::Status RecordDecision(const JournalKey& section, int statement, const JournalEntry& entry,
+                              JournalDecision decision) override {
+    MutexLock lock(database_.mutex_);
+    if (lost_) return Gone();
+    const bool skip = decision == JournalDecision::kSkip;
+    if (skip) {
+      Current().journal[section][statement] = entry;
+    } else {
+      Erase(section, statement);
+    }
+    Current().decisions.push_back(
+        absl::StrCat(skip ? "skip " : "run ", section.revision, " ", statement));
+    return absl::OkStatus();
+  }
+
+  absl::Status EraseRecords(const JournalKey& section, absl::optional<int> statement) override {
+    MutexLock lock(database_.mutex_);
+    if (lost_) return Gone();
+    Erase(section, statement);
+    return absl::OkStatus();
+  }
+
   void SetNoticeHandler(NoticeHandler handler) override { notice_handler_ = std::move(handler); }
 
   void Cancel() override {
@@ -286,6 +356,17 @@ class FakeDatabase::FakeSession : public Session {
 
   void Record(std::string line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(database_.mutex_) {
     database_.journal_.push_back(std::move(line));
+  }
+
+  static std::string Definition(const std::vector<std::string>& words) {
+    return absl::StrJoin(words, " ");
+  }
+
+  void Erase(const JournalKey& section, absl::optional<int> statement)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(database_.mutex_) {
+    Journal& journal = Current().journal;
+    if (statement) journal[section].erase(*statement);
+    if (!statement || journal[section].empty()) journal.erase(section);
   }
 
   // What statements see and change.
@@ -347,6 +428,11 @@ class FakeDatabase::FakeSession : public Session {
       return Done("SELECT 1", 1);
     }
     if (Consume(words, {"set"})) return Done("SET");
+    if (Consume(words, {"vacuum"})) {
+      return transaction_
+                 ? Refused(kActiveTransaction, "VACUUM cannot run inside a transaction block")
+                 : Done("VACUUM");
+    }
     if (Consume(words, {"do"})) return Done("DO");
     if (Consume(words, {"begin"})) {
       OpenTransaction();
@@ -405,9 +491,10 @@ class FakeDatabase::FakeSession : public Session {
     }
     const bool guarded = Consume(words, {"if", "not", "exists"});
     const std::string name = words.empty() ? "" : words.front();
-    const bool added =
-        Current().invalid_indexes.count(name) == 0 &&
-        (index ? Current().indexes.insert(name).second : Current().tables.insert(name).second);
+    if (!words.empty()) words.erase(words.begin());
+    const bool added = Current().invalid_indexes.count(name) == 0 &&
+                       (index ? Current().indexes.emplace(name, Definition(words)).second
+                              : Current().tables.insert(name).second);
     if (!added && !guarded) {
       return Refused(kDuplicateTable, absl::StrCat("relation \"", name, "\" already exists"));
     }
@@ -418,9 +505,15 @@ class FakeDatabase::FakeSession : public Session {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(database_.mutex_) {
     const bool index = Consume(words, {"index"});
     if (!index) Consume(words, {"table"});
+    if (index && Consume(words, {"concurrently"}) && transaction_) {
+      return Refused(kActiveTransaction,
+                     "DROP INDEX CONCURRENTLY cannot run inside a transaction block");
+    }
     const bool guarded = Consume(words, {"if", "exists"});
     const std::string name = words.empty() ? "" : words.front();
-    const size_t erased = index ? Current().indexes.erase(name) : Current().tables.erase(name);
+    const size_t erased =
+        index ? Current().indexes.erase(name) + Current().invalid_indexes.erase(name)
+              : Current().tables.erase(name);
     if (erased == 0 && !guarded) {
       return index ? Refused(kUndefinedObject, absl::StrCat("index \"", name, "\" does not exist"))
                    : Refused(kUndefinedTable, absl::StrCat("table \"", name, "\" does not exist"));
@@ -472,9 +565,29 @@ void FakeDatabase::AddTable(const std::string& name) {
   committed_.tables.insert(name);
 }
 
-void FakeDatabase::AddInvalidIndex(const std::string& name) {
+void FakeDatabase::AddInvalidIndex(const std::string& name, const std::string& definition) {
   MutexLock lock(mutex_);
-  committed_.invalid_indexes.insert(name);
+  committed_.invalid_indexes[name] = absl::StrJoin(WordsOf(definition), " ");
+}
+
+void FakeDatabase::SetBuilder(int pid) {
+  MutexLock lock(mutex_);
+  builder_pid_ = pid;
+}
+
+bool FakeDatabase::HasIndex(const std::string& name) const {
+  MutexLock lock(mutex_);
+  return committed_.indexes.count(name) > 0;
+}
+
+Journal FakeDatabase::statement_journal() const {
+  MutexLock lock(mutex_);
+  return committed_.journal;
+}
+
+std::vector<std::string> FakeDatabase::decisions() const {
+  MutexLock lock(mutex_);
+  return committed_.decisions;
 }
 
 bool FakeDatabase::HasTable(const std::string& name) const {
@@ -541,6 +654,23 @@ std::vector<int> FakeDatabase::terminated() const {
 void FakeDatabase::LoseConnectionAt(const std::string& beginning) {
   MutexLock lock(mutex_);
   losses_.insert(beginning);
+}
+
+void FakeDatabase::LoseConnectionAfter(const std::string& beginning) {
+  MutexLock lock(mutex_);
+  losses_after_.insert(beginning);
+}
+
+void FakeDatabase::Heal() {
+  MutexLock lock(mutex_);
+  connect_fault_ = absl::OkStatus();
+  preparation_fault_ = absl::OkStatus();
+  read_only_ = false;
+  statement_faults_.clear();
+  losses_.clear();
+  losses_after_.clear();
+  commit_loss_.reset();
+  commit_fault_.reset();
 }
 
 void FakeDatabase::LoseConnectionAtCommit(bool committed) {

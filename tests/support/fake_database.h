@@ -17,9 +17,10 @@
 
 namespace migd {
 
-// Keeps version rows, a log, and the names of tables and indexes. It understands CREATE and DROP of
-// TABLE and INDEX with their IF [NOT] EXISTS, INSERT, SELECT, SET, BEGIN, COMMIT, ROLLBACK, and
-// `DO ... RAISE <severity> '<text>'`; `CALL commits()` ends the transaction, as no statement of a
+// Keeps version rows, a log, a journal, and the names of tables and indexes. It understands CREATE
+// and DROP of TABLE and INDEX with their IF [NOT] EXISTS, INSERT, SELECT, SET, VACUUM, BEGIN,
+// COMMIT, ROLLBACK, and `DO ... RAISE <severity> '<text>'`; a failed concurrent build leaves no
+// INVALID index, unless a test adds it; `CALL commits()` ends the transaction, as no statement of a
 // real migration can without showing it; `SELECT pg_sleep(...)` runs until it is cancelled; `SELECT
 // pg_advisory_unlock_all()` gives the mutex up; anything else is a syntax error. Names are
 // unquoted, of one schema. A transaction works on a copy of the committed state. Passes the
@@ -40,8 +41,14 @@ class FakeDatabase : public Database {
   // --- What is there ---
   void SetRows(const VersionRows& rows);
   void AddTable(const std::string& name);
-  // An index whose concurrent build did not finish.
-  void AddInvalidIndex(const std::string& name);
+  // An index whose concurrent build did not finish; `definition` is what follows its name.
+  void AddInvalidIndex(const std::string& name, const std::string& definition = "");
+  // A session, 0 for none, that works on the tables of all INVALID indexes.
+  void SetBuilder(int pid);
+  bool HasIndex(const std::string& name) const;
+  // The journal of statements, and what was decided: `skip a 2`, `run a 2`.
+  Journal statement_journal() const;
+  std::vector<std::string> decisions() const;
   bool HasTable(const std::string& name) const;
   std::vector<LogEntry> log() const;
   // The statements that sessions ran, in their order, with BEGIN, COMMIT, ROLLBACK, RESET ALL and
@@ -63,6 +70,10 @@ class FakeDatabase : public Database {
   std::vector<int> terminated() const;
   // The connection is lost instead of the statement being run.
   void LoseConnectionAt(const std::string& beginning);
+  // The connection is lost after the statement was run, before its answer.
+  void LoseConnectionAfter(const std::string& beginning);
+  // No fault is left.
+  void Heal();
   // The connection is lost while COMMIT runs, which succeeds or not.
   void LoseConnectionAtCommit(bool committed);
   // COMMIT is refused, and everything rolled back.
@@ -88,9 +99,12 @@ class FakeDatabase : public Database {
   struct State {
     VersionRows rows;
     std::set<std::string> tables;
-    std::set<std::string> indexes;
-    std::set<std::string> invalid_indexes;
+    // By name: what followed the name, in words.
+    std::map<std::string, std::string> indexes;
+    std::map<std::string, std::string> invalid_indexes;
     std::vector<LogEntry> log;
+    Journal journal;
+    std::vector<std::string> decisions;
     std::map<std::string, absl::Time> apply_times;
   };
 
@@ -116,6 +130,8 @@ class FakeDatabase : public Database {
   LockState lock_state_ ABSL_GUARDED_BY(mutex_);
   std::vector<int> terminated_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> losses_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> losses_after_ ABSL_GUARDED_BY(mutex_);
+  int builder_pid_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::optional<bool> commit_loss_ ABSL_GUARDED_BY(mutex_);
   absl::optional<ServerError> commit_fault_ ABSL_GUARDED_BY(mutex_);
   std::function<void()> commit_hook_ ABSL_GUARDED_BY(mutex_);
