@@ -25,10 +25,10 @@ using ScriptSink = absl::FunctionRef<bool(std::string piece)>;
 // operation: the same transactions, the same rows in the version table and in the log. Before its
 // first step it takes the mutex, or fails, and checks that the version table has the plan's
 // starting rows. What an operation looks at while it runs is looked at by the script: each write to
-// the version table matches one row, IF NOT EXISTS passes over no INVALID index. It keeps no journal
-// of statements, and refuses a database where a call has left one of its revisions half done. Pieces
-// are cut between characters and hold 256 KiB at most; of a plan, no more than one statement with its
-// data is in memory twice.
+// the version table matches one row, IF NOT EXISTS passes over no INVALID index. It keeps no
+// journal of statements, and refuses a database where a call has left one of its revisions half
+// done. Pieces are cut between characters and hold 256 KiB at most; of a plan, no more than one
+// statement with its data is in memory twice.
 void RenderScript(const ScriptSet& scripts, const Plan& plan, const ScriptSettings& settings,
                   ScriptSink sink);
 
