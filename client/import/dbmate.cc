@@ -1,13 +1,13 @@
 #include "client/import/dbmate.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "client/import/section.h"
+#include "client/import/marked_file.h"
 #include "client/import/versions.h"
 
 namespace migctl {
@@ -38,90 +38,29 @@ absl::optional<Marker> MarkerOf(absl::string_view line) {
   return marker;
 }
 
-// Reads one file.
-class FileReader {
+class DbmateFile : public MarkedFile {
  public:
-  FileReader(const PeerFile& file, std::vector<ImportProblem>& problems)
-      : file_(file), problems_(problems) {}
-
-  void Read(ImportedRevision& imported) {
-    for (const absl::string_view line : LinesOf(WithoutByteOrderMark(file_.contents))) {
-      ++line_;
-      const absl::optional<Marker> marker = MarkerOf(line);
-      if (marker.has_value()) {
-        TakeMarker(*marker);
-      } else {
-        TakeText(line);
-      }
-    }
-    if (!up_.present) {
-      AddProblem(0, "no \"-- migrate:up\"; dbmate does not run such a file");
-      return;
-    }
-    Store(up_, imported.up);
-    if (!down_.present) return;
-    imported.down.emplace();
-    Store(down_, *imported.down);
-  }
+  DbmateFile(const PeerFile& file, std::vector<ImportProblem>& problems)
+      : MarkedFile(file, problems, {"dbmate", "-- migrate:up"}) {}
 
  private:
-  struct Part {
-    bool present = false;
-    bool transactional = true;
-    int line = 1;  // of the first line of `sql`
-    std::string sql;
-  };
-
-  void AddProblem(int line, absl::string_view text) {
-    problems_.push_back({file_.path, line, std::string(text)});
-  }
-
-  void TakeMarker(const Marker& marker) {
-    Part& part = marker.up ? up_ : down_;
+  bool TakeMarker(absl::string_view text) override {
+    const absl::optional<Marker> marker = MarkerOf(text);
+    if (!marker.has_value()) return false;
+    Part& part = marker->up ? up() : down();
     if (part.present) {
-      AddProblem(line_, marker.up ? "a second \"-- migrate:up\"; make a migration of its own of it"
-                                  : "a second \"-- migrate:down\"; join the two");
-      return;
+      AddProblem(line(), marker->up
+                             ? "a second \"-- migrate:up\"; make a migration of its own of it"
+                             : "a second \"-- migrate:down\"; join the two");
+      return true;
     }
-    if (!marker.up && !up_.present) {
-      AddProblem(line_, "\"-- migrate:down\" above \"-- migrate:up\"; put it below");
+    if (!marker->up && !up().present) {
+      AddProblem(line(), "\"-- migrate:down\" above \"-- migrate:up\"; put it below");
     }
-    part.present = true;
-    part.transactional = marker.transactional;
-    part.line = line_ + 1;
-    part_ = &part;
-    if (!marker.up || preamble_.empty()) return;
-    // What stands above the first marker, comments, comes along.
-    part.sql = absl::StrCat(preamble_, "\n");
-    part.line = 1;
+    Begin(part);
+    part.transactional = marker->transactional;
+    return true;
   }
-
-  void TakeText(absl::string_view line) {
-    if (part_ != nullptr) {
-      absl::StrAppend(&part_->sql, line);
-      return;
-    }
-    const absl::string_view text = absl::StripAsciiWhitespace(line);
-    if (!text.empty() && !absl::StartsWith(text, "--")) {
-      AddProblem(line_, "SQL above \"-- migrate:up\"; dbmate does not run such a file");
-    }
-    absl::StrAppend(&preamble_, line);
-  }
-
-  void Store(const Part& part, ImportedSection& section) {
-    absl::optional<ImportedSection> made = MakeSection(
-        part.sql, file_.path, part.line,
-        part.transactional ? Surroundings::kTransaction : Surroundings::kNone, problems_);
-    if (made.has_value()) section = *std::move(made);
-  }
-
-  const PeerFile& file_;
-  std::vector<ImportProblem>& problems_;
-  int line_ = 0;
-  std::string preamble_;
-  Part up_;
-  Part down_;
-  Part* part_ = nullptr;
 };
 
 void ReadFile(const PeerFile& file, Reading& reading) {
@@ -138,7 +77,7 @@ void ReadFile(const PeerFile& file, Reading& reading) {
   ImportedRevision imported;
   imported.source = file.path;
   imported.revision = RevisionOf(version, absl::StripPrefix(rest, "-"));
-  FileReader(file, reading.problems).Read(imported);
+  DbmateFile(file, reading.problems).Read(imported);
   reading.revisions.push_back(std::move(imported));
 }
 

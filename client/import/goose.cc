@@ -1,13 +1,14 @@
 #include "client/import/goose.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
-#include "client/import/section.h"
+#include "client/import/marked_file.h"
 #include "client/import/versions.h"
 #include "service/script/sql_lexer.h"
 
@@ -40,116 +41,61 @@ bool LacksSemicolon(absl::string_view sql) {
   return lacks;
 }
 
-// Reads one file line by line, as goose does: an annotation counts wherever its line stands.
-class FileReader {
+class GooseFile : public MarkedFile {
  public:
-  FileReader(const PeerFile& file, std::vector<ImportProblem>& problems)
-      : file_(file), problems_(problems) {}
-
-  void Read(ImportedRevision& imported) {
-    for (const absl::string_view line : LinesOf(WithoutByteOrderMark(file_.contents))) {
-      ++line_;
-      const absl::optional<std::string> annotation = AnnotationOf(line);
-      if (annotation.has_value()) {
-        TakeAnnotation(*annotation);
-      } else {
-        TakeText(line);
-      }
-    }
-    if (!up_.present) {
-      AddProblem(0, "no \"-- +goose Up\"; goose does not run such a file");
-      return;
-    }
-    Store(up_, imported.up);
-    if (!down_.present) return;
-    imported.down.emplace();
-    Store(down_, *imported.down);
-  }
+  GooseFile(const PeerFile& file, std::vector<ImportProblem>& problems)
+      : MarkedFile(file, problems, {"goose", "-- +goose Up"}) {}
 
  private:
-  struct Part {
-    bool present = false;
-    int line = 1;  // of the first line of `sql`
-    std::string sql;
-    // Where the statement begins that StatementBegin holds together.
-    size_t block_begin = 0;
-  };
-
-  void AddProblem(int line, absl::string_view text) {
-    problems_.push_back({file_.path, line, std::string(text)});
+  bool TakeMarker(absl::string_view text) override {
+    const absl::optional<std::string> annotation = AnnotationOf(text);
+    if (annotation.has_value()) TakeAnnotation(*annotation);
+    return annotation.has_value();
   }
 
   // Lines keep their numbers: an annotation leaves an empty one.
   void TakeAnnotation(const std::string& annotation) {
-    if (annotation == "up" && !up_.present) {
-      Begin(up_);
-    } else if (annotation == "down" && !down_.present) {
-      Begin(down_);
-    } else if (annotation == "statementbegin" && part_ != nullptr) {
-      part_->sql += '\n';
-      part_->block_begin = part_->sql.size();
-    } else if (annotation == "statementend" && part_ != nullptr) {
+    if (annotation == "up" && !up().present) {
+      BeginPart(up());
+    } else if (annotation == "down" && !down().present) {
+      BeginPart(down());
+    } else if (annotation == "statementbegin" && part() != nullptr) {
+      TakeText("\n");
+      block_begin_ = part()->sql.size();
+    } else if (annotation == "statementend" && part() != nullptr) {
       EndStatement();
     } else if (annotation == "no transaction") {
-      transactional_ = false;
+      // It counts for the whole file, wherever it stands.
+      up().transactional = false;
+      down().transactional = false;
       TakeText("\n");
     } else if (annotation == "envsub on") {
       TakeText("\n");
-      AddProblem(line_,
+      AddProblem(line(),
                  "ENVSUB ON puts values of the environment into the SQL; put them in the "
                  "place of their names and take the annotation out");
     } else if (annotation == "envsub off") {
       TakeText("\n");
     } else {
       TakeText("\n");
-      AddProblem(line_,
+      AddProblem(line(),
                  absl::StrCat("\"+goose ", annotation, "\" is unknown, or stands where it cannot"));
     }
   }
 
-  void Begin(Part& part) {
-    part_ = &part;
-    part.present = true;
-    // What stands above the first annotation, comments, comes along.
-    if (&part == &up_) part.sql = std::exchange(preamble_, "");
-    part.line = part.sql.empty() ? line_ + 1 : 1;
-    if (!part.sql.empty()) part.sql += '\n';
+  void BeginPart(Part& part) {
+    Begin(part);
+    block_begin_ = 0;
   }
 
   // A statement that is held together needs no semicolon, but the next one has to be told from it.
   void EndStatement() {
-    std::string& sql = part_->sql;
-    if (LacksSemicolon(absl::string_view(sql).substr(part_->block_begin))) sql += ';';
-    sql += '\n';
+    if (LacksSemicolon(absl::string_view(part()->sql).substr(block_begin_))) TakeText(";");
+    TakeText("\n");
   }
 
-  void TakeText(absl::string_view line) {
-    if (part_ != nullptr) {
-      absl::StrAppend(&part_->sql, line);
-      return;
-    }
-    const absl::string_view text = absl::StripAsciiWhitespace(line);
-    if (!text.empty() && !absl::StartsWith(text, "--")) {
-      AddProblem(line_, "SQL above \"-- +goose Up\"; goose does not run such a file");
-    }
-    absl::StrAppend(&preamble_, line);
-  }
-
-  void Store(Part& part, ImportedSection& section) {
-    absl::optional<ImportedSection> made =
-        MakeSection(part.sql, file_.path, part.line,
-                    transactional_ ? Surroundings::kTransaction : Surroundings::kNone, problems_);
-    if (made.has_value()) section = *std::move(made);
-  }
-
-  const PeerFile& file_;
-  std::vector<ImportProblem>& problems_;
-  int line_ = 0;
-  bool transactional_ = true;
-  std::string preamble_;
-  Part up_;
-  Part down_;
-  Part* part_ = nullptr;
+  // Where the statement begins, in the section's SQL, that StatementBegin holds together.
+  size_t block_begin_ = 0;
 };
 
 void ReadFile(const PeerFile& file, Reading& reading) {
@@ -169,7 +115,7 @@ void ReadFile(const PeerFile& file, Reading& reading) {
     ImportedRevision imported;
     imported.source = file.path;
     imported.revision = RevisionOf(version, absl::StripSuffix(name, ".sql"));
-    FileReader(file, reading.problems).Read(imported);
+    GooseFile(file, reading.problems).Read(imported);
     reading.revisions.push_back(std::move(imported));
   }
 }
