@@ -47,16 +47,14 @@ LockMonitor::~LockMonitor() {
 
 void LockMonitor::Begin(StatementPlace place) {
   MutexLock lock(mutex_);
-  place_ = std::move(place);
-  start_ = absl::Now();
-  ++statements_;
+  running_ = Running{++statements_, std::move(place), absl::Now()};
   blockers_.clear();
   changed_.NotifyAll();
 }
 
 void LockMonitor::End() {
   MutexLock lock(mutex_);
-  place_.reset();
+  running_.reset();
   changed_.NotifyAll();
 }
 
@@ -69,55 +67,55 @@ void LockMonitor::Run() {
   absl::Time next_look = absl::InfinitePast();
   int64_t looked_at = 0;
   while (true) {
-    StatementPlace place;
-    absl::Time start;
+    Running statement;
     {
       MutexLock lock(mutex_);
       if (finished_) return;
-      if (!place_) {
+      if (!running_) {
         changed_.Wait(mutex_);
         continue;
       }
-      if (looked_at != statements_) {
-        looked_at = statements_;
-        next_look = start_ + FirstLook(settings_.lock_timeout);
+      if (looked_at != running_->number) {
+        looked_at = running_->number;
+        next_look = running_->start + FirstLook(settings_.lock_timeout);
       }
       if (absl::Now() < next_look) {
         changed_.WaitFor(mutex_, next_look - absl::Now());
         continue;
       }
-      place = *place_;
-      start = start_;
+      statement = *running_;
     }
-    Look(place, start);
+    Look(statement);
     next_look = absl::Now() + kBetweenLooks;
   }
 }
 
-void LockMonitor::Look(const StatementPlace& place, absl::Time start) {
+void LockMonitor::Look(const Running& statement) {
   const auto state = database_.ReadLockState(settings_.pid);
   // The statement goes on all the same; the next look may succeed.
   if (!state.ok()) return;
-  Report(place, start, *state);
-  if (settings_.terminate_blockers) Terminate(place, *state);
+  Report(statement, *state);
+  if (settings_.terminate_blockers) Terminate(statement.place, *state);
 }
 
-void LockMonitor::Report(const StatementPlace& place, absl::Time start, const LockState& state) {
+void LockMonitor::Report(const Running& statement, const LockState& state) {
   {
     MutexLock lock(mutex_);
     // The statement ended while it was looked at: what keeps the next one waiting is another
     // matter.
-    if (!place_ || start_ != start || SameBlockers(blockers_, state.blockers)) return;
+    if (!running_ || running_->number != statement.number ||
+        SameBlockers(blockers_, state.blockers))
+      return;
     blockers_ = state.blockers;
   }
   OperationEvent event;
   migration::v1::LockWait& wait = *event.mutable_lock_wait();
-  wait.set_revision(place.revision);
-  wait.set_statement_index(place.statement_index);
-  wait.set_statement_count(place.statement_count);
+  wait.set_revision(statement.place.revision);
+  wait.set_statement_index(statement.place.statement_index);
+  wait.set_statement_count(statement.place.statement_count);
   wait.set_relation(state.relation);
   wait.set_lock_mode(state.mode);
-  *wait.mutable_waited() = ToProtoDuration(absl::Now() - start);
+  *wait.mutable_waited() = ToProtoDuration(absl::Now() - statement.start);
   wait.mutable_blockers()->Add(state.blockers.begin(), state.blockers.end());
   sink_(std::move(event));
 }

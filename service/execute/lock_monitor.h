@@ -1,6 +1,7 @@
 // Looks, from beside, at who keeps a migration's statements waiting.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <vector>
@@ -56,13 +57,20 @@ class LockMonitor {
   std::vector<migration::v1::Blocker> blockers() const;
 
  private:
+  // A statement that runs.
+  struct Running {
+    // Counts the statements, to tell one from the next.
+    int64_t number = 0;
+    StatementPlace place;
+    absl::Time start;
+  };
+
   void Run();
   void Begin(StatementPlace place);
   void End();
-  // Looks once at the statement that began at `start`. Not under the mutex: it waits for
-  // PostgreSQL.
-  void Look(const StatementPlace& place, absl::Time start);
-  void Report(const StatementPlace& place, absl::Time start, const LockState& state);
+  // Looks once at a statement. Not under the mutex: it waits for PostgreSQL.
+  void Look(const Running& statement);
+  void Report(const Running& statement, const LockState& state);
   void Terminate(const StatementPlace& place, const LockState& state);
 
   Database& database_;
@@ -71,9 +79,7 @@ class LockMonitor {
   mutable Mutex mutex_;
   CondVar changed_;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  // The statement that runs, and how many have run: a look must not speak of the one before.
-  absl::optional<StatementPlace> place_ ABSL_GUARDED_BY(mutex_);
-  absl::Time start_ ABSL_GUARDED_BY(mutex_);
+  absl::optional<Running> running_ ABSL_GUARDED_BY(mutex_);
   int64_t statements_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<migration::v1::Blocker> blockers_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;  // last: runs with everything above in place
