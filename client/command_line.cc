@@ -199,11 +199,9 @@ RunSettings SettingsOf(const RunText& text) {
 
 const std::vector<std::pair<std::string, Operation::State>>& StateNames() {
   static const auto& names = *new std::vector<std::pair<std::string, Operation::State>>{
-      {"pending", Operation::STATE_PENDING},
-      {"running", Operation::STATE_RUNNING},
-      {"succeeded", Operation::STATE_SUCCEEDED},
-      {"failed", Operation::STATE_FAILED},
-      {"cancelled", Operation::STATE_CANCELLED}};
+      {"pending", Operation::STATE_PENDING},     {"running", Operation::STATE_RUNNING},
+      {"succeeded", Operation::STATE_SUCCEEDED}, {"failed", Operation::STATE_FAILED},
+      {"cancelled", Operation::STATE_CANCELLED}, {"interrupted", Operation::STATE_INTERRUPTED}};
   return names;
 }
 
@@ -785,8 +783,9 @@ class Grammar {
       const auto found = std::find_if(StateNames().begin(), StateNames().end(),
                                       [&name](const auto& pair) { return pair.first == name; });
       if (found == StateNames().end()) {
-        throw CLI::ValidationError(absl::StrCat(
-            "--state '", name, "': use pending, running, succeeded, failed or cancelled"));
+        throw CLI::ValidationError(
+            absl::StrCat("--state '", name,
+                         "': use pending, running, interrupted, succeeded, failed or cancelled"));
       }
       states.push_back(found->second);
     }

@@ -165,6 +165,8 @@ std::string StateName(Operation::State state) {
       return "succeeded";
     case Operation::STATE_FAILED:
       return "failed";
+    case Operation::STATE_INTERRUPTED:
+      return "interrupted";
     case Operation::STATE_CANCELLED:
       return "cancelled";
     default:

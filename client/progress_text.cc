@@ -95,6 +95,17 @@ std::string SettlementText(const StatementSettled& settled) {
   }
 }
 
+std::string InterruptedText(const migration::v1::OperationInterrupted& interrupted) {
+  return absl::StrCat("attempt ", interrupted.attempt(), " of ", interrupted.most_attempts(),
+                      " on ", Escape(interrupted.server()), ": ",
+                      Escape(interrupted.error().message()));
+}
+
+std::string ResumedText(const migration::v1::OperationResumed& resumed) {
+  return absl::StrCat("by ", Escape(resumed.server()), ", attempt ", resumed.attempt(), " of ",
+                      resumed.most_attempts());
+}
+
 std::string Fraction(int index, int count) { return absl::StrCat(index, "/", count); }
 
 }  // namespace
@@ -147,6 +158,15 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
       return Finish(event.step_finished());
     case OperationEvent::kOperationFinished:
       return End(event);
+    case OperationEvent::kOperationInterrupted:
+      step_.reset();
+      waiting_.reset();
+      return {Line("Interrupted", InterruptedText(event.operation_interrupted()))};
+    case OperationEvent::kOperationResumed:
+      return {Line("Resumed", ResumedText(event.operation_resumed()))};
+    case OperationEvent::kOperationSnapshot:
+    case OperationEvent::kHeartbeat:
+    case OperationEvent::kStatementProgress:
     case OperationEvent::KIND_NOT_SET:
       break;
   }
@@ -180,7 +200,7 @@ std::string LiveProgress::Line(const std::string& verb, const std::string& text)
   const std::string aligned = PadLeft(verb, kVerbWidth);
   const bool remarkable = verb == "Waiting" || verb == "Skipped" || verb == "Notice" ||
                           verb == "Blocked" || verb == "Retrying" || verb == "Terminated" ||
-                          verb == "Resuming" || verb == "Settled";
+                          verb == "Resuming" || verb == "Settled" || verb == "Interrupted";
   return absl::StrCat(remarkable ? style_.Warning(aligned) : style_.Good(aligned), "  ", text);
 }
 
@@ -288,6 +308,13 @@ std::vector<std::string> LogProgress::Consume(const OperationEvent& event) {
                                " steps=", finished.finished_step_count(),
                                " duration=", ShortDuration(ToDuration(finished.duration()))));
     }
+    case OperationEvent::kOperationInterrupted:
+      return line("cut off", InterruptedText(event.operation_interrupted()));
+    case OperationEvent::kOperationResumed:
+      return line("resumed", ResumedText(event.operation_resumed()));
+    case OperationEvent::kOperationSnapshot:
+    case OperationEvent::kHeartbeat:
+    case OperationEvent::kStatementProgress:
     case OperationEvent::KIND_NOT_SET:
       break;
   }

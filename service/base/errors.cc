@@ -323,6 +323,16 @@ absl::Status DatabaseUnsuitable(absl::string_view database, absl::string_view pr
                {{"database", std::string(database)}}});
 }
 
+absl::Status PooledConnection(absl::string_view database) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_POOLED_CONNECTION,
+               absl::StrCat("the way to database ", database,
+                            " leads through a pooler, such as pgbouncer, which may give the "
+                            "session of a migration, its locks and settings, to somebody else"),
+               "connect migd to PostgreSQL itself",
+               {{"database", std::string(database)}}});
+}
+
 absl::Status InsufficientPrivilege(absl::string_view problem, absl::string_view hint) {
   return Make({absl::StatusCode::kPermissionDenied,
                migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE,
@@ -550,6 +560,28 @@ absl::Status AmbiguousOperation(absl::string_view operation, const Strings& cand
                {{"field", "operation"}, {"candidates", JoinShort(candidates)}}});
 }
 
+absl::Status OperationInterrupted(int attempts, const absl::Status& error) {
+  return Make({absl::StatusCode::kAborted,
+               migration::v1::ERROR_REASON_OPERATION_INTERRUPTED,
+               absl::StrCat("the operation was cut off ", attempts, " times, at last because ",
+                            error.message()),
+               "what its finished steps did stays: find out what cuts it off, then run the same "
+               "command again, which goes on from there",
+               {{"attempts", absl::StrCat(attempts)}}});
+}
+
+absl::Status EventsPruned(absl::string_view operation, int64_t oldest_sequence) {
+  return Make({absl::StatusCode::kOutOfRange,
+               migration::v1::ERROR_REASON_EVENTS_PRUNED,
+               absl::StrCat("operation ", operation, " has no events before ", oldest_sequence,
+                            " any more"),
+               absl::StrCat("watch it after ", oldest_sequence - 1,
+                            ": the snapshot at the "
+                            "beginning says how it stands"),
+               {{"operation", std::string(operation)},
+                {"oldest_sequence", absl::StrCat(oldest_sequence)}}});
+}
+
 absl::Status RequestIdReused(absl::string_view request_id, absl::string_view operation) {
   return Make({absl::StatusCode::kAlreadyExists,
                migration::v1::ERROR_REASON_REQUEST_ID_REUSED,
@@ -557,6 +589,17 @@ absl::Status RequestIdReused(absl::string_view request_id, absl::string_view ope
                             ", with another content"),
                "use a fresh UUID for a new request",
                {{"request_id", std::string(request_id)}, {"operation", std::string(operation)}}});
+}
+
+absl::Status WaitTimeout(absl::string_view revision, absl::Duration waited, absl::string_view place,
+                         const Strings& rows) {
+  return Make({absl::StatusCode::kDeadlineExceeded,
+               migration::v1::ERROR_REASON_WAIT_TIMEOUT,
+               absl::StrCat("the database did not reach ", revision, " within ",
+                            absl::FormatDuration(waited), ": ", place),
+               "see whether an operation runs (migctl operations list), upgrade the database, or "
+               "wait longer",
+               {{"revision", std::string(revision)}, {"revisions", absl::StrJoin(rows, ", ")}}});
 }
 
 absl::Status Draining() {

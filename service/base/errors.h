@@ -45,6 +45,7 @@ absl::Status DatabaseMissing(absl::string_view database, absl::string_view probl
 absl::Status DatabaseReadOnly(absl::string_view database);
 absl::Status DatabaseUnsuitable(absl::string_view database, absl::string_view problem,
                                 absl::string_view hint);
+absl::Status PooledConnection(absl::string_view database);
 absl::Status InsufficientPrivilege(absl::string_view problem, absl::string_view hint);
 absl::Status Offline();
 // The service's own query waited in vain; a migration's statement has StatementFailed.
@@ -94,7 +95,13 @@ absl::Status MutexTimeout(absl::Duration waited, absl::string_view holder);
 absl::Status OperationCancelled(absl::string_view why);
 absl::Status UnknownOperation(absl::string_view operation);
 absl::Status AmbiguousOperation(absl::string_view operation, const Strings& candidates);
+// `error` is what cut it off last.
+absl::Status OperationInterrupted(int attempts, const absl::Status& error);
+absl::Status EventsPruned(absl::string_view operation, int64_t oldest_sequence);
 absl::Status RequestIdReused(absl::string_view request_id, absl::string_view operation);
+// `place` says where the database is instead: its `rows`, or why it cannot be asked.
+absl::Status WaitTimeout(absl::string_view revision, absl::Duration waited, absl::string_view place,
+                         const Strings& rows);
 absl::Status Draining();
 absl::Status TooManyOperations(int limit);
 absl::Status Internal(absl::string_view problem);

@@ -74,6 +74,20 @@ inline std::string Brief(const migration::v1::OperationEvent& event) {
       return absl::StrCat("settle ", settled.revision(), " ", settled.statement_index(), " ",
                           migration::v1::Settlement_Name(settled.settlement()));
     }
+    case OperationEvent::kOperationSnapshot:
+      return absl::StrCat("snapshot ", migration::v1::Operation::State_Name(
+                                           event.operation_snapshot().operation().state()));
+    case OperationEvent::kHeartbeat:
+      return "heartbeat";
+    case OperationEvent::kOperationInterrupted:
+      return absl::StrCat("interrupted ", event.operation_interrupted().attempt(), "/",
+                          event.operation_interrupted().most_attempts());
+    case OperationEvent::kOperationResumed:
+      return absl::StrCat("resumed ", event.operation_resumed().attempt(), "/",
+                          event.operation_resumed().most_attempts());
+    case OperationEvent::kStatementProgress:
+      return absl::StrCat("progress ", event.statement_progress().command(), " ",
+                          event.statement_progress().phase());
     case OperationEvent::KIND_NOT_SET:
       break;
   }
