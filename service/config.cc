@@ -134,7 +134,10 @@ absl::Status ReadConfigFile(const std::string& path, Config& config) {
               }},
              {"insecure", [&](const YAML::Node& node) { config.insecure = ReadBool(node); }},
              {"shutdown_grace",
-              [&](const YAML::Node& node) { config.shutdown_grace = ReadDuration(node); }}});
+              [&](const YAML::Node& node) { config.shutdown_grace = ReadDuration(node); }},
+             {"takeover_after", [&](const YAML::Node& node) {
+                config.operations.takeover_after = ReadDuration(node);
+              }}});
   } catch (const Mistake& mistake) {
     return errors::InvalidRequest("config",
                                   absl::StrCat(path, ":", mistake.line(), ": ", mistake.problem()));

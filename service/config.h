@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "service/execute/workspace.h"
+#include "service/operation/database_operations.h"
 
 namespace migd {
 
@@ -44,13 +45,14 @@ struct Config {
   std::vector<std::string> listen;
   bool insecure = false;
   absl::Duration shutdown_grace = absl::Seconds(30);
+  OperationSettings operations;
 };
 
 // Reads a timeout, such as 500ms, 2s or 0; false if `text` is none, or if PostgreSQL, which counts
 // in whole milliseconds and 32 bits, cannot keep it.
 bool ParseTimeout(const std::string& text, absl::Duration& into);
 
-// Reads the databases, `listen`, `insecure` and `shutdown_grace` of a YAML file over `config`.
+// Reads the databases, `listen`, `insecure`, `shutdown_grace` and `takeover_after` of a YAML file over `config`.
 // InvalidRequest names the line of what is wrong: an unknown key, a value that is not of its form,
 // a name given twice. README.md shows an example of everything.
 absl::Status ReadConfigFile(const std::string& path, Config& config);

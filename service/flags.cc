@@ -152,6 +152,8 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
               "how long to wait for PostgreSQL to answer");
   AddDuration(app, "--shutdown-grace", config.shutdown_grace,
               "how long a running operation may go on when migd is told to stop");
+  AddDuration(app, "--takeover-after", config.operations.takeover_after,
+              "how long another migd must be gone before its operations are taken over");
   app.add_option("--embedded-user", embedded.user,
                  "whom the private PostgreSQL runs as, if migd runs as root")
       ->type_name("USER")

@@ -20,6 +20,7 @@
 #include "service/operation/operation_manager.h"
 #include "service/postgres/embedded_cluster.h"
 #include "service/postgres/postgres_database.h"
+#include "service/postgres/postgres_operation_store.h"
 #include "service/rpc/catalog.h"
 #include "service/rpc/server.h"
 #include "service/version.h"
@@ -105,7 +106,9 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   options.name = workspace->name;
   options.version_table = workspace->version_table;
   options.connect_timeout = database.connect_timeout;
-  workspace->database = std::make_unique<PostgresDatabase>(std::move(options));
+  auto postgres = std::make_unique<PostgresDatabase>(std::move(options));
+  workspace->operations = std::make_unique<PostgresOperationStore>(*postgres);
+  workspace->database = std::move(postgres);
   return workspace;
 }
 
@@ -129,8 +132,9 @@ absl::StatusOr<Parts> Build(const Config& config) {
     LogInfo("database", {{"name", (*workspace)->name}, {"migrations", database.migrations}});
     workspaces.push_back(*std::move(workspace));
   }
+  parts.operations = std::make_unique<OperationManager>(config.operations);
+  for (const auto& workspace : workspaces) parts.operations->Follow(*workspace);
   parts.catalog = std::make_unique<Catalog>(std::move(workspaces));
-  parts.operations = std::make_unique<OperationManager>();
   auto server = Server::Start(config.listen, config.insecure, *parts.catalog, *parts.operations);
   if (!server.ok()) return server.status();
   parts.server = *std::move(server);

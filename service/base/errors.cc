@@ -560,6 +560,14 @@ absl::Status AmbiguousOperation(absl::string_view operation, const Strings& cand
                {{"field", "operation"}, {"candidates", JoinShort(candidates)}}});
 }
 
+absl::Status ServerGone(absl::string_view server) {
+  return Make({absl::StatusCode::kAborted,
+               migration::v1::ERROR_REASON_OPERATION_INTERRUPTED,
+               absl::StrCat("server ", server, ", which ran the operation, is gone"),
+               "wait: another server takes the operation up",
+               {{"server", std::string(server)}}});
+}
+
 absl::Status OperationInterrupted(int attempts, const absl::Status& error) {
   return Make({absl::StatusCode::kAborted,
                migration::v1::ERROR_REASON_OPERATION_INTERRUPTED,
@@ -656,6 +664,30 @@ Error ToProto(const absl::Status& status) {
     }
   }
   return error;
+}
+
+absl::Status FromProto(const Error& error) {
+  auto code = absl::StatusCode::kInternal;
+  for (int candidate = 1; candidate <= static_cast<int>(absl::StatusCode::kUnauthenticated);
+       ++candidate) {
+    if (absl::StatusCodeToString(static_cast<absl::StatusCode>(candidate)) == error.code()) {
+      code = static_cast<absl::StatusCode>(candidate);
+    }
+  }
+  google::rpc::ErrorInfo info;
+  info.set_reason(error.reason());
+  info.set_domain(std::string(kDomain));
+  *info.mutable_metadata() = error.metadata();
+  ErrorDetail detail;
+  detail.set_hint(error.hint());
+  if (error.has_blockers()) *detail.mutable_blockers() = error.blockers();
+  if (error.has_statement_failure()) {
+    *detail.mutable_statement_failure() = error.statement_failure();
+  }
+  absl::Status status(code, error.message());
+  status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
+  status.SetPayload(kErrorDetailUrl, absl::Cord(detail.SerializeAsString()));
+  return status;
 }
 
 std::string ReasonName(ErrorReason reason) {

@@ -95,6 +95,8 @@ absl::Status MutexTimeout(absl::Duration waited, absl::string_view holder);
 absl::Status OperationCancelled(absl::string_view why);
 absl::Status UnknownOperation(absl::string_view operation);
 absl::Status AmbiguousOperation(absl::string_view operation, const Strings& candidates);
+// What cut an operation off: the server that ran it has died.
+absl::Status ServerGone(absl::string_view server);
 // `error` is what cut it off last.
 absl::Status OperationInterrupted(int attempts, const absl::Status& error);
 absl::Status EventsPruned(absl::string_view operation, int64_t oldest_sequence);
@@ -113,6 +115,9 @@ migration::v1::ErrorReason ReasonOf(const absl::Status& status);
 
 // `status` in one piece, for events and reports. A status not made here has no reason.
 migration::v1::Error ToProto(const absl::Status& status);
+
+// The status that `error` was made of. INTERNAL if its code is none.
+absl::Status FromProto(const migration::v1::Error& error);
 
 // The name of a reason without its prefix, such as "STATEMENT_FAILED".
 std::string ReasonName(migration::v1::ErrorReason reason);

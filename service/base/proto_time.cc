@@ -13,6 +13,10 @@ google::protobuf::Timestamp ToProtoTimestamp(absl::Time time) {
   return proto;
 }
 
+absl::Time FromProtoTimestamp(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+}
+
 google::protobuf::Duration ToProtoDuration(absl::Duration duration) {
   google::protobuf::Duration proto;
   proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));

@@ -8,6 +8,7 @@
 namespace migd {
 
 google::protobuf::Timestamp ToProtoTimestamp(absl::Time time);
+absl::Time FromProtoTimestamp(const google::protobuf::Timestamp& time);
 google::protobuf::Duration ToProtoDuration(absl::Duration duration);
 absl::Duration FromProtoDuration(const google::protobuf::Duration& duration);
 

@@ -13,6 +13,7 @@
 #include "service/execute/lock_monitor.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
+#include "service/execute/plan_rest.h"
 #include "service/execute/step_journal.h"
 #include "service/execute/step_runner.h"
 #include "service/revision/lineage.h"
@@ -179,7 +180,8 @@ absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scr
     sink(std::move(event));
   }
   if (plan.steps.empty()) return absl::OkStatus();
-  absl::Status status = session.PrepareForWriting();
+  absl::Status status = request.before_first_step ? request.before_first_step() : absl::OkStatus();
+  if (status.ok()) status = session.PrepareForWriting();
   if (!status.ok()) return status;
 
   const auto journal = ReadJournal(session, scripts, plan, request);
@@ -228,7 +230,10 @@ absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
   const auto rows = (*session)->ReadRows();
   if (!rows.ok()) return rows.status();
   result.rows = *rows;
-  const auto plan = PlanAction(**scripts, *rows, request.action, request.targets, request.purge);
+  const auto plan =
+      request.earlier_plan.steps().empty()
+          ? PlanAction(**scripts, *rows, request.action, request.targets, request.purge)
+          : RestOfPlan(**scripts, request.earlier_plan, *rows);
   if (!plan.ok()) return plan.status();
   return RunSteps(*workspace.database, **session, **scripts, *plan, request, cancellation,
                   interrupter, sink, result);

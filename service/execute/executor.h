@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "migration/v1/operation.pb.h"
+#include "migration/v1/revision.pb.h"
 #include "service/execute/cancellation.h"
 #include "service/execute/workspace.h"
 #include "service/plan/plan.h"
@@ -43,6 +44,12 @@ struct ExecuteRequest {
   std::string operation;
   // What to do with statements of an earlier run that are in question.
   RunDecisions decisions;
+  // The plan of an earlier attempt that was cut off: what is left of it is run, instead of planning
+  // anew from targets that may be relative. Without steps if there was none.
+  migration::v1::Plan earlier_plan;
+  // Called when the plan was emitted, before the first write; what is not OK stops the run. Not
+  // called if there is nothing to do.
+  std::function<absl::Status()> before_first_step;
 };
 
 // How it went.

@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "service/database/database.h"
+#include "service/database/operation_store.h"
 #include "service/script/script_directory.h"
 
 namespace migd {
@@ -21,6 +22,8 @@ struct Workspace {
   std::shared_ptr<ScriptDirectory> scripts;
   // Null on a server started with --offline.
   std::unique_ptr<Database> database;
+  // Where the operations on `database` are kept; null with it.
+  std::unique_ptr<OperationStore> operations;
   // Where `database` keeps its rows; what a script for it names, also with --offline.
   VersionTable version_table;
   // For requests that set none.

@@ -1,51 +1,152 @@
 #include "service/operation/operation.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
+#include "service/operation/operation_state.h"
 
 namespace migd {
 
 using migration::v1::OperationEvent;
-using State = migration::v1::Operation::State;
+using State = migration::v1::Operation;
 
-bool operator==(const OperationRequest& a, const OperationRequest& b) {
-  return a.database == b.database && a.action == b.action && a.targets == b.targets &&
-         a.purge == b.purge && a.timeouts.lock_timeout == b.timeouts.lock_timeout &&
-         a.timeouts.statement_timeout == b.timeouts.statement_timeout &&
-         a.mutex_timeout == b.mutex_timeout && a.lock_retries == b.lock_retries &&
-         a.terminate_blockers == b.terminate_blockers && a.decisions == b.decisions &&
-         a.request_id == b.request_id;
+namespace {
+
+// Whether somebody waits for the event to be stored, or acts upon it.
+bool IsUrgent(const OperationEvent& event) {
+  switch (event.kind_case()) {
+    case OperationEvent::kOperationAccepted:
+    case OperationEvent::kPlan:
+    case OperationEvent::kOperationInterrupted:
+    case OperationEvent::kOperationResumed:
+    case OperationEvent::kOperationFinished:
+      return true;
+    default:
+      return false;
+  }
 }
 
-Operation::Operation(std::string id, OperationRequest request)
-    : id_(std::move(id)), request_(std::move(request)), create_time_(absl::Now()) {
-  MutexLock lock(mutex_);
-  state_.set_operation(id_);
-  state_.set_database(request_.database);
-  state_.set_action(request_.action);
-  state_.mutable_targets()->Assign(request_.targets.begin(), request_.targets.end());
-  state_.set_state(migration::v1::Operation::STATE_PENDING);
-  *state_.mutable_create_time() = ToProtoTimestamp(create_time_);
-  state_.set_request_id(request_.request_id);
+}  // namespace
 
-  OperationEvent event;
-  migration::v1::OperationAccepted& accepted = *event.mutable_operation_accepted();
-  accepted.set_database(request_.database);
-  accepted.set_action(request_.action);
-  *accepted.mutable_targets() = state_.targets();
-  accepted.set_request_id(request_.request_id);
-  AppendLocked(std::move(event));
+Operation::Operation(const OperationRecord& record)
+    : id_(record.operation.operation()),
+      database_(record.operation.database()),
+      number_(record.number),
+      request_id_(record.operation.request_id()) {
+  MutexLock lock(mutex_);
+  state_ = record.operation;
+  visible_ = state_;
+  written_sequence_ = state_.last_sequence();
+  written_attempt_ = state_.attempt();
+}
+
+migration::v1::Operation Operation::Snapshot() const {
+  MutexLock lock(mutex_);
+  return visible_;
+}
+
+bool Operation::finished() const {
+  MutexLock lock(mutex_);
+  return IsFinal(visible_.state());
+}
+
+absl::Status Operation::final_status() const {
+  MutexLock lock(mutex_);
+  if (!IsFinal(visible_.state()) || !visible_.has_error()) return absl::OkStatus();
+  return errors::FromProto(visible_.error());
+}
+
+Operation::Reading Operation::ReadAfter(int64_t sequence) const {
+  sequence = std::max<int64_t>(sequence, 0);
+  MutexLock lock(mutex_);
+  Reading reading;
+  if (sequence >= visible_.last_sequence()) {
+    reading.at_end = IsFinal(visible_.state());
+    return reading;
+  }
+  const int64_t index = IndexAfter(sequence);
+  if (index < 0 || index >= static_cast<int64_t>(events_.size())) {
+    reading.stored = true;
+  } else {
+    reading.event = events_[static_cast<size_t>(index)];
+  }
+  return reading;
+}
+
+Operation::EventPointer Operation::progress() const {
+  MutexLock lock(mutex_);
+  return progress_;
+}
+
+void Operation::Own() {
+  MutexLock lock(mutex_);
+  owned_ = true;
+}
+
+void Operation::Disown() {
+  MutexLock lock(mutex_);
+  owned_ = false;
+}
+
+bool Operation::owned() const {
+  MutexLock lock(mutex_);
+  return owned_;
 }
 
 void Operation::Append(OperationEvent event) {
+  const bool transient = IsTransient(event);
   {
     MutexLock lock(mutex_);
+    if (!owned_) return;
     AppendLocked(std::move(event));
   }
-  Notify();
+  if (transient) listeners_.Notify();
+}
+
+void Operation::AppendLocked(OperationEvent event) {
+  event.set_operation(id_);
+  *event.mutable_time() = ToProtoTimestamp(absl::Now());
+  if (IsTransient(event)) {
+    // It belongs behind the events that readers have seen when they see it.
+    event.set_sequence(visible_.last_sequence());
+    ApplyEvent(event, state_);
+    progress_ = std::make_shared<const OperationEvent>(std::move(event));
+    return;
+  }
+  event.set_sequence(state_.last_sequence() + 1);
+  ApplyEvent(event, state_);
+  if (!state_.position().has_progress()) progress_ = nullptr;
+  if (IsUrgent(event)) urgent_sequence_ = event.sequence();
+  bytes_ += event.ByteSizeLong();
+  events_.push_back(std::make_shared<const OperationEvent>(std::move(event)));
+}
+
+void Operation::Interrupt(const absl::Status& why, bool released) {
+  OperationEvent event;
+  MutexLock lock(mutex_);
+  if (!owned_) return;
+  migration::v1::OperationInterrupted& interrupted = *event.mutable_operation_interrupted();
+  interrupted.set_attempt(state_.attempt());
+  interrupted.set_most_attempts(kMostAttempts);
+  interrupted.set_server(state_.server());
+  *interrupted.mutable_error() = errors::ToProto(why);
+  released_ = released;
+  AppendLocked(std::move(event));
+}
+
+void Operation::Resume(const std::string& server) {
+  OperationEvent event;
+  MutexLock lock(mutex_);
+  if (!owned_) return;
+  migration::v1::OperationResumed& resumed = *event.mutable_operation_resumed();
+  resumed.set_attempt(state_.attempt() + 1);
+  resumed.set_most_attempts(kMostAttempts);
+  resumed.set_server(server);
+  released_ = false;
+  AppendLocked(std::move(event));
 }
 
 void Operation::Finish(const ExecuteResult& result) {
@@ -53,106 +154,148 @@ void Operation::Finish(const ExecuteResult& result) {
       errors::ReasonOf(result.status) == migration::v1::ERROR_REASON_OPERATION_CANCELLED;
   OperationEvent event;
   migration::v1::OperationFinished& finished = *event.mutable_operation_finished();
-  finished.set_state(result.status.ok() ? migration::v1::Operation::STATE_SUCCEEDED
-                     : cancelled        ? migration::v1::Operation::STATE_CANCELLED
-                                        : migration::v1::Operation::STATE_FAILED);
+  finished.set_state(result.status.ok() ? State::STATE_SUCCEEDED
+                     : cancelled        ? State::STATE_CANCELLED
+                                        : State::STATE_FAILED);
   finished.mutable_resulting_revisions()->Add(result.rows.begin(), result.rows.end());
-  finished.set_finished_step_count(result.finished_steps);
   if (!result.status.ok()) *finished.mutable_error() = errors::ToProto(result.status);
-  *finished.mutable_duration() = ToProtoDuration(absl::Now() - create_time_);
+  MutexLock lock(mutex_);
+  if (!owned_) return;
+  finished.set_finished_step_count(state_.finished_step_count());
+  *finished.mutable_duration() =
+      ToProtoDuration(absl::Now() - FromProtoTimestamp(state_.create_time()));
+  AppendLocked(std::move(event));
+}
+
+bool Operation::runs() const {
+  MutexLock lock(mutex_);
+  return state_.state() == State::STATE_RUNNING;
+}
+
+int Operation::attempt() const {
+  MutexLock lock(mutex_);
+  return state_.attempt();
+}
+
+int64_t Operation::last_sequence() const {
+  MutexLock lock(mutex_);
+  return state_.last_sequence();
+}
+
+absl::optional<Operation::Batch> Operation::NextBatch(int server) const {
+  MutexLock lock(mutex_);
+  if (!owned_ || (written_sequence_ >= state_.last_sequence() && written_progress_ == progress_ &&
+                  written_released_ == released_)) {
+    return absl::nullopt;
+  }
+  Batch batch;
+  batch.record.operation = state_;
+  batch.record.server = released_ ? 0 : server;
+  batch.record.number = number_;
+  batch.expected_attempt = written_attempt_;
+  batch.progress = progress_;
+  if (urgent_sequence_ > written_sequence_) batch.durability = Durability::kSurvivesCrash;
+  const auto begin = std::clamp<int64_t>(IndexAfter(written_sequence_), 0, events_.size());
+  batch.events.assign(events_.begin() + begin, events_.end());
+  return batch;
+}
+
+bool Operation::CanWait() const {
+  MutexLock lock(mutex_);
+  return urgent_sequence_ <= written_sequence_;
+}
+
+size_t Operation::unwritten() const {
+  MutexLock lock(mutex_);
+  return owned_ ? static_cast<size_t>(state_.last_sequence() - written_sequence_) : 0;
+}
+
+void Operation::MarkWritten(const Batch& batch) {
   {
     MutexLock lock(mutex_);
-    final_status_ = result.status;
-    AppendLocked(std::move(event));
+    if (!owned_) return;
+    const migration::v1::Operation& written = batch.record.operation;
+    written_sequence_ = std::max(written_sequence_, written.last_sequence());
+    written_attempt_ = written.attempt();
+    written_released_ = batch.record.server == 0;
+    written_progress_ = batch.progress;
+    if (written.last_sequence() >= visible_.last_sequence()) visible_ = written;
+    Trim();
   }
-  Notify();
+  listeners_.Notify();
 }
 
-void Operation::AppendLocked(OperationEvent event) {
-  event.set_operation(id_);
-  event.set_sequence(static_cast<int64_t>(events_.size()) + 1);
-  *event.mutable_time() = ToProtoTimestamp(absl::Now());
-  UpdateState(event);
-  events_.push_back(std::make_shared<const OperationEvent>(std::move(event)));
+void Operation::MarkStored(const OperationRecord& record) {
+  MutexLock lock(mutex_);
+  written_sequence_ = record.operation.last_sequence();
+  written_attempt_ = record.operation.attempt();
 }
 
-void Operation::UpdateState(const OperationEvent& event) {
-  state_.set_last_sequence(event.sequence());
-  switch (event.kind_case()) {
-    case OperationEvent::kPlan:
-      // The plan is made under the mutex: the operation runs.
-      state_.set_state(migration::v1::Operation::STATE_RUNNING);
-      *state_.mutable_start_time() = event.time();
-      state_.set_step_count(event.plan().steps_size());
-      rows_ = {event.plan().starting_revisions().begin(), event.plan().starting_revisions().end()};
-      break;
-    case OperationEvent::kStepFinished:
-      state_.set_finished_step_count(event.step_finished().step_index());
-      for (const std::string& row : event.step_finished().deleted_revisions()) rows_.erase(row);
-      for (const std::string& row : event.step_finished().inserted_revisions()) rows_.insert(row);
-      break;
-    case OperationEvent::kOperationFinished:
-      state_.set_state(event.operation_finished().state());
-      *state_.mutable_finish_time() = event.time();
-      rows_ = {event.operation_finished().resulting_revisions().begin(),
-               event.operation_finished().resulting_revisions().end()};
-      if (event.operation_finished().has_error()) {
-        *state_.mutable_error() = event.operation_finished().error();
+void Operation::ShowUnwritten() {
+  {
+    MutexLock lock(mutex_);
+    if (visible_.last_sequence() == state_.last_sequence()) return;
+    visible_ = state_;
+  }
+  listeners_.Notify();
+}
+
+void Operation::SetFirstSequence(int64_t sequence) {
+  MutexLock lock(mutex_);
+  state_.set_first_sequence(sequence);
+  visible_.set_first_sequence(sequence);
+}
+
+void Operation::Mirror(const OperationRecord& record, const StoredEvents& events) {
+  {
+    MutexLock lock(mutex_);
+    owned_ = false;
+    const int64_t last = record.operation.last_sequence();
+    // A crash of PostgreSQL may have taken the newest events back, and what was never written is
+    // not true any more.
+    while (!events_.empty() && events_.back()->sequence() > std::min(written_sequence_, last)) {
+      bytes_ -= events_.back()->ByteSizeLong();
+      events_.pop_back();
+    }
+    for (const EventPointer& event : events) {
+      if (!events_.empty() && event->sequence() <= events_.back()->sequence()) continue;
+      if (!events_.empty() && event->sequence() != events_.back()->sequence() + 1) {
+        events_.clear();
+        bytes_ = 0;
       }
-      break;
-    default:
-      break;  // the other kinds do not change the state
+      bytes_ += event->ByteSizeLong();
+      events_.push_back(event);
+    }
+    state_ = record.operation;
+    visible_ = state_;
+    written_sequence_ = last;
+    written_attempt_ = state_.attempt();
+    if (!state_.position().has_progress()) {
+      progress_ = nullptr;
+    } else if (progress_ == nullptr || progress_->statement_progress().SerializeAsString() !=
+                                           state_.position().progress().SerializeAsString()) {
+      auto progress = std::make_shared<OperationEvent>();
+      progress->set_operation(id_);
+      progress->set_sequence(last);
+      *progress->mutable_time() = ToProtoTimestamp(absl::Now());
+      *progress->mutable_statement_progress() = state_.position().progress();
+      progress_ = std::move(progress);
+    }
+    Trim();
+  }
+  listeners_.Notify();
+}
+
+void Operation::Trim() {
+  while (!events_.empty() && (events_.size() > kMostEvents || bytes_ > kMostBytes) &&
+         events_.front()->sequence() <= written_sequence_) {
+    bytes_ -= events_.front()->ByteSizeLong();
+    events_.pop_front();
   }
 }
 
-void Operation::Notify() {
-  std::vector<std::shared_ptr<const std::function<void()>>> listeners;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& [id, listener] : listeners_) listeners.push_back(listener);
-  }
-  for (const auto& listener : listeners) (*listener)();
-}
-
-Operation::EventPointer Operation::EventAfter(int64_t sequence) const {
-  MutexLock lock(mutex_);
-  if (sequence < 0) sequence = 0;
-  const auto index = static_cast<size_t>(sequence);
-  return index < events_.size() ? events_[index] : nullptr;
-}
-
-bool Operation::EndsAt(int64_t sequence) const {
-  MutexLock lock(mutex_);
-  return events_.back()->has_operation_finished() && sequence >= events_.back()->sequence();
-}
-
-absl::Status Operation::final_status() const {
-  MutexLock lock(mutex_);
-  return final_status_;
-}
-
-migration::v1::Operation Operation::Snapshot() const {
-  MutexLock lock(mutex_);
-  migration::v1::Operation snapshot = state_;
-  snapshot.mutable_resulting_revisions()->Add(rows_.begin(), rows_.end());
-  return snapshot;
-}
-
-bool Operation::finished() const {
-  MutexLock lock(mutex_);
-  return events_.back()->has_operation_finished();
-}
-
-int Operation::AddListener(std::function<void()> listener) {
-  MutexLock lock(mutex_);
-  const int id = next_listener_++;
-  listeners_[id] = std::make_shared<const std::function<void()>>(std::move(listener));
-  return id;
-}
-
-void Operation::RemoveListener(int listener) {
-  MutexLock lock(mutex_);
-  listeners_.erase(listener);
+int64_t Operation::IndexAfter(int64_t sequence) const {
+  return events_.empty() ? -1 : sequence + 1 - events_.front()->sequence();
 }
 
 }  // namespace migd

@@ -1,91 +1,153 @@
-// One run of Upgrade, Downgrade or Stamp, as the server keeps it: its state and its events.
+// One run of Upgrade, Downgrade or Stamp, as a server sees it: its state and its newest events.
 #pragma once
 
+#include <cstdint>
+#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "migration/v1/operation.pb.h"
+#include "service/base/listeners.h"
 #include "service/base/mutex.h"
-#include "service/execute/cancellation.h"
+#include "service/database/operation_store.h"
 #include "service/execute/executor.h"
 
 namespace migd {
 
-// What a caller asked for.
-struct OperationRequest {
-  std::string database;
-  migration::v1::Action action = migration::v1::ACTION_UNSPECIFIED;
-  std::vector<std::string> targets;
-  bool purge = false;
-  Timeouts timeouts;
-  // Zero waits without end.
-  absl::Duration mutex_timeout;
-  int lock_retries = 0;
-  bool terminate_blockers = false;
-  RunDecisions decisions;
-  // Empty if the caller gave none.
-  std::string request_id;
-
-  // Two requests with one request_id must be equal.
-  friend bool operator==(const OperationRequest& a, const OperationRequest& b);
-};
-
-// Thread-safe. One thread runs it and appends; any number read and listen.
+// Thread-safe. Of an operation that this server runs, the thread that runs it appends events; they
+// are told to readers when they are stored, so that nobody has seen what a crash can take back. Of
+// one that another server runs, the state and the events are those of the store, as it was read
+// last. The newest events are in memory, the older ones in the store.
 class Operation {
  public:
   using EventPointer = std::shared_ptr<const migration::v1::OperationEvent>;
 
-  // A fresh operation, whose first event says that it was accepted.
-  Operation(std::string id, OperationRequest request);
+  // What is kept in memory of each.
+  static constexpr size_t kMostEvents = 10'000;
+  static constexpr size_t kMostBytes = 4 << 20;
+
+  // As it is stored, without its events.
+  explicit Operation(const OperationRecord& record);
 
   const std::string& id() const { return id_; }
-  const OperationRequest& request() const { return request_; }
-  Cancellation& cancellation() { return cancellation_; }
+  // The name of its database at this server.
+  const std::string& database() const { return database_; }
+  // The order among the operations of its database.
+  int64_t number() const { return number_; }
+  // Of the call that made it; empty if it gave none.
+  const std::string& request_id() const { return request_id_; }
 
-  // Adds an event: numbers it, dates it, and brings the state up to date with it.
-  void Append(migration::v1::OperationEvent event);
-  // Adds the last event. The operation does not change after it.
-  void Finish(const ExecuteResult& result);
+  // --- For readers ---
 
-  // The first event after `sequence`; null if there is none yet.
-  EventPointer EventAfter(int64_t sequence) const;
-  // Whether the last event has been added, and all of them end at `sequence`.
-  bool EndsAt(int64_t sequence) const;
-  // How it ended; OK before the end.
-  absl::Status final_status() const;
-  // The operation as callers see it.
+  // The operation as callers see it, up to the last event that they may see.
   migration::v1::Operation Snapshot() const;
   bool finished() const;
+  // How it ended; OK before the end, and for one that succeeded.
+  absl::Status final_status() const;
 
-  // `listener` is called after each event from now on, on the thread that appends; it must not
-  // block. A call that is under way when RemoveListener returns may still go on.
-  int AddListener(std::function<void()> listener);
-  void RemoveListener(int listener);
+  struct Reading {
+    // The event that follows; null if there is none, or not in memory.
+    EventPointer event;
+    // There is one, in the store.
+    bool stored = false;
+    // None will follow: the operation is finished.
+    bool at_end = false;
+  };
+  Reading ReadAfter(int64_t sequence) const;
+
+  // The newest progress of the statement that runs; null if there is none.
+  EventPointer progress() const;
+
+  // Told after each change that readers can see, on the thread that makes it.
+  Listeners& listeners() { return listeners_; }
+
+  // --- For the server that runs it ---
+
+  // Takes the operation as the server's own: from now on it changes by what follows.
+  void Own();
+  // Another server has it: what was not written is nobody's any more.
+  void Disown();
+  bool owned() const;
+
+  // Adds an event: numbers it and dates it. A progress gets no number and is told at once. Does
+  // nothing if the operation is not owned.
+  void Append(migration::v1::OperationEvent event);
+  // The run was cut off by `why`; nobody runs it if it is `released`.
+  void Interrupt(const absl::Status& why, bool released);
+  // The next attempt begins, on the server with this name.
+  void Resume(const std::string& server);
+  // Adds the last event.
+  void Finish(const ExecuteResult& result);
+
+  // Whether a plan is being carried out: it has the mutex.
+  bool runs() const;
+  // The attempt and the sequence of the last event, also of one that readers do not see yet.
+  int attempt() const;
+  int64_t last_sequence() const;
+
+  // What is to be written next.
+  struct Batch {
+    OperationRecord record;
+    int expected_attempt = 0;
+    StoredEvents events;
+    EventPointer progress;
+    Durability durability = Durability::kMayBeLost;
+  };
+  // Nothing if all is written, or if the operation is not owned. `server` is the number under which
+  // it is written.
+  absl::optional<Batch> NextBatch(int server) const;
+  // Whether what is to be written can wait a moment for more.
+  bool CanWait() const;
+  // How many events are to be written.
+  size_t unwritten() const;
+  // `batch` was written: readers may see it.
+  void MarkWritten(const Batch& batch);
+  // The store has only what `record` says; what came after it is to be written again.
+  void MarkStored(const OperationRecord& record);
+  // Lets readers see what could not be written yet.
+  void ShowUnwritten();
+  // Forgetting in the store has made this the oldest event.
+  void SetFirstSequence(int64_t sequence);
+
+  // --- For a server that sees another run it ---
+
+  // The state of the store, and the events behind the last that is known, as far as they were read.
+  // The operation is not owned any more.
+  void Mirror(const OperationRecord& record, const StoredEvents& events);
 
  private:
   void AppendLocked(migration::v1::OperationEvent event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void UpdateState(const migration::v1::OperationEvent& event)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Notify();
+  // Drops from memory what the store has and what is too much.
+  void Trim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Where the event after `sequence` is in events_, or would be.
+  int64_t IndexAfter(int64_t sequence) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   const std::string id_;
-  const OperationRequest request_;
-  const absl::Time create_time_;
-  Cancellation cancellation_;
+  const std::string database_;
+  const int64_t number_;
+  const std::string request_id_;
+  Listeners listeners_;
 
   mutable Mutex mutex_;
-  std::vector<EventPointer> events_ ABSL_GUARDED_BY(mutex_);
-  // But for its resulting_revisions, which are `rows_`.
+  bool owned_ ABSL_GUARDED_BY(mutex_) = false;
+  bool released_ ABSL_GUARDED_BY(mutex_) = false;
+  // Without gaps; the last one is that of state_.last_sequence, if there is any.
+  std::deque<EventPointer> events_ ABSL_GUARDED_BY(mutex_);
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // After all events, and after those that readers may see.
   migration::v1::Operation state_ ABSL_GUARDED_BY(mutex_);
-  VersionRows rows_ ABSL_GUARDED_BY(mutex_);
-  absl::Status final_status_ ABSL_GUARDED_BY(mutex_);
-  std::map<int, std::shared_ptr<const std::function<void()>>> listeners_ ABSL_GUARDED_BY(mutex_);
-  int next_listener_ ABSL_GUARDED_BY(mutex_) = 0;
+  migration::v1::Operation visible_ ABSL_GUARDED_BY(mutex_);
+  EventPointer progress_ ABSL_GUARDED_BY(mutex_);
+  // The last event that must not wait to be written.
+  int64_t urgent_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
+  // What the store has.
+  int64_t written_sequence_ ABSL_GUARDED_BY(mutex_);
+  int written_attempt_ ABSL_GUARDED_BY(mutex_);
+  bool written_released_ ABSL_GUARDED_BY(mutex_) = false;
+  EventPointer written_progress_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace migd

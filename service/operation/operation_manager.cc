@@ -1,203 +1,224 @@
 #include "service/operation/operation_manager.h"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <iterator>
-#include <system_error>
+#include <array>
+#include <limits>
+#include <thread>
 #include <utility>
 
 #include "absl/random/random.h"
-#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
+#include "absl/strings/str_split.h"
 #include "service/base/errors.h"
-#include "service/base/log.h"
+#include "service/base/proto_time.h"
 
 namespace migd {
 namespace {
 
-// Sixty random bits in Crockford's base 32: no letters that are mistaken for one another.
-std::string NewOperationId() {
-  constexpr absl::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+// Lookups and pages of old events; a database that does not answer holds up one each.
+constexpr int kWorkers = 4;
+
+ServerIdentity NewIdentity() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
   absl::BitGen random;
-  std::string id;
-  for (int i = 0; i < 12; ++i) id += kAlphabet[absl::Uniform<size_t>(random, 0, kAlphabet.size())];
-  return id;
+  return {absl::Uniform(random, 1, std::numeric_limits<int>::max()),
+          absl::StrCat(host.data(), ":", getpid())};
 }
 
-void LogEnd(const Operation& operation, const ExecuteResult& result) {
-  const std::string rows = absl::StrJoin(result.rows, ",");
-  if (result.status.ok()) {
-    LogInfo("operation finished", {{"operation", operation.id()},
-                                   {"steps", absl::StrCat(result.finished_steps)},
-                                   {"revisions", rows}});
-    return;
+// What a list has of one database: those that were read, and how far they were taken.
+struct Source {
+  std::vector<OperationRecord> records;
+  size_t taken = 0;
+  int64_t before_number = 0;
+
+  bool has_next() const { return taken < records.size(); }
+  const OperationRecord& next() const { return records[taken]; }
+};
+
+bool IsNewer(const Source& a, const Source& b) {
+  return FromProtoTimestamp(a.next().operation.create_time()) >
+         FromProtoTimestamp(b.next().operation.create_time());
+}
+
+// The newest that is left; null if nothing is.
+Source* NewestOf(std::vector<Source>& sources) {
+  Source* newest = nullptr;
+  for (Source& source : sources) {
+    if (source.has_next() && (newest == nullptr || IsNewer(source, *newest))) newest = &source;
   }
-  LogWarning("operation failed", {{"operation", operation.id()},
-                                  {"reason", errors::ReasonName(errors::ReasonOf(result.status))},
-                                  {"steps", absl::StrCat(result.finished_steps)},
-                                  {"revisions", rows},
-                                  {"error", std::string(result.status.message())}});
+  return newest;
+}
+
+// Where each of `count` databases goes on.
+absl::StatusOr<std::vector<int64_t>> ReadPlace(absl::string_view place, size_t count) {
+  if (place.empty()) return std::vector<int64_t>(count, std::numeric_limits<int64_t>::max());
+  std::vector<int64_t> numbers;
+  for (const absl::string_view part : absl::StrSplit(place, ',')) {
+    if (!absl::SimpleAtoi(part, &numbers.emplace_back())) numbers.pop_back();
+  }
+  if (numbers.size() != count) {
+    return errors::InvalidRequest("page_token", "does not belong to this request");
+  }
+  return numbers;
 }
 
 }  // namespace
 
+OperationManager::OperationManager(OperationSettings settings)
+    : settings_(settings), server_(NewIdentity()), workers_(kWorkers) {}
+
 OperationManager::~OperationManager() { Drain(absl::ZeroDuration()); }
 
-absl::StatusOr<std::shared_ptr<Operation>> OperationManager::Start(Workspace& workspace,
-                                                                   OperationRequest request) {
-  JoinEnded();
+void OperationManager::Follow(Workspace& workspace) {
+  if (workspace.operations == nullptr) return;
+  auto operations = std::make_unique<DatabaseOperations>(workspace, server_, settings_, [this] {
+    ++known_count_;
+    new_operations_.Notify();
+  });
   MutexLock lock(mutex_);
-  if (!request.request_id.empty()) {
-    for (const auto& known : operations_) {
-      if (known->request().request_id != request.request_id) continue;
-      if (known->request() == request) return known;
-      return errors::RequestIdReused(request.request_id, known->id());
-    }
-  }
-  if (draining_) return errors::Draining();
-  if (running_ >= kMostRunning) return errors::TooManyOperations(kMostRunning);
-  ForgetOldest();
-
-  auto operation = std::make_shared<Operation>(NewOperationId(), std::move(request));
-  Turnstile& turnstile = turnstiles_[&workspace];
-  turnstile.Join(operation->id());
-  // The thread waits for the mutex at its end, hence until this function has returned.
-  std::thread thread;
-  try {
-    thread = std::thread([this, &workspace, &turnstile, operation] {
-      RunOperation(workspace, turnstile, *operation);
-    });
-  } catch (const std::system_error&) {
-    turnstile.Leave(operation->id());
-    return errors::TooManyOperations(running_);
-  }
-  LogInfo("operation accepted",
-          {{"operation", operation->id()},
-           {"database", workspace.name},
-           {"action", migration::v1::Action_Name(operation->request().action)},
-           {"targets", absl::StrJoin(operation->request().targets, ",")}});
-  operations_.push_back(operation);
-  ++running_;
-  runs_.push_back({operation, std::move(thread)});
-  return operation;
+  databases_[workspace.name] = std::move(operations);
 }
 
-void OperationManager::RunOperation(Workspace& workspace, Turnstile& turnstile,
-                                    Operation& operation) {
-  const OperationRequest& request = operation.request();
-  ExecuteRequest run;
-  run.action = request.action;
-  run.targets = request.targets;
-  run.purge = request.purge;
-  run.timeouts = request.timeouts;
-  run.lock_retries = request.lock_retries;
-  run.terminate_blockers = request.terminate_blockers;
-  run.decisions = request.decisions;
-  run.operation = operation.id();
-  if (request.mutex_timeout > absl::ZeroDuration()) {
-    run.mutex_deadline = absl::Now() + request.mutex_timeout;
+void OperationManager::Start(const Workspace& workspace, migration::v1::Operation wanted,
+                             DatabaseOperations::OnAccepted on_accepted) {
+  DatabaseOperations* operations = Of(workspace.name);
+  if (operations == nullptr) {
+    workers_.Submit([on_accepted] { on_accepted(errors::Offline()); });
+    return;
   }
-
-  ExecuteResult result;
-  result.status =
-      turnstile.WaitForTurn(operation.id(), run.mutex_deadline, operation.cancellation(),
-                            [&operation](const std::string& holder) {
-                              migration::v1::OperationEvent event;
-                              event.mutable_waiting_for_mutex()->set_holder_operation(holder);
-                              operation.Append(std::move(event));
-                            });
-  if (result.status.ok()) {
-    const EventSink append = [&operation](migration::v1::OperationEvent event) {
-      operation.Append(std::move(event));
-    };
-    try {
-      result = Execute(workspace, run, operation.cancellation(), append);
-    } catch (const std::exception& fault) {
-      // Out of memory or of threads: this operation ends, and says so; the others go on.
-      result.status = errors::Internal(fault.what());
-    }
-  }
-  turnstile.Leave(operation.id());
-  LogEnd(operation, result);
-  operation.Finish(result);
-
-  MutexLock lock(mutex_);
-  --running_;
-  ended_.NotifyAll();
+  wanted.set_database(workspace.name);
+  operations->Start(std::move(wanted), std::move(on_accepted));
 }
 
-absl::StatusOr<std::shared_ptr<Operation>> OperationManager::Find(absl::string_view id) const {
+OperationManager::Found OperationManager::Find(absl::string_view id) {
   if (id.empty()) return errors::InvalidRequest("operation", "is empty; name an operation");
-  MutexLock lock(mutex_);
   std::vector<std::shared_ptr<Operation>> found;
-  for (const auto& operation : operations_) {
-    if (operation->id() == id) return operation;
-    if (absl::StartsWith(operation->id(), id)) found.push_back(operation);
+  absl::Status trouble;
+  for (DatabaseOperations* database : Databases()) {
+    const auto of_database = database->Find(id);
+    if (!of_database.ok()) {
+      trouble = of_database.status();
+      continue;
+    }
+    found.insert(found.end(), of_database->begin(), of_database->end());
   }
+  const auto exact = std::find_if(found.begin(), found.end(),
+                                  [id](const auto& operation) { return operation->id() == id; });
+  if (exact != found.end()) return *exact;
+  if (found.size() == 1 && trouble.ok()) return found.front();
+  if (!trouble.ok()) return trouble;
   if (found.empty()) return errors::UnknownOperation(id);
-  if (found.size() == 1) return found.front();
   errors::Strings candidates;
   for (const auto& operation : found) candidates.push_back(operation->id());
   return errors::AmbiguousOperation(id, candidates);
 }
 
-std::vector<std::shared_ptr<Operation>> OperationManager::List(
-    const OperationFilter& filter) const {
-  MutexLock lock(mutex_);
-  std::vector<std::shared_ptr<Operation>> matching;
-  for (auto it = operations_.rbegin(); it != operations_.rend(); ++it) {
-    const migration::v1::Operation snapshot = (*it)->Snapshot();
-    const bool state_matches =
-        filter.states.empty() || std::find(filter.states.begin(), filter.states.end(),
-                                           snapshot.state()) != filter.states.end();
-    if (state_matches && (filter.database.empty() || filter.database == snapshot.database())) {
-      matching.push_back(*it);
+void OperationManager::FindLater(std::string id, std::function<void(Found)> on_found) {
+  workers_.Submit(
+      [this, id = std::move(id), on_found = std::move(on_found)] { on_found(Find(id)); });
+}
+
+absl::StatusOr<OperationPage> OperationManager::List(const OperationFilter& filter,
+                                                     absl::string_view place, int limit) {
+  std::vector<DatabaseOperations*> databases;
+  if (filter.database.empty()) {
+    databases = Databases();
+  } else if (DatabaseOperations* named = Of(filter.database)) {
+    databases = {named};
+  }
+  const auto numbers = ReadPlace(place, databases.size());
+  if (!numbers.ok()) return numbers.status();
+  OperationPage page;
+  std::vector<Source> sources(databases.size());
+  for (size_t i = 0; i < databases.size(); ++i) {
+    sources[i].before_number = (*numbers)[i];
+    auto records = databases[i]->List(filter.states, sources[i].before_number, limit + 1);
+    if (!records.ok()) {
+      if (!filter.database.empty()) return records.status();
+      page.database_errors.push_back(records.status());
+      continue;
     }
+    sources[i].records = *std::move(records);
   }
-  return matching;
+  while (static_cast<int>(page.operations.size()) < limit) {
+    Source* newest = NewestOf(sources);
+    if (newest == nullptr) return page;
+    page.operations.push_back(newest->next().operation);
+    newest->before_number = newest->next().number;
+    ++newest->taken;
+  }
+  if (NewestOf(sources) != nullptr) {
+    page.rest = absl::StrJoin(sources, ",", [](std::string* out, const Source& source) {
+      absl::StrAppend(out, source.before_number);
+    });
+  }
+  return page;
 }
 
-void OperationManager::ForgetOldest() {
-  while (operations_.size() >= kKept) {
-    const auto oldest =
-        std::find_if(operations_.begin(), operations_.end(),
-                     [](const std::shared_ptr<Operation>& o) { return o->finished(); });
-    if (oldest == operations_.end()) return;
-    operations_.erase(oldest);
-  }
+void OperationManager::ListLater(OperationFilter filter, int limit,
+                                 std::function<void(Listed)> on_listed) {
+  workers_.Submit([this, filter = std::move(filter), limit, on_listed = std::move(on_listed)] {
+    on_listed(List(filter, "", limit));
+  });
 }
 
-void OperationManager::JoinEnded() {
-  std::vector<Run> ended;
-  {
-    MutexLock lock(mutex_);
-    const auto first_ended = std::partition(
-        runs_.begin(), runs_.end(), [](const Run& run) { return !run.operation->finished(); });
-    std::move(first_ended, runs_.end(), std::back_inserter(ended));
-    runs_.erase(first_ended, runs_.end());
+std::vector<std::shared_ptr<Operation>> OperationManager::Known(absl::string_view database) const {
+  std::vector<std::shared_ptr<Operation>> known;
+  for (const DatabaseOperations* operations : Databases()) {
+    if (!database.empty() && operations->workspace().name != database) continue;
+    const auto of_database = operations->Known();
+    known.insert(known.end(), of_database.begin(), of_database.end());
   }
-  for (Run& run : ended) run.thread.join();
+  return known;
 }
 
-bool OperationManager::WaitUntilIdle(absl::Time deadline) {
-  while (running_ > 0 && absl::Now() < deadline) {
-    ended_.WaitFor(mutex_, std::min(deadline - absl::Now(), absl::Seconds(1)));
-  }
-  return running_ == 0;
+void OperationManager::ReadEventsLater(std::shared_ptr<Operation> operation, int64_t after_sequence,
+                                       std::function<void(absl::StatusOr<StoredEvents>)> on_read) {
+  workers_.Submit(
+      [this, operation = std::move(operation), after_sequence, on_read = std::move(on_read)] {
+        OperationStore& store = *Of(operation->database())->workspace().operations;
+        on_read(store.ReadEvents(operation->id(), after_sequence));
+      });
+}
+
+absl::Status OperationManager::Cancel(const Operation& operation, const std::string& why) {
+  return Of(operation.database())->Cancel(operation, why);
 }
 
 void OperationManager::Drain(absl::Duration grace) {
-  std::vector<Run> runs;
   {
     MutexLock lock(mutex_);
     draining_ = true;
-    if (!WaitUntilIdle(absl::Now() + grace)) {
-      for (const Run& run : runs_) run.operation->cancellation().Request("the server shuts down");
-    }
-    runs.swap(runs_);
   }
-  for (Run& run : runs) run.thread.join();
+  // All at the same time: the grace is for all of them together.
+  std::vector<std::thread> drains;
+  for (DatabaseOperations* operations : Databases()) {
+    drains.emplace_back([operations, grace] { operations->Drain(grace); });
+  }
+  for (std::thread& drain : drains) drain.join();
+}
+
+bool OperationManager::draining() const {
+  MutexLock lock(mutex_);
+  return draining_;
+}
+
+DatabaseOperations* OperationManager::Of(absl::string_view database) const {
+  MutexLock lock(mutex_);
+  const auto found = databases_.find(database);
+  return found == databases_.end() ? nullptr : found->second.get();
+}
+
+std::vector<DatabaseOperations*> OperationManager::Databases() const {
+  MutexLock lock(mutex_);
+  std::vector<DatabaseOperations*> databases;
+  for (const auto& [name, operations] : databases_) databases.push_back(operations.get());
+  return databases;
 }
 
 }  // namespace migd

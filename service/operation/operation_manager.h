@@ -1,11 +1,12 @@
-// The operations of this server: makes them, runs them, finds them.
+// The operations of all databases of this server.
 #pragma once
 
-#include <deque>
+#include <atomic>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,67 +14,99 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "migration/v1/operation.pb.h"
+#include "service/base/listeners.h"
 #include "service/base/mutex.h"
+#include "service/base/worker_pool.h"
 #include "service/execute/workspace.h"
+#include "service/operation/database_operations.h"
 #include "service/operation/operation.h"
-#include "service/operation/turnstile.h"
 
 namespace migd {
 
-// Which operations to list; empty fields do not restrict.
+// Which operations to list.
 struct OperationFilter {
+  // Empty for all databases.
   std::string database;
+  // Empty for all states.
   std::vector<migration::v1::Operation::State> states;
 };
 
-// Thread-safe. Runs each operation on a thread of its own, one at a time per workspace, and keeps
-// it in memory after its end: as many as kKept, the oldest go first.
+// Some operations of a list, newest first.
+struct OperationPage {
+  std::vector<migration::v1::Operation> operations;
+  // Where the rest begins; empty if there is none. Belongs to the filter and to the server's
+  // databases.
+  std::string rest;
+  // The databases that could not be asked.
+  std::vector<absl::Status> database_errors;
+};
+
+// Thread-safe.
 class OperationManager {
  public:
-  static constexpr size_t kKept = 1000;
-  // As many may run and wait at once: each has a thread.
-  static constexpr int kMostRunning = 500;
-
-  OperationManager() = default;
+  explicit OperationManager(OperationSettings settings = {});
   // Drains without grace.
   ~OperationManager();
 
-  // Makes an operation and runs it; or returns the one that an equal request with this request_id
-  // made. RequestIdReused if that request was another; Draining; TooManyOperations. `workspace`
-  // must outlive the manager.
-  absl::StatusOr<std::shared_ptr<Operation>> Start(Workspace& workspace, OperationRequest request);
+  // Follows the operations on `workspace`, which must outlive the manager, and takes over those
+  // that no living server runs. Does nothing for one without a database (--offline).
+  void Follow(Workspace& workspace);
 
+  // Makes an operation of `wanted` on a workspace that is followed; see DatabaseOperations::Start.
+  // Offline.
+  void Start(const Workspace& workspace, migration::v1::Operation wanted,
+             DatabaseOperations::OnAccepted on_accepted);
+
+  using Found = absl::StatusOr<std::shared_ptr<Operation>>;
   // The operation whose id is or begins with `id`. UnknownOperation if there is none,
-  // AmbiguousOperation if there are several, InvalidRequest for an empty id.
-  absl::StatusOr<std::shared_ptr<Operation>> Find(absl::string_view id) const;
+  // AmbiguousOperation if there are several, InvalidRequest for an empty id. If it is nowhere, and
+  // a database could not be asked, the error of that database. May wait for PostgreSQL.
+  Found Find(absl::string_view id);
+  // The same, on another thread.
+  void FindLater(std::string id, std::function<void(Found)> on_found);
 
-  // The operations that match, newest first.
-  std::vector<std::shared_ptr<Operation>> List(const OperationFilter& filter) const;
+  // At most `limit` of those that match, from the place that an earlier page calls its rest.
+  // InvalidRequest for another place. May wait for PostgreSQL.
+  absl::StatusOr<OperationPage> List(const OperationFilter& filter, absl::string_view place,
+                                     int limit);
 
-  // Takes no new operation from now on, gives the running ones `grace` to end, then cancels them.
-  // Returns when none runs.
+  using Listed = absl::StatusOr<OperationPage>;
+  // The first page, on another thread.
+  void ListLater(OperationFilter filter, int limit, std::function<void(Listed)> on_listed);
+
+  // Those in memory (see DatabaseOperations::Known) of one database, or of all.
+  std::vector<std::shared_ptr<Operation>> Known(absl::string_view database) const;
+  // How many have become known so far, and who is told when there are more.
+  int64_t known_count() const { return known_count_; }
+  Listeners& new_operations() { return new_operations_; }
+
+  // Reads events of an operation from the store, on another thread: those next to a sequence, at
+  // least one if there is any.
+  void ReadEventsLater(std::shared_ptr<Operation> operation, int64_t after_sequence,
+                       std::function<void(absl::StatusOr<StoredEvents>)> on_read);
+
+  // Asks an operation to stop. May wait for PostgreSQL.
+  absl::Status Cancel(const Operation& operation, const std::string& why);
+
+  // See DatabaseOperations::Drain.
   void Drain(absl::Duration grace);
+  bool draining() const;
 
  private:
-  struct Run {
-    std::shared_ptr<Operation> operation;
-    std::thread thread;
-  };
+  // Null for a database that is not followed.
+  DatabaseOperations* Of(absl::string_view database) const;
+  std::vector<DatabaseOperations*> Databases() const;
 
-  void RunOperation(Workspace& workspace, Turnstile& turnstile, Operation& operation);
-  void ForgetOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Joins the threads of operations that have ended.
-  void JoinEnded() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool WaitUntilIdle(absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
+  const OperationSettings settings_;
+  const ServerIdentity server_;
+  std::atomic<int64_t> known_count_ = 0;
+  Listeners new_operations_;
   mutable Mutex mutex_;
-  CondVar ended_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<std::shared_ptr<Operation>> operations_ ABSL_GUARDED_BY(mutex_);  // oldest first
-  std::vector<Run> runs_ ABSL_GUARDED_BY(mutex_);
-  int running_ ABSL_GUARDED_BY(mutex_) = 0;
-  // One per workspace; never removed, so references stay good.
-  std::map<const Workspace*, Turnstile> turnstiles_ ABSL_GUARDED_BY(mutex_);
+  // By name; never removed, so pointers stay good.
+  std::map<std::string, std::unique_ptr<DatabaseOperations>, std::less<>> databases_
+      ABSL_GUARDED_BY(mutex_);
+  WorkerPool workers_;  // last: its tasks use everything above
 };
 
 }  // namespace migd

@@ -25,10 +25,6 @@ const ConnectionOptions& KeepaliveDefaults() {
   return defaults;
 }
 
-bool IsLost(const absl::Status& status) {
-  return errors::ReasonOf(status) == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE;
-}
-
 }  // namespace
 
 PostgresDatabase::PostgresDatabase(PostgresOptions options) : options_(std::move(options)) {}
@@ -53,42 +49,21 @@ absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
   return Connect(absl::StrCat("migd ", operation));
 }
 
-template <typename Read>
-auto PostgresDatabase::OnReader(Read read) -> decltype(read(std::declval<PostgresSession&>())) {
-  const absl::Status entered = EnterReader();
-  if (!entered.ok()) return entered;
-  auto result = ReadOnConnection(read);
-  LeaveReader();
-  return result;
+bool PostgresDatabase::IsLost(const absl::Status& status) {
+  return errors::ReasonOf(status) == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE;
 }
 
-template <typename Read>
-auto PostgresDatabase::ReadOnConnection(const Read& read)
-    -> decltype(read(std::declval<PostgresSession&>())) {
-  std::unique_ptr<PostgresSession> reader;
-  {
-    MutexLock lock(mutex_);
-    if (!idle_.empty()) {
-      reader = std::move(idle_.back());
-      idle_.pop_back();
-    }
-  }
-  const bool was_idle = reader != nullptr;
-  if (!was_idle) {
-    auto connected = ConnectReader();
-    if (!connected.ok()) return connected.status();
-    reader = *std::move(connected);
-  }
-  auto result = read(*reader);
-  if (!result.ok() && IsLost(result.status())) {
-    if (!was_idle) return result;
-    // An idle connection may have died long ago (PostgreSQL restarted): so may the others.
-    CloseIdle();
-    return ReadOnConnection(read);
-  }
+std::unique_ptr<PostgresSession> PostgresDatabase::TakeIdle() {
+  MutexLock lock(mutex_);
+  if (idle_.empty()) return nullptr;
+  auto reader = std::move(idle_.back());
+  idle_.pop_back();
+  return reader;
+}
+
+void PostgresDatabase::KeepIdle(std::unique_ptr<PostgresSession> reader) {
   MutexLock lock(mutex_);
   if (idle_.size() < kMostIdle) idle_.push_back(std::move(reader));
-  return result;
 }
 
 absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::ConnectReader() {
@@ -125,19 +100,19 @@ void PostgresDatabase::CloseIdle() {
 }
 
 absl::StatusOr<VersionRows> PostgresDatabase::ReadRows() {
-  return OnReader([](PostgresSession& session) { return session.ReadRows(); });
+  return WithReader([](PostgresSession& session) { return session.ReadRows(); });
 }
 
 absl::StatusOr<std::map<std::string, absl::Time>> PostgresDatabase::ReadApplyTimes() {
-  return OnReader([](PostgresSession& session) { return session.ReadApplyTimes(); });
+  return WithReader([](PostgresSession& session) { return session.ReadApplyTimes(); });
 }
 
 absl::StatusOr<LockState> PostgresDatabase::ReadLockState(int pid) {
-  return OnReader([pid](PostgresSession& session) { return session.ReadLockState(pid); });
+  return WithReader([pid](PostgresSession& session) { return session.ReadLockState(pid); });
 }
 
 absl::StatusOr<bool> PostgresDatabase::TerminateSession(int pid) {
-  return OnReader([pid](PostgresSession& session) { return session.TerminateSession(pid); });
+  return WithReader([pid](PostgresSession& session) { return session.TerminateSession(pid); });
 }
 
 }  // namespace migd

@@ -40,15 +40,59 @@ class PostgresDatabase : public Database {
   absl::StatusOr<LockState> ReadLockState(int pid) override;
   absl::StatusOr<bool> TerminateSession(int pid) override;
 
+  // The name for errors.
+  const std::string& name() const { return options_.name; }
+
+  // Runs `use`, which returns a Status or a StatusOr and takes little time, on a connection that
+  // others use before and after it; twice if that turns out lost.
+  template <typename Use>
+  auto WithReader(Use use) -> decltype(use(std::declval<PostgresSession&>())) {
+    const absl::Status entered = EnterReader();
+    if (!entered.ok()) return entered;
+    auto result = UseConnection(use);
+    LeaveReader();
+    return result;
+  }
+
+  // A connection for what a server writes about its operations, bounded in time as reads are.
+  absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectForOperations() {
+    return ConnectReader();
+  }
+
  private:
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);
   absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectReader();
-  // Runs `read` when it is its turn.
-  template <typename Read>
-  auto OnReader(Read read) -> decltype(read(std::declval<PostgresSession&>()));
-  // Runs `read` on an idle connection, or on a fresh one if there is none or it turns out lost.
-  template <typename Read>
-  auto ReadOnConnection(const Read& read) -> decltype(read(std::declval<PostgresSession&>()));
+  // Runs `use` on an idle connection, or on a fresh one if there is none or it turns out lost.
+  template <typename Use>
+  auto UseConnection(const Use& use) -> decltype(use(std::declval<PostgresSession&>())) {
+    std::unique_ptr<PostgresSession> reader = TakeIdle();
+    const bool was_idle = reader != nullptr;
+    if (!was_idle) {
+      auto connected = ConnectReader();
+      if (!connected.ok()) return connected.status();
+      reader = *std::move(connected);
+    }
+    auto result = use(*reader);
+    if (!IsLost(StatusOf(result))) {
+      KeepIdle(std::move(reader));
+      return result;
+    }
+    if (!was_idle) return result;
+    // An idle connection may have died long ago (PostgreSQL restarted): so may the others.
+    CloseIdle();
+    return UseConnection(use);
+  }
+
+  static const absl::Status& StatusOf(const absl::Status& status) { return status; }
+  template <typename Value>
+  static const absl::Status& StatusOf(const absl::StatusOr<Value>& result) {
+    return result.status();
+  }
+  static bool IsLost(const absl::Status& status);
+
+  // Null if there is none.
+  std::unique_ptr<PostgresSession> TakeIdle();
+  void KeepIdle(std::unique_ptr<PostgresSession> reader);
   void CloseIdle();
   // Waits until fewer than the most readers are at work. DatabaseUnavailable if it takes too long.
   absl::Status EnterReader();

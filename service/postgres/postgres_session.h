@@ -47,6 +47,11 @@ class PostgresSession : public Session {
   void SetNoticeHandler(NoticeHandler handler) override;
   void Cancel() override;
 
+  // For the service's own queries that are not a migration's.
+  Connection& connection() { return *connection_; }
+  // With its schema, unless no schema of the search_path exists.
+  const VersionTable& version_table() const { return table_; }
+
   // See Database.
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes();
   absl::StatusOr<LockState> ReadLockState(int pid);

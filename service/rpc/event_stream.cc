@@ -1,109 +1,211 @@
 #include "service/rpc/event_stream.h"
 
+#include <deque>
+#include <map>
+#include <set>
 #include <utility>
+#include <vector>
 
-#include "service/base/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/types/optional.h"
+#include "service/base/errors.h"
+#include "service/base/proto_time.h"
+#include "service/rpc/event_cursor.h"
 #include "service/rpc/status.h"
 
 namespace migd {
 namespace {
 
-class EventStream;
+using migration::v1::OperationEvent;
 
-// Links an operation's listener with a stream that may be gone.
-struct Link {
-  Mutex mutex;
-  EventStream* stream ABSL_GUARDED_BY(mutex) = nullptr;
-};
+MessageStream::MessagePointer HeartbeatOf(const std::string& operation, int64_t sequence) {
+  auto message = std::make_shared<OperationEvent>();
+  message->set_operation(operation);
+  message->set_sequence(sequence);
+  *message->mutable_time() = ToProtoTimestamp(absl::Now());
+  message->mutable_heartbeat();
+  return message;
+}
 
-// Every reaction takes the mutex, so that one happens at a time. Lives until OnDone.
-class EventStream : public EventReactor {
+class EventStream : public MessageStream {
  public:
-  EventStream(std::shared_ptr<Operation> operation, int64_t after_sequence, StreamEnd end)
-      : operation_(std::move(operation)), end_(end), sequence_(after_sequence) {}
+  EventStream(StreamSources& sources, const EventStreamOptions& options)
+      : MessageStream(sources.ticker, options.heartbeat_interval),
+        sources_(sources),
+        options_(options),
+        snapshot_due_(options.snapshot) {}
 
-  void Start() {
-    auto link = std::make_shared<Link>();
-    {
-      MutexLock lock(link->mutex);
-      link->stream = this;
-    }
-    const int listener = operation_->AddListener([link] {
-      MutexLock lock(link->mutex);
-      if (link->stream != nullptr) link->stream->Pump();
-    });
-    MutexLock lock(mutex_);
-    link_ = std::move(link);
-    listener_ = listener;
-    PumpLocked();
-  }
-
-  void Pump() {
-    MutexLock lock(mutex_);
-    PumpLocked();
-  }
-
-  void OnWriteDone(bool ok) override {
-    MutexLock lock(mutex_);
-    writing_ = nullptr;
-    if (!ok) gone_ = true;
-    PumpLocked();
-  }
-
-  void OnCancel() override {
-    MutexLock lock(mutex_);
-    gone_ = true;
-    PumpLocked();
-  }
-
-  void OnDone() override {
-    std::shared_ptr<Link> link;
-    {
-      MutexLock lock(mutex_);
-      operation_->RemoveListener(listener_);
-      link = link_;
-    }
-    {
-      // A listener that is under way holds this mutex; the next one finds no stream.
-      MutexLock lock(link->mutex);
-      link->stream = nullptr;
-    }
-    delete this;
+  void Start(const OperationSource& source) {
+    Begin();
+    source(Later<OperationManager::Found>(
+        [this](const OperationManager::Found& found) { Open(found); }));
   }
 
  private:
-  // Writes the next event, or ends the stream, if it is time for either.
-  void PumpLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (writing_ != nullptr || finished_) return;
-    if (gone_) {
-      End(grpc::Status::CANCELLED);
+  void Open(const OperationManager::Found& found) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (!found.ok()) {
+      refusal_ = found.status();
       return;
     }
-    writing_ = operation_->EventAfter(sequence_);
-    if (writing_ != nullptr) {
-      sequence_ = writing_->sequence();
-      StartWrite(writing_.get());
-    } else if (operation_->EndsAt(sequence_)) {
-      End(end_ == StreamEnd::kOk ? grpc::Status::OK : ToGrpcStatus(operation_->final_status()));
+    cursor_.emplace(*found, options_.after_sequence);
+    Follow((*found)->listeners(), *found);
+  }
+
+  void Advance() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!refusal_.ok()) return End(refusal_);
+    if (!cursor_) return;
+    if (std::exchange(snapshot_due_, false)) return Write(cursor_->TakeSnapshot());
+    if (auto message = cursor_->Take()) return Write(std::move(message));
+    if (cursor_->NeedsPage()) {
+      cursor_->Load(
+          sources_.operations,
+          Later<EventCursor::Page>([this](const EventCursor::Page& page) { AddPage(page); }));
+    } else if (cursor_->AtEnd()) {
+      End(options_.status_of_operation ? cursor_->operation().final_status() : absl::OkStatus());
+    } else if (sources_.closing) {
+      End(errors::Draining());
     }
   }
 
-  void End(grpc::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    finished_ = true;
-    Finish(std::move(status));
+  void AddPage(const EventCursor::Page& page) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    refusal_ = cursor_->Add(page);
   }
 
-  const std::shared_ptr<Operation> operation_;
-  const StreamEnd end_;
-  // Taken before an operation's own mutex, and after a link's.
-  Mutex mutex_;
-  std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
-  int listener_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t sequence_ ABSL_GUARDED_BY(mutex_);
-  // gRPC reads it until OnWriteDone.
-  Operation::EventPointer writing_ ABSL_GUARDED_BY(mutex_);
-  bool gone_ ABSL_GUARDED_BY(mutex_) = false;
-  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  MessagePointer Heartbeat() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return cursor_ ? HeartbeatOf(cursor_->operation().id(), cursor_->sequence())
+                   : HeartbeatOf("", 0);
+  }
+
+  StreamSources& sources_;
+  const EventStreamOptions options_;
+  bool snapshot_due_ ABSL_GUARDED_BY(mutex_);
+  // Why there is nothing more to tell.
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);
+  absl::optional<EventCursor> cursor_ ABSL_GUARDED_BY(mutex_);
+};
+
+// One cursor for each operation that is not at its end.
+class AllEventsStream : public MessageStream {
+ public:
+  AllEventsStream(StreamSources& sources, std::string database, absl::Time finished_since,
+                  absl::Duration heartbeat_interval)
+      : MessageStream(sources.ticker, heartbeat_interval),
+        sources_(sources),
+        database_(std::move(database)),
+        finished_since_(finished_since) {}
+
+  void Start() {
+    {
+      MutexLock lock(mutex_);
+      Follow(sources_.operations.new_operations(), nullptr);
+    }
+    Begin();
+    if (finished_since_ == absl::InfiniteFuture()) return;
+    sources_.operations.ListLater(
+        {database_, {State::STATE_SUCCEEDED, State::STATE_FAILED, State::STATE_CANCELLED}},
+        kMostFinished,
+        Later<OperationManager::Listed>(
+            [this](const OperationManager::Listed& page) { AddFinished(page); }));
+  }
+
+ private:
+  using State = migration::v1::Operation;
+
+  // So many that have finished are looked through.
+  static constexpr int kMostFinished = 1000;
+
+  struct Followed {
+    EventCursor cursor;
+    bool snapshot_due;
+  };
+
+  void Advance() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!finished_.empty()) {
+      const MessagePointer message = finished_.front();
+      finished_.pop_front();
+      return Write(message);
+    }
+    FindNew();
+    for (auto entry = followed_.begin(); entry != followed_.end();) {
+      Followed& followed = entry->second;
+      if (std::exchange(followed.snapshot_due, false)) {
+        return Write(followed.cursor.TakeSnapshot());
+      }
+      if (auto message = followed.cursor.Take()) return Write(std::move(message));
+      if (followed.cursor.NeedsPage()) Load(entry->first, followed.cursor);
+      if (!followed.cursor.AtEnd()) {
+        ++entry;
+        continue;
+      }
+      Unfollow(followed.cursor.operation().listeners());
+      entry = followed_.erase(entry);
+    }
+    if (sources_.closing) End(errors::Draining());
+  }
+
+  // Takes up what has come to be known since it was last looked. What is there at the first look is
+  // told by a snapshot; what comes later, from its first event on.
+  void FindNew() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const int64_t count = sources_.operations.known_count();
+    if (count == known_count_) return;
+    const bool is_first_look = known_count_ < 0;
+    known_count_ = count;
+    std::set<std::string> seen;
+    for (const auto& operation : sources_.operations.Known(database_)) {
+      seen.insert(operation->id());
+      if (seen_.count(operation->id()) > 0) continue;
+      const int64_t last_sequence = operation->Snapshot().last_sequence();
+      if (is_first_look && operation->finished()) continue;
+      followed_.emplace(
+          operation->id(),
+          Followed{EventCursor(operation, is_first_look ? last_sequence : 0), is_first_look});
+      Follow(operation->listeners(), operation);
+    }
+    seen_ = std::move(seen);
+  }
+
+  void Load(const std::string& id, EventCursor& cursor) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    cursor.Load(
+        sources_.operations,
+        Later<EventCursor::Page>([this, id](const EventCursor::Page& page) { AddPage(id, page); }));
+  }
+
+  void AddPage(const std::string& id,
+               const EventCursor::Page& page) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const auto found = followed_.find(id);
+    if (found == followed_.end() || found->second.cursor.Add(page).ok()) return;
+    // What is lost of the way is made up for by where it has led to.
+    const auto operation = found->second.cursor.shared_operation();
+    found->second = {EventCursor(operation, operation->Snapshot().last_sequence()), true};
+  }
+
+  void AddFinished(const OperationManager::Listed& page) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (!page.ok()) return;
+    for (auto operation = page->operations.rbegin(); operation != page->operations.rend();
+         ++operation) {
+      if (FromProtoTimestamp(operation->finish_time()) < finished_since_) continue;
+      auto message = std::make_shared<OperationEvent>();
+      message->set_operation(operation->operation());
+      message->set_sequence(operation->last_sequence());
+      *message->mutable_time() = ToProtoTimestamp(absl::Now());
+      *message->mutable_operation_snapshot()->mutable_operation() = *operation;
+      finished_.push_back(std::move(message));
+    }
+  }
+
+  MessagePointer Heartbeat() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return HeartbeatOf("", 0);
+  }
+
+  StreamSources& sources_;
+  const std::string database_;
+  const absl::Time finished_since_;
+  // As it was at the last look.
+  int64_t known_count_ ABSL_GUARDED_BY(mutex_) = -1;
+  std::set<std::string> seen_ ABSL_GUARDED_BY(mutex_);
+  // Snapshots of those that had finished before the stream began.
+  std::deque<MessagePointer> finished_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Followed> followed_ ABSL_GUARDED_BY(mutex_);
 };
 
 class RefusedStream : public EventReactor {
@@ -114,9 +216,16 @@ class RefusedStream : public EventReactor {
 
 }  // namespace
 
-EventReactor* StreamEvents(std::shared_ptr<Operation> operation, int64_t after_sequence,
-                           StreamEnd end) {
-  auto* stream = new EventStream(std::move(operation), after_sequence, end);
+EventReactor* StreamEvents(StreamSources& sources, const OperationSource& source,
+                           EventStreamOptions options) {
+  auto* stream = new EventStream(sources, options);
+  stream->Start(source);
+  return stream;
+}
+
+EventReactor* StreamAllEvents(StreamSources& sources, const std::string& database,
+                              absl::Time finished_since, absl::Duration heartbeat_interval) {
+  auto* stream = new AllEventsStream(sources, database, finished_since, heartbeat_interval);
   stream->Start();
   return stream;
 }

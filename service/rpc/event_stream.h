@@ -1,32 +1,60 @@
-// A stream of an operation's events to one caller.
+// Streams of events to callers: of one operation, and of all.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
-
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "migration/v1/operation.pb.h"
-#include "service/operation/operation.h"
+#include "service/operation/operation_manager.h"
+#include "service/rpc/message_stream.h"
+#include "service/rpc/ticker.h"
 
 namespace migd {
 
-using EventReactor = grpc::ServerWriteReactor<migration::v1::OperationEvent>;
+// What all streams of a server use. Outlives them.
+struct StreamSources {
+  explicit StreamSources(OperationManager& manager) : operations(manager) {}
 
-// What the status of a stream says when the operation has ended.
-enum class StreamEnd {
-  // How the operation ended: for the call that asked for it.
-  kStatusOfOperation,
-  // OK: for those who watch.
-  kOk,
+  OperationManager& operations;
+  Ticker ticker;
+  // The server is about to end: streams end with Draining when they have told what there is.
+  std::atomic<bool> closing = false;
 };
 
-// Streams the events of `operation` after `after_sequence`, then goes on until its end. Costs no
-// thread: events are written as the caller takes them, and a caller that takes none holds nothing
-// up. gRPC owns what is returned.
-EventReactor* StreamEvents(std::shared_ptr<Operation> operation, int64_t after_sequence,
-                           StreamEnd end);
+// Heartbeats of streams whose caller says nothing about them; and what a caller may ask for.
+inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(10);
+inline constexpr absl::Duration kShortestHeartbeatInterval = absl::Milliseconds(100);
+
+// How a stream of one operation is to be.
+struct EventStreamOptions {
+  // Only what comes after this sequence.
+  int64_t after_sequence = 0;
+  // Begin with how the operation stands.
+  bool snapshot = false;
+  // End with how the operation ended, for the call that asked for it; otherwise with OK.
+  bool status_of_operation = false;
+  absl::Duration heartbeat_interval = kHeartbeatInterval;
+};
+
+// Looks for an operation, and passes it, or why there is none, to its argument, later and on
+// another thread.
+using OperationSource = std::function<void(std::function<void(OperationManager::Found)>)>;
+
+// Streams the events of the operation that `source` gives, from memory and from the store, then
+// goes on until its end. gRPC owns what is returned.
+EventReactor* StreamEvents(StreamSources& sources, const OperationSource& source,
+                           EventStreamOptions options);
+
+// Streams the events of all operations on `database` (on all, if that is empty) from now on. Begins
+// with snapshots of those that are not finished, and of those that have finished since a time;
+// InfiniteFuture for none of these.
+EventReactor* StreamAllEvents(StreamSources& sources, const std::string& database,
+                              absl::Time finished_since, absl::Duration heartbeat_interval);
 
 // A stream that ends at once with `status`.
 EventReactor* RefuseStream(const absl::Status& status);

@@ -7,10 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "service/base/errors.h"
+#include "service/base/proto_time.h"
 #include "service/execute/plan_action.h"
+#include "service/execute/run_options.h"
 #include "service/rpc/paging.h"
 #include "service/rpc/queries.h"
-#include "service/rpc/run_options.h"
 #include "service/rpc/status.h"
 
 namespace migd {
@@ -18,25 +19,42 @@ namespace {
 
 constexpr PageLimits kOperationPages = {50, 1000};
 
-absl::Status FillOperations(const OperationManager& operations,
+absl::Status FillOperations(OperationManager& operations,
                             const migration::v1::ListOperationsRequest& request,
                             migration::v1::ListOperationsResponse& response) {
   OperationFilter filter{request.database(), {}};
   for (const int state : request.states()) {
     filter.states.push_back(static_cast<migration::v1::Operation::State>(state));
   }
-  const auto matching = operations.List(filter);
-  std::vector<std::string> ids;
-  for (const auto& operation : matching) ids.push_back(operation->id());
-  const auto page =
-      FindPageAfterId(ids, request.page_size(), request.page_token(), kOperationPages,
-                      absl::StrCat(request.database(), "\n", absl::StrJoin(request.states(), ",")));
+  const std::string fingerprint =
+      absl::StrCat(request.database(), "\n", absl::StrJoin(request.states(), ","));
+  const auto place = PlaceOfToken(request.page_token(), fingerprint);
+  if (!place.ok()) return place.status();
+  const auto size = PageSize(request.page_size(), kOperationPages);
+  if (!size.ok()) return size.status();
+  auto page = operations.List(filter, *place, *size);
   if (!page.ok()) return page.status();
-  for (size_t i = page->begin; i < page->end; ++i) {
-    *response.add_operations() = matching[i]->Snapshot();
+  for (migration::v1::Operation& operation : page->operations) {
+    *response.add_operations() = std::move(operation);
   }
-  response.set_next_page_token(page->next_token);
+  for (const absl::Status& error : page->database_errors) {
+    *response.add_database_errors() = errors::ToProto(error);
+  }
+  response.set_next_page_token(TokenOfPlace(page->rest, fingerprint));
   return absl::OkStatus();
+}
+
+// Reads the interval of a request, or takes the usual one.
+absl::StatusOr<absl::Duration> ReadHeartbeatInterval(bool is_set,
+                                                     const google::protobuf::Duration& field) {
+  if (!is_set) return kHeartbeatInterval;
+  const absl::Duration interval = FromProtoDuration(field);
+  if (interval < kShortestHeartbeatInterval) {
+    return errors::InvalidRequest(
+        "heartbeat_interval",
+        absl::StrCat("must be at least ", absl::FormatDuration(kShortestHeartbeatInterval)));
+  }
+  return interval;
 }
 
 // 8-4-4-4-12 hex digits.
@@ -54,7 +72,9 @@ bool IsUuid(absl::string_view text) {
 }  // namespace
 
 MigrationServiceImpl::MigrationServiceImpl(const Catalog& catalog, OperationManager& operations)
-    : catalog_(catalog), operations_(operations) {}
+    : catalog_(catalog), operations_(operations), streams_(operations) {}
+
+void MigrationServiceImpl::EndStreams() { streams_.closing = true; }
 
 grpc::Status MigrationServiceImpl::Current(grpc::ServerContext*,
                                            const migration::v1::CurrentRequest* request,
@@ -108,59 +128,62 @@ grpc::Status MigrationServiceImpl::ComposeRevision(
   return ToGrpcStatus(AnswerComposeRevision(catalog_, *request, *response));
 }
 
-absl::StatusOr<std::shared_ptr<Operation>> MigrationServiceImpl::StartOperation(
-    OperationRequest request, const migration::v1::RunOptions& options) {
-  absl::Status status = CheckTargets(request.action, request.targets, request.purge);
-  if (!status.ok()) return status;
-  if (!request.request_id.empty() && !IsUuid(request.request_id)) {
-    return errors::InvalidRequest("request_id", "is no UUID; write 8-4-4-4-12 hex digits");
+EventReactor* MigrationServiceImpl::StartOperation(migration::v1::Operation wanted) {
+  const std::vector<std::string> targets(wanted.targets().begin(), wanted.targets().end());
+  absl::Status status = CheckTargets(wanted.action(), targets, wanted.purge());
+  if (!status.ok()) return RefuseStream(status);
+  if (!wanted.request_id().empty() && !IsUuid(wanted.request_id())) {
+    return RefuseStream(
+        errors::InvalidRequest("request_id", "is no UUID; write 8-4-4-4-12 hex digits"));
   }
-  const auto workspace = catalog_.Find(request.database);
-  if (!workspace.ok()) return workspace.status();
-  request.database = (*workspace)->name;
-  status = ReadRunOptions(options, **workspace, request);
-  if (!status.ok()) return status;
-  const auto decisions = ReadRunDecisions(options, request.action);
-  if (!decisions.ok()) return decisions.status();
-  request.decisions = *decisions;
-  return operations_.Start(**workspace, std::move(request));
-}
-
-EventReactor* MigrationServiceImpl::StreamOperation(
-    absl::StatusOr<std::shared_ptr<Operation>> operation) {
-  if (!operation.ok()) return RefuseStream(operation.status());
-  return StreamEvents(*std::move(operation), 0, StreamEnd::kStatusOfOperation);
+  const auto workspace = catalog_.Find(wanted.database());
+  if (!workspace.ok()) return RefuseStream(workspace.status());
+  ExecuteRequest checked;
+  checked.action = wanted.action();
+  status = ReadRunOptions(wanted.options(), **workspace, checked);
+  if (!status.ok()) return RefuseStream(status);
+  EventStreamOptions options;
+  options.status_of_operation = true;
+  return StreamEvents(
+      streams_,
+      [&](DatabaseOperations::OnAccepted on_accepted) {
+        operations_.Start(**workspace, std::move(wanted), std::move(on_accepted));
+      },
+      options);
 }
 
 EventReactor* MigrationServiceImpl::Upgrade(grpc::CallbackServerContext*,
                                             const migration::v1::UpgradeRequest* request) {
-  OperationRequest wanted;
-  wanted.database = request->database();
-  wanted.action = migration::v1::ACTION_UPGRADE;
-  wanted.targets = {request->target()};
-  wanted.request_id = request->request_id();
-  return StreamOperation(StartOperation(std::move(wanted), request->options()));
+  migration::v1::Operation wanted;
+  wanted.set_database(request->database());
+  wanted.set_action(migration::v1::ACTION_UPGRADE);
+  wanted.add_targets(request->target());
+  wanted.set_request_id(request->request_id());
+  *wanted.mutable_options() = request->options();
+  return StartOperation(std::move(wanted));
 }
 
 EventReactor* MigrationServiceImpl::Downgrade(grpc::CallbackServerContext*,
                                               const migration::v1::DowngradeRequest* request) {
-  OperationRequest wanted;
-  wanted.database = request->database();
-  wanted.action = migration::v1::ACTION_DOWNGRADE;
-  wanted.targets = {request->target()};
-  wanted.request_id = request->request_id();
-  return StreamOperation(StartOperation(std::move(wanted), request->options()));
+  migration::v1::Operation wanted;
+  wanted.set_database(request->database());
+  wanted.set_action(migration::v1::ACTION_DOWNGRADE);
+  wanted.add_targets(request->target());
+  wanted.set_request_id(request->request_id());
+  *wanted.mutable_options() = request->options();
+  return StartOperation(std::move(wanted));
 }
 
 EventReactor* MigrationServiceImpl::Stamp(grpc::CallbackServerContext*,
                                           const migration::v1::StampRequest* request) {
-  OperationRequest wanted;
-  wanted.database = request->database();
-  wanted.action = migration::v1::ACTION_STAMP;
-  wanted.targets = {request->targets().begin(), request->targets().end()};
-  wanted.purge = request->purge();
-  wanted.request_id = request->request_id();
-  return StreamOperation(StartOperation(std::move(wanted), request->options()));
+  migration::v1::Operation wanted;
+  wanted.set_database(request->database());
+  wanted.set_action(migration::v1::ACTION_STAMP);
+  *wanted.mutable_targets() = request->targets();
+  wanted.set_purge(request->purge());
+  wanted.set_request_id(request->request_id());
+  *wanted.mutable_options() = request->options();
+  return StartOperation(std::move(wanted));
 }
 
 grpc::Status MigrationServiceImpl::GetOperation(grpc::ServerContext*,
@@ -180,9 +203,36 @@ grpc::Status MigrationServiceImpl::ListOperations(
 
 EventReactor* MigrationServiceImpl::WatchOperation(
     grpc::CallbackServerContext*, const migration::v1::WatchOperationRequest* request) {
-  auto operation = operations_.Find(request->operation());
-  if (!operation.ok()) return RefuseStream(operation.status());
-  return StreamEvents(*std::move(operation), request->after_sequence(), StreamEnd::kOk);
+  const auto interval =
+      ReadHeartbeatInterval(request->has_heartbeat_interval(), request->heartbeat_interval());
+  if (!interval.ok()) return RefuseStream(interval.status());
+  EventStreamOptions options;
+  options.after_sequence = request->after_sequence();
+  options.snapshot = true;
+  options.heartbeat_interval = *interval;
+  return StreamEvents(
+      streams_,
+      [&](std::function<void(OperationManager::Found)> on_found) {
+        operations_.FindLater(request->operation(), std::move(on_found));
+      },
+      options);
+}
+
+EventReactor* MigrationServiceImpl::Watch(grpc::CallbackServerContext*,
+                                          const migration::v1::WatchRequest* request) {
+  const auto interval =
+      ReadHeartbeatInterval(request->has_heartbeat_interval(), request->heartbeat_interval());
+  if (!interval.ok()) return RefuseStream(interval.status());
+  std::string database;
+  if (!request->database().empty()) {
+    const auto workspace = catalog_.Find(request->database());
+    if (!workspace.ok()) return RefuseStream(workspace.status());
+    database = (*workspace)->name;
+  }
+  const absl::Time finished_since = request->has_finished_since()
+                                        ? FromProtoTimestamp(request->finished_since())
+                                        : absl::InfiniteFuture();
+  return StreamAllEvents(streams_, database, finished_since, *interval);
 }
 
 grpc::Status MigrationServiceImpl::CancelOperation(
@@ -190,7 +240,8 @@ grpc::Status MigrationServiceImpl::CancelOperation(
     migration::v1::CancelOperationResponse* response) {
   const auto operation = operations_.Find(request->operation());
   if (!operation.ok()) return ToGrpcStatus(operation.status());
-  (*operation)->cancellation().Request("somebody asked for it");
+  const absl::Status status = operations_.Cancel(**operation, "somebody asked for it");
+  if (!status.ok()) return ToGrpcStatus(status);
   *response->mutable_operation() = (*operation)->Snapshot();
   return grpc::Status::OK;
 }

@@ -20,13 +20,17 @@ using MigrationServiceBase = migration::v1::MigrationService::WithCallbackMethod
     migration::v1::MigrationService::WithCallbackMethod_Downgrade<
         migration::v1::MigrationService::WithCallbackMethod_Stamp<
             migration::v1::MigrationService::WithCallbackMethod_WatchOperation<
-                migration::v1::MigrationService::Service>>>>;
+                migration::v1::MigrationService::WithCallbackMethod_Watch<
+                    migration::v1::MigrationService::Service>>>>>;
 
 // Thread-safe. See the proto for what each RPC does and how it fails.
 class MigrationServiceImpl final : public MigrationServiceBase {
  public:
   // Both must outlive the service.
   MigrationServiceImpl(const Catalog& catalog, OperationManager& operations);
+
+  // Streams end when they have told what there is: the server stops.
+  void EndStreams();
 
   grpc::Status Current(grpc::ServerContext* context, const migration::v1::CurrentRequest* request,
                        migration::v1::CurrentResponse* response) override;
@@ -60,18 +64,19 @@ class MigrationServiceImpl final : public MigrationServiceBase {
                               migration::v1::ListOperationsResponse* response) override;
   EventReactor* WatchOperation(grpc::CallbackServerContext* context,
                                const migration::v1::WatchOperationRequest* request) override;
+  EventReactor* Watch(grpc::CallbackServerContext* context,
+                      const migration::v1::WatchRequest* request) override;
   grpc::Status CancelOperation(grpc::ServerContext* context,
                                const migration::v1::CancelOperationRequest* request,
                                migration::v1::CancelOperationResponse* response) override;
 
  private:
-  // Makes an operation of what Upgrade, Downgrade and Stamp have in common.
-  absl::StatusOr<std::shared_ptr<Operation>> StartOperation(
-      OperationRequest request, const migration::v1::RunOptions& options);
-  EventReactor* StreamOperation(absl::StatusOr<std::shared_ptr<Operation>> operation);
+  // What Upgrade, Downgrade and Stamp have in common: makes an operation and streams it.
+  EventReactor* StartOperation(migration::v1::Operation wanted);
 
   const Catalog& catalog_;
   OperationManager& operations_;
+  StreamSources streams_;
 };
 
 }  // namespace migd

@@ -29,11 +29,13 @@ struct PageLimits {
 absl::StatusOr<Page> FindPage(size_t total, int page_size, absl::string_view page_token,
                               PageLimits limits, absl::string_view fingerprint);
 
-// The same for a list that grows at its front while it is read: the token is the id of the last
-// item of the page before, so that no item comes twice. `ids` are those of the list's items; if
-// that item is gone, so are those after it.
-absl::StatusOr<Page> FindPageAfterId(const std::vector<std::string>& ids, int page_size,
-                                     absl::string_view page_token, PageLimits limits,
-                                     absl::string_view fingerprint);
+// How many items a page has. InvalidRequest for a negative size.
+absl::StatusOr<int> PageSize(int page_size, PageLimits limits);
+
+// For a list that has its own words for a place in it: the place of a token, empty for the first
+// page, and the token of a place, empty if that is.
+absl::StatusOr<std::string> PlaceOfToken(absl::string_view page_token,
+                                         absl::string_view fingerprint);
+std::string TokenOfPlace(absl::string_view place, absl::string_view fingerprint);
 
 }  // namespace migd

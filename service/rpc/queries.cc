@@ -16,11 +16,11 @@
 #include "service/base/errors.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
+#include "service/execute/run_options.h"
 #include "service/revision/symbol.h"
 #include "service/revision/symbol_resolution.h"
 #include "service/rpc/paging.h"
 #include "service/rpc/revision_view.h"
-#include "service/rpc/run_options.h"
 #include "service/script/new_revision.h"
 
 namespace migd {
@@ -315,11 +315,9 @@ absl::Status AnswerRenderScript(const Catalog& catalog,
   }
   const auto opened = Open(catalog, request.database());
   if (!opened.ok()) return opened.status();
-  OperationRequest wanted;
+  // Without an action: what is decided is decided of a run that was cut off; a script makes none.
+  ExecuteRequest wanted;
   status = ReadRunOptions(request.options(), opened->workspace, wanted);
-  if (!status.ok()) return status;
-  // What is decided is decided of a run that was cut off; a script makes none.
-  status = ReadRunDecisions(request.options(), migration::v1::ACTION_UNSPECIFIED).status();
   if (!status.ok()) return status;
   const auto ends = EndsOf(*opened, request);
   if (!ends.ok()) return ends.status();

@@ -30,8 +30,8 @@ class Server {
   // The addresses, with the port that was chosen where port 0 was asked for.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
-  // Says NOT_SERVING, lets the operations end for `grace`, cancels what still runs, then ends what
-  // is left of the calls. Returns when all has ended.
+  // Says NOT_SERVING, lets the operations end for `grace`, leaves what still runs to other servers,
+  // then ends what is left of the calls. Returns when all has ended.
   void Shutdown(absl::Duration grace);
 
  private:

@@ -1,8 +1,9 @@
-#include "service/rpc/run_options.h"
+#include "service/execute/run_options.h"
 
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
 
@@ -25,11 +26,30 @@ absl::Status ReadDuration(bool is_set, const google::protobuf::Duration& field,
   return absl::OkStatus();
 }
 
+absl::Status ReadDecisions(const migration::v1::RunOptions& options, ExecuteRequest& request) {
+  const RunDecisions decisions = {options.resume(), options.skip_statement()};
+  if (decisions == RunDecisions()) return absl::OkStatus();
+  const std::string field = decisions.resume ? "resume" : "skip_statement";
+  if (request.action != migration::v1::ACTION_UPGRADE &&
+      request.action != migration::v1::ACTION_DOWNGRADE) {
+    return errors::InvalidRequest(field, "goes with an upgrade or a downgrade that runs");
+  }
+  if (decisions.resume && decisions.skip_statement != 0) {
+    return errors::InvalidRequest(field, "run the statement or skip it, not both");
+  }
+  if (decisions.skip_statement < 0) {
+    return errors::InvalidRequest(field, "statements are counted from 1");
+  }
+  request.decisions = decisions;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Workspace& workspace,
-                            OperationRequest& request) {
+                            ExecuteRequest& request) {
   request.timeouts = workspace.default_timeouts;
+  absl::Duration mutex_timeout;
   absl::Status status = ReadDuration(options.has_lock_timeout(), options.lock_timeout(),
                                      "lock_timeout", request.timeouts.lock_timeout);
   if (status.ok()) {
@@ -38,9 +58,11 @@ absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Work
   }
   if (status.ok()) {
     status = ReadDuration(options.has_mutex_timeout(), options.mutex_timeout(), "mutex_timeout",
-                          request.mutex_timeout);
+                          mutex_timeout);
   }
   if (!status.ok()) return status;
+  request.mutex_deadline =
+      mutex_timeout > absl::ZeroDuration() ? absl::Now() + mutex_timeout : absl::InfiniteFuture();
   request.lock_retries =
       options.has_lock_retries() ? options.lock_retries() : workspace.default_lock_retries;
   if (request.lock_retries < 0 || request.lock_retries > kMostLockRetries) {
@@ -51,24 +73,7 @@ absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Work
   if (request.terminate_blockers && !workspace.allow_terminate_blockers) {
     return errors::TerminateNotAllowed(workspace.name);
   }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<RunDecisions> ReadRunDecisions(const migration::v1::RunOptions& options,
-                                              migration::v1::Action action) {
-  const RunDecisions decisions = {options.resume(), options.skip_statement()};
-  if (decisions == RunDecisions()) return decisions;
-  const std::string field = decisions.resume ? "resume" : "skip_statement";
-  if (action != migration::v1::ACTION_UPGRADE && action != migration::v1::ACTION_DOWNGRADE) {
-    return errors::InvalidRequest(field, "goes with an upgrade or a downgrade that runs");
-  }
-  if (decisions.resume && decisions.skip_statement != 0) {
-    return errors::InvalidRequest(field, "run the statement or skip it, not both");
-  }
-  if (decisions.skip_statement < 0) {
-    return errors::InvalidRequest(field, "statements are counted from 1");
-  }
-  return decisions;
+  return ReadDecisions(options, request);
 }
 
 }  // namespace migd

@@ -1,0 +1,496 @@
+#include "service/postgres/postgres_operation_store.h"
+
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/util/delimited_message_util.h"
+#include "service/base/errors.h"
+#include "service/base/proto_time.h"
+#include "service/database/service_sql.h"
+#include "service/postgres/status_translation.h"
+
+namespace migd {
+namespace {
+
+using migration::v1::Operation;
+using migration::v1::OperationEvent;
+
+// Advisory locks that say that a server is alive: this and the server's number.
+constexpr int kServerClass = kMutexClass + 1;
+// One that keeps two servers from making the tables at the same time.
+constexpr int kPreparationObject = 2;
+
+// The events of one row, which a reader holds in memory together.
+constexpr size_t kMostEventsOfRow = 1000;
+constexpr size_t kMostBytesOfRow = 1 << 20;
+// A page of events ends with the row that brings it over this.
+constexpr int kRowsOfPage = 16;
+constexpr size_t kBytesOfPage = 1 << 20;
+
+// Finished operations are forgotten so many at a time, to hold no lock for long.
+constexpr int kForgottenTogether = 1000;
+
+constexpr char kCreateOperations[] = R"(
+CREATE TABLE migration_service.operation (
+  number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+  operation text PRIMARY KEY,
+  version_table text NOT NULL,
+  request_id text,
+  action text NOT NULL,
+  targets text[] NOT NULL,
+  state text NOT NULL,
+  attempt integer NOT NULL,
+  server integer NOT NULL,
+  server_name text NOT NULL,
+  cancel_reason text NOT NULL DEFAULT '',
+  requested_by text NOT NULL DEFAULT session_user,
+  create_time timestamptz NOT NULL,
+  finish_time timestamptz,
+  change_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+  last_sequence bigint NOT NULL,
+  details bytea NOT NULL,
+  plan bytea
+);
+CREATE UNIQUE INDEX operation_request_id ON migration_service.operation (request_id)
+  WHERE request_id IS NOT NULL;
+CREATE INDEX operation_unfinished ON migration_service.operation (number)
+  WHERE finish_time IS NULL;
+COMMENT ON TABLE migration_service.operation IS
+  'the operations of migd; details is a migration.v1.Operation, plan a migration.v1.Plan';
+CREATE TABLE migration_service.operation_events (
+  operation text NOT NULL,
+  first_sequence bigint NOT NULL,
+  last_sequence bigint NOT NULL,
+  events bytea NOT NULL,
+  PRIMARY KEY (operation, first_sequence)
+);
+COMMENT ON TABLE migration_service.operation_events IS
+  'their events: delimited messages of migration.v1.OperationEvent, as many as were stored together';
+)";
+
+// Both tables are there; the one that is made last tells.
+constexpr char kOperationsExist[] =
+    "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'operation_events' AND relnamespace = "
+    "(SELECT oid FROM pg_namespace WHERE nspname = 'migration_service'))";
+
+constexpr char kRecordColumns[] =
+    "number, server, cancel_reason, extract(epoch FROM clock_timestamp() - change_time)::double "
+    "precision, details";
+
+std::string BytesSql(absl::string_view bytes) {
+  return absl::StrCat("'\\x", absl::BytesToHexString(bytes), "'::bytea");
+}
+
+std::string TimeSql(const google::protobuf::Timestamp& time) {
+  return absl::StrFormat("to_timestamp(%.6f)",
+                         absl::ToDoubleSeconds(FromProtoTimestamp(time) - absl::UnixEpoch()));
+}
+
+// The name of a state, as in the proto but for the prefix.
+std::string StateText(Operation::State state) {
+  return absl::StrReplaceAll(Operation::State_Name(state), {{"STATE_", ""}});
+}
+
+std::string Literals(const std::vector<std::string>& texts) {
+  return absl::StrJoin(texts, ", ", [](std::string* out, const std::string& text) {
+    out->append(QuoteLiteral(text));
+  });
+}
+
+std::string TableText(const VersionTable& table) {
+  return QuoteLiteral(absl::StrCat(table.schema, ".", table.name));
+}
+
+// A row of operation_events.
+struct EventsRow {
+  int64_t first_sequence;
+  int64_t last_sequence;
+  std::string bytes;
+};
+
+std::vector<EventsRow> ToRows(const StoredEvents& events) {
+  std::vector<EventsRow> rows;
+  size_t events_of_row = 0;
+  for (const auto& event : events) {
+    if (rows.empty() || events_of_row == kMostEventsOfRow ||
+        rows.back().bytes.size() >= kMostBytesOfRow) {
+      rows.push_back({event->sequence(), 0, ""});
+      events_of_row = 0;
+    }
+    EventsRow& row = rows.back();
+    google::protobuf::io::StringOutputStream stream(&row.bytes);
+    google::protobuf::util::SerializeDelimitedToZeroCopyStream(*event, &stream);
+    row.last_sequence = event->sequence();
+    ++events_of_row;
+  }
+  return rows;
+}
+
+// Appends the events of a row that come after a sequence. False if it holds no events of ours.
+bool AppendEvents(absl::string_view bytes, int64_t after_sequence, StoredEvents& into) {
+  google::protobuf::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
+  while (true) {
+    auto event = std::make_shared<OperationEvent>();
+    bool at_end = false;
+    if (!google::protobuf::util::ParseDelimitedFromZeroCopyStream(event.get(), &stream, &at_end)) {
+      return at_end;
+    }
+    if (event->sequence() > after_sequence) into.push_back(std::move(event));
+  }
+}
+
+absl::string_view AsText(const pqxx::binarystring& bytes) {
+  return absl::string_view(bytes.get(), bytes.size());
+}
+
+absl::StatusOr<OperationRecord> ToRecord(const pqxx::row& row) {
+  OperationRecord record;
+  record.number = row[0].as<int64_t>();
+  record.server = row[1].as<int>();
+  record.cancel_reason = row[2].as<std::string>();
+  record.age = absl::Seconds(row[3].as<double>());
+  const pqxx::binarystring details(row[4]);
+  if (!record.operation.ParseFromArray(details.data(), static_cast<int>(details.size()))) {
+    return errors::Internal(
+        absl::StrCat("row ", record.number, " of migration_service.operation cannot be read"));
+  }
+  return record;
+}
+
+absl::StatusOr<std::vector<OperationRecord>> ToRecords(const pqxx::result& rows) {
+  std::vector<OperationRecord> records;
+  for (const pqxx::row row : rows) {
+    auto record = ToRecord(row);
+    if (!record.ok()) return record.status();
+    records.push_back(*std::move(record));
+  }
+  return records;
+}
+
+// Values for the columns of an operation, but for `number` and those that have defaults.
+std::string RecordValues(const VersionTable& table, const OperationRecord& record) {
+  const Operation& operation = record.operation;
+  const std::vector<std::string> targets(operation.targets().begin(), operation.targets().end());
+  return absl::StrJoin(
+      {QuoteLiteral(operation.operation()), TableText(table),
+       operation.request_id().empty() ? "NULL" : QuoteLiteral(operation.request_id()),
+       QuoteLiteral(
+           absl::StrReplaceAll(migration::v1::Action_Name(operation.action()), {{"ACTION_", ""}})),
+       absl::StrCat("ARRAY[", Literals(targets), "]::text[]"),
+       QuoteLiteral(StateText(operation.state())), absl::StrCat(operation.attempt()),
+       absl::StrCat(record.server), QuoteLiteral(operation.server()),
+       QuoteLiteral(record.cancel_reason), TimeSql(operation.create_time()),
+       operation.has_finish_time() ? TimeSql(operation.finish_time()) : "NULL",
+       absl::StrCat(operation.last_sequence()), BytesSql(operation.SerializeAsString())},
+      ", ");
+}
+
+constexpr char kValueColumns[] =
+    "operation, version_table, request_id, action, targets, state, attempt, server, server_name, "
+    "cancel_reason, create_time, finish_time, last_sequence, details";
+
+// Adds the events that a query named `written` has a row for.
+std::string AddEventsSql(const std::string& operation, const StoredEvents& events) {
+  std::vector<std::string> rows;
+  for (const EventsRow& row : ToRows(events)) {
+    rows.push_back(absl::StrCat("(", row.first_sequence, "::bigint, ", row.last_sequence,
+                                "::bigint, ", BytesSql(row.bytes), ")"));
+  }
+  return absl::StrCat(
+      "INSERT INTO migration_service.operation_events (operation, first_sequence, last_sequence, "
+      "events) SELECT ",
+      QuoteLiteral(operation), ", added.* FROM written, (VALUES ", absl::StrJoin(rows, ", "),
+      ") AS added");
+}
+
+// The last plan with steps among the events, or NULL.
+std::string PlanSql(const StoredEvents& events) {
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    if ((*event)->plan().steps_size() > 0) return BytesSql((*event)->plan().SerializeAsString());
+  }
+  return "NULL::bytea";
+}
+
+bool OperationsExist(pqxx::transaction_base& work) {
+  return work.exec1(kOperationsExist)[0].as<bool>();
+}
+
+bool OperationsExist(PostgresSession& session) {
+  pqxx::nontransaction work(session.connection());
+  return OperationsExist(work);
+}
+
+// Makes the schema and the tables, unless another server is faster.
+void Prepare(PostgresSession& session) {
+  pqxx::work work(session.connection());
+  work.exec(
+      absl::StrCat("SELECT pg_advisory_xact_lock(", kMutexClass, ", ", kPreparationObject, ")"));
+  if (OperationsExist(work)) return;
+  const bool has_schema =
+      work.exec1("SELECT to_regnamespace('migration_service') IS NOT NULL")[0].as<bool>();
+  work.exec(absl::StrCat(has_schema ? "" : kCreateServiceSchema, kCreateOperations));
+  work.commit();
+}
+
+class PostgresLedger : public Ledger {
+ public:
+  PostgresLedger(std::unique_ptr<PostgresSession> session, std::string database)
+      : session_(std::move(session)), database_(std::move(database)) {}
+
+  absl::Status MarkAlive(int server) {
+    return Translated(database_, [&]() -> absl::Status {
+      pqxx::nontransaction work(session_->connection());
+      const bool locked =
+          work.exec_params1("SELECT pg_try_advisory_lock($1, $2)", kServerClass, server)[0]
+              .as<bool>();
+      // The server's connection before this one has not ended yet.
+      return locked ? absl::OkStatus()
+                    : errors::DatabaseUnavailable(database_,
+                                                  "an earlier connection still holds the lock");
+    });
+  }
+
+  absl::StatusOr<bool> Write(const OperationRecord& record, int expected_attempt,
+                             const StoredEvents& events, Durability durability) override {
+    return Translated(database_, [&]() -> absl::StatusOr<bool> {
+      if (!exist_) Prepare(*session_);
+      exist_ = true;
+      pqxx::nontransaction work(session_->connection());
+      // Statements sent together are one transaction.
+      const std::string setting = absl::StrCat(
+          "SET synchronous_commit = ", durability == Durability::kSurvivesCrash ? "on; " : "off; ");
+      const std::string added =
+          events.empty() ? ""
+                         : absl::StrCat(", added AS (",
+                                        AddEventsSql(record.operation.operation(), events), ")");
+      const auto written = [&](const std::string& write) {
+        return work.exec1(absl::StrCat(setting, "WITH written AS (", write, " RETURNING operation)",
+                                       added, " SELECT count(*) FROM written"))[0]
+                   .as<int>() == 1;
+      };
+      const std::string plan = PlanSql(events);
+      if (written(UpdateSql(record, expected_attempt, plan))) return true;
+      return written(absl::StrCat(
+          "INSERT INTO migration_service.operation (", kValueColumns, ", plan) VALUES (",
+          RecordValues(session_->version_table(), record), ", ", plan, ") ON CONFLICT DO NOTHING"));
+    });
+  }
+
+  absl::StatusOr<std::vector<OperationRecord>> Read(int64_t after_number,
+                                                    const std::vector<std::string>& ids) override {
+    return Translated(database_, [&]() -> absl::StatusOr<std::vector<OperationRecord>> {
+      pqxx::nontransaction work(session_->connection());
+      if (!Exist(work)) return std::vector<OperationRecord>();
+      return ToRecords(work.exec(absl::StrCat(
+          "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE version_table = ",
+          TableText(session_->version_table()), " AND (finish_time IS NULL OR number > ",
+          after_number, ids.empty() ? "" : absl::StrCat(" OR operation IN (", Literals(ids), ")"),
+          ") ORDER BY number")));
+    });
+  }
+
+  absl::StatusOr<migration::v1::Plan> ReadPlan(absl::string_view operation) override {
+    return Translated(database_, [&]() -> absl::StatusOr<migration::v1::Plan> {
+      pqxx::nontransaction work(session_->connection());
+      migration::v1::Plan plan;
+      for (const pqxx::row row :
+           work.exec_params("SELECT plan FROM migration_service.operation WHERE operation = $1 "
+                            "AND plan IS NOT NULL",
+                            std::string(operation))) {
+        const pqxx::binarystring bytes(row[0]);
+        if (!plan.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+          return errors::Internal(
+              absl::StrCat("the plan of operation ", operation, " cannot be read"));
+        }
+      }
+      return plan;
+    });
+  }
+
+  absl::StatusOr<std::vector<int>> ReadLiveServers() override {
+    return Translated(database_, [&]() -> absl::StatusOr<std::vector<int>> {
+      pqxx::nontransaction work(session_->connection());
+      std::vector<int> servers;
+      for (const pqxx::row row : work.exec_params(
+               "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted "
+               "AND objsubid = 2 AND classid = $1::oid "
+               "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+               kServerClass)) {
+        servers.push_back(row[0].as<int>());
+      }
+      return servers;
+    });
+  }
+
+  absl::StatusOr<int64_t> ForgetEvents(absl::string_view operation, int64_t sequence) override {
+    return Translated(database_, [&]() -> absl::StatusOr<int64_t> {
+      pqxx::nontransaction work(session_->connection());
+      const std::string id = QuoteLiteral(operation);
+      return work
+          .exec1(absl::StrCat(
+              "DELETE FROM migration_service.operation_events WHERE operation = ", id,
+              " AND last_sequence <= ", sequence, "; SELECT coalesce(min(first_sequence), ",
+              sequence + 1, ") FROM migration_service.operation_events WHERE operation = ", id))[0]
+          .as<int64_t>();
+    });
+  }
+
+  absl::Status ForgetFinished(absl::Duration age) override {
+    return Translated(database_, [&]() -> absl::Status {
+      pqxx::nontransaction work(session_->connection());
+      if (!Exist(work)) return absl::OkStatus();
+      const std::string forget = absl::StrFormat(
+          "WITH forgotten AS (DELETE FROM migration_service.operation WHERE operation IN ("
+          "SELECT operation FROM migration_service.operation WHERE finish_time < "
+          "clock_timestamp() - interval '%d seconds' LIMIT %d) RETURNING operation), "
+          "events AS (DELETE FROM migration_service.operation_events "
+          "WHERE operation IN (SELECT operation FROM forgotten)) SELECT count(*) FROM forgotten",
+          absl::ToInt64Seconds(age), kForgottenTogether);
+      while (work.exec1(forget)[0].as<int>() == kForgottenTogether) {
+      }
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  // Whether the tables are there; they do not go away again but with the whole schema.
+  bool Exist(pqxx::transaction_base& work) {
+    if (!exist_) exist_ = OperationsExist(work);
+    return exist_;
+  }
+
+  static std::string UpdateSql(const OperationRecord& record, int expected_attempt,
+                               const std::string& plan) {
+    const Operation& operation = record.operation;
+    return absl::StrCat(
+        "UPDATE migration_service.operation SET state = ",
+        QuoteLiteral(StateText(operation.state())), ", attempt = ", operation.attempt(),
+        ", server = ", record.server, ", server_name = ", QuoteLiteral(operation.server()),
+        ", finish_time = ", operation.has_finish_time() ? TimeSql(operation.finish_time()) : "NULL",
+        ", change_time = clock_timestamp(), last_sequence = ", operation.last_sequence(),
+        ", details = ", BytesSql(operation.SerializeAsString()), ", plan = coalesce(", plan,
+        ", plan) WHERE operation = ", QuoteLiteral(operation.operation()),
+        " AND attempt = ", expected_attempt, " AND finish_time IS NULL");
+  }
+
+  const std::unique_ptr<PostgresSession> session_;
+  const std::string database_;
+  bool exist_ = false;
+};
+
+}  // namespace
+
+absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRecord& record,
+                                                               const StoredEvents& accepted) {
+  return database_.WithReader([&](PostgresSession& session) -> absl::StatusOr<OperationRecord> {
+    absl::Status status = session.CheckWritable();
+    if (!status.ok()) return status;
+    return Translated(database_.name(), [&]() -> absl::StatusOr<OperationRecord> {
+      if (!OperationsExist(session)) Prepare(session);
+      pqxx::nontransaction work(session.connection());
+      const pqxx::result added = work.exec(absl::StrCat(
+          "WITH written AS (INSERT INTO migration_service.operation (", kValueColumns, ") VALUES (",
+          RecordValues(session.version_table(), record),
+          ") ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO NOTHING "
+          "RETURNING ",
+          kRecordColumns, "), added AS (", AddEventsSql(record.operation.operation(), accepted),
+          ") SELECT * FROM written"));
+      if (!added.empty()) return ToRecord(added[0]);
+      // The same request made it, or this very call, whose answer was lost.
+      return ToRecord(work.exec1(absl::StrCat(
+          "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE operation = ",
+          QuoteLiteral(record.operation.operation()),
+          " OR request_id = ", QuoteLiteral(record.operation.request_id()), " LIMIT 1")));
+    });
+  });
+}
+
+absl::StatusOr<std::vector<OperationRecord>> PostgresOperationStore::Find(absl::string_view id) {
+  constexpr int kMostCandidates = 10;
+  return database_.WithReader([&](PostgresSession& session) {
+    return Translated(database_.name(), [&]() -> absl::StatusOr<std::vector<OperationRecord>> {
+      pqxx::nontransaction work(session.connection());
+      if (!OperationsExist(work)) return std::vector<OperationRecord>();
+      return ToRecords(work.exec(absl::StrCat(
+          "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE version_table = ",
+          TableText(session.version_table()), " AND starts_with(operation, ", QuoteLiteral(id),
+          ") ORDER BY operation <> ", QuoteLiteral(id), ", number DESC LIMIT ", kMostCandidates)));
+    });
+  });
+}
+
+absl::StatusOr<std::vector<OperationRecord>> PostgresOperationStore::List(
+    const std::vector<Operation::State>& states, int64_t before_number, int limit) {
+  std::vector<std::string> names;
+  for (const Operation::State state : states) names.push_back(StateText(state));
+  return database_.WithReader([&](PostgresSession& session) {
+    return Translated(database_.name(), [&]() -> absl::StatusOr<std::vector<OperationRecord>> {
+      pqxx::nontransaction work(session.connection());
+      if (!OperationsExist(work)) return std::vector<OperationRecord>();
+      return ToRecords(work.exec(absl::StrCat(
+          "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE version_table = ",
+          TableText(session.version_table()), " AND number < ", before_number,
+          names.empty() ? "" : absl::StrCat(" AND state IN (", Literals(names), ")"),
+          " ORDER BY number DESC LIMIT ", limit)));
+    });
+  });
+}
+
+absl::StatusOr<StoredEvents> PostgresOperationStore::ReadEvents(absl::string_view operation,
+                                                                int64_t after_sequence) {
+  return database_.WithReader([&](PostgresSession& session) {
+    return Translated(database_.name(), [&]() -> absl::StatusOr<StoredEvents> {
+      pqxx::nontransaction work(session.connection());
+      StoredEvents events;
+      if (!OperationsExist(work)) return events;
+      size_t bytes = 0;
+      for (const pqxx::row row :
+           work.exec_params(absl::StrCat("SELECT events FROM migration_service.operation_events "
+                                         "WHERE operation = $1 AND last_sequence > $2 "
+                                         "ORDER BY first_sequence LIMIT ",
+                                         kRowsOfPage),
+                            std::string(operation), after_sequence)) {
+        const pqxx::binarystring packed(row[0]);
+        if (!AppendEvents(AsText(packed), after_sequence, events)) {
+          return errors::Internal(absl::StrCat("events of operation ", operation,
+                                               " in migration_service cannot be read"));
+        }
+        bytes += packed.size();
+        if (bytes >= kBytesOfPage) break;
+      }
+      return events;
+    });
+  });
+}
+
+absl::Status PostgresOperationStore::RequestCancel(absl::string_view operation,
+                                                   absl::string_view why) {
+  return database_.WithReader([&](PostgresSession& session) {
+    return Translated(database_.name(), [&]() -> absl::Status {
+      pqxx::nontransaction work(session.connection());
+      if (!OperationsExist(work)) return absl::OkStatus();
+      work.exec_params(
+          "UPDATE migration_service.operation SET cancel_reason = $2, "
+          "change_time = clock_timestamp() "
+          "WHERE operation = $1 AND cancel_reason = '' AND finish_time IS NULL",
+          std::string(operation), std::string(why));
+      return absl::OkStatus();
+    });
+  });
+}
+
+absl::StatusOr<std::unique_ptr<Ledger>> PostgresOperationStore::OpenLedger(int server) {
+  auto session = database_.ConnectForOperations();
+  if (!session.ok()) return session.status();
+  auto ledger = std::make_unique<PostgresLedger>(*std::move(session), database_.name());
+  const absl::Status status = ledger->MarkAlive(server);
+  if (!status.ok()) return status;
+  return ledger;
+}
+
+}  // namespace migd
