@@ -52,9 +52,9 @@ struct Config {
 // in whole milliseconds and 32 bits, cannot keep it.
 bool ParseTimeout(const std::string& text, absl::Duration& into);
 
-// Reads the databases, `listen`, `insecure`, `shutdown_grace` and `takeover_after` of a YAML file over `config`.
-// InvalidRequest names the line of what is wrong: an unknown key, a value that is not of its form,
-// a name given twice. README.md shows an example of everything.
+// Reads the databases, `listen`, `insecure`, `shutdown_grace` and `takeover_after` of a YAML file
+// over `config`. InvalidRequest names the line of what is wrong: an unknown key, a value that is
+// not of its form, a name given twice. README.md shows an example of everything.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
 }  // namespace migd

@@ -1,4 +1,4 @@
-#include "service/rpc/run_options.h"
+#include "service/execute/run_options.h"
 
 #include "gtest/gtest.h"
 #include "service/base/errors.h"
@@ -15,28 +15,49 @@ RunOptions Decided(bool resume, int skip_statement) {
   return options;
 }
 
+absl::StatusOr<ExecuteRequest> Read(const RunOptions& options, migration::v1::Action action,
+                                    const Workspace& workspace = Workspace()) {
+  ExecuteRequest request;
+  request.action = action;
+  const absl::Status status = ReadRunOptions(options, workspace, request);
+  if (!status.ok()) return status;
+  return request;
+}
+
 bool IsRefused(const RunOptions& options, migration::v1::Action action) {
-  return errors::ReasonOf(ReadRunDecisions(options, action).status()) ==
+  return errors::ReasonOf(Read(options, action).status()) ==
          migration::v1::ERROR_REASON_INVALID_REQUEST;
 }
 
-TEST(ReadRunDecisions, AnUpgradeOrADowngradeMayDecide) {
-  EXPECT_TRUE(ReadRunDecisions(Decided(true, 0), migration::v1::ACTION_UPGRADE)->resume);
-  EXPECT_EQ(ReadRunDecisions(Decided(false, 3), migration::v1::ACTION_DOWNGRADE)->skip_statement,
-            3);
+TEST(ReadRunOptions, WhatTheCallerDoesNotSayIsTheWorkspaces) {
+  Workspace workspace;
+  workspace.default_timeouts = {absl::Seconds(2), absl::Minutes(5)};
+  workspace.default_lock_retries = 7;
+  RunOptions options;
+  options.mutable_statement_timeout()->set_seconds(1);
+  const auto request = Read(options, migration::v1::ACTION_UPGRADE, workspace);
+  EXPECT_EQ(request->timeouts.lock_timeout, absl::Seconds(2));
+  EXPECT_EQ(request->timeouts.statement_timeout, absl::Seconds(1));
+  EXPECT_EQ(request->lock_retries, 7);
+  EXPECT_EQ(request->mutex_deadline, absl::InfiniteFuture());
 }
 
-TEST(ReadRunDecisions, NothingIsDecidedInAStamp) {
+TEST(ReadRunOptions, AnUpgradeOrADowngradeMayDecide) {
+  EXPECT_TRUE(Read(Decided(true, 0), migration::v1::ACTION_UPGRADE)->decisions.resume);
+  EXPECT_EQ(Read(Decided(false, 3), migration::v1::ACTION_DOWNGRADE)->decisions.skip_statement, 3);
+}
+
+TEST(ReadRunOptions, NothingIsDecidedInAStamp) {
   EXPECT_TRUE(IsRefused(Decided(true, 0), migration::v1::ACTION_STAMP));
   EXPECT_TRUE(IsRefused(Decided(false, 3), migration::v1::ACTION_STAMP));
   EXPECT_FALSE(IsRefused(RunOptions(), migration::v1::ACTION_STAMP));
 }
 
-TEST(ReadRunDecisions, AStatementIsRunOrSkippedNotBoth) {
+TEST(ReadRunOptions, AStatementIsRunOrSkippedNotBoth) {
   EXPECT_TRUE(IsRefused(Decided(true, 3), migration::v1::ACTION_UPGRADE));
 }
 
-TEST(ReadRunDecisions, StatementsAreCountedFromOne) {
+TEST(ReadRunOptions, StatementsAreCountedFromOne) {
   EXPECT_TRUE(IsRefused(Decided(false, -1), migration::v1::ACTION_UPGRADE));
 }
 

@@ -70,6 +70,7 @@ TEST_F(EventStreamTest, AWatcherOfAFailedOperationSeesItAndEndsWell) {
 
 TEST_F(EventStreamTest, AWatcherGoesOnLive) {
   const std::string operation = BeginEndless();
+  ASSERT_TRUE(Eventually([&] { return Get(operation).last_sequence() == 3; }));
   Streamed watched;
   std::thread watcher([&] { watched = Watch(operation, 3); });
   EXPECT_TRUE(Cancel(operation).ok());
@@ -113,10 +114,9 @@ TEST_F(EventStreamTest, ADeadlineThatPassesDoesNotStopTheOperation) {
   EXPECT_EQ(upgrade.status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   database_.ReleaseMutex();
   EXPECT_TRUE(Eventually([&] {
-    const auto operations = operations_->List({});
-    return !operations.empty() && operations[0]->finished();
+    const auto page = operations_->List({}, "", 1);
+    return !page->operations.empty() && page->operations[0].state() == Operation::STATE_SUCCEEDED;
   }));
-  EXPECT_EQ(operations_->List({})[0]->Snapshot().state(), Operation::STATE_SUCCEEDED);
 }
 
 TEST_F(EventStreamTest, ASlowReaderHoldsNothingUpAndMissesNothing) {
@@ -162,13 +162,237 @@ TEST_F(EventStreamTest, CancellingWhatHasEndedChangesNothing) {
 
 // --- The end of the server ---
 
-TEST_F(EventStreamTest, AServerThatEndsCancelsItsOperationsAndTellsTheirReaders) {
+TEST_F(EventStreamTest, AServerThatEndsLetsItsOperationsGoAndTellsTheirReaders) {
   const std::string operation = BeginEndless();
   std::thread stopper([this] { server_->Shutdown(absl::ZeroDuration()); });
   const Streamed rest = ReadAll(*reader_);
   stopper.join();
-  EXPECT_EQ(rest.texts().back(), "end STATE_CANCELLED {}");
-  EXPECT_EQ(Verdict(rest.status), "CANCELLED OPERATION_CANCELLED");
+  EXPECT_EQ(rest.texts().back(), "interrupted 1/3");
+  EXPECT_EQ(Verdict(rest.status), "UNAVAILABLE DRAINING");
+}
+
+// --- The first message, and those between the events ---
+
+TEST_F(EventStreamTest, AWatcherIsFirstToldHowTheOperationStands) {
+  const std::string operation = BeginEndless();
+  EXPECT_TRUE(AwaitState(operation, Operation::STATE_RUNNING));
+  ASSERT_TRUE(Eventually([&] { return Get(operation).has_position(); }));
+  migration::v1::WatchOperationRequest request;
+  request.set_operation(operation);
+  request.set_after_sequence(2);
+  grpc::ClientContext context;
+  const auto reader = stub_->WatchOperation(&context, request);
+  OperationEvent first;
+  ASSERT_TRUE(reader->Read(&first));
+  const Operation& snapshot = first.operation_snapshot().operation();
+  EXPECT_EQ(first.sequence(), 2);
+  EXPECT_EQ(first.operation(), operation);
+  EXPECT_EQ(snapshot.state(), Operation::STATE_RUNNING);
+  EXPECT_EQ(snapshot.step_count(), 3);
+  EXPECT_EQ(snapshot.position().revision(), "aa01");
+  EXPECT_EQ(snapshot.position().statement_count(), 1);
+  EXPECT_EQ(snapshot.last_sequence(), 3);
+  OperationEvent next;
+  ASSERT_TRUE(reader->Read(&next));
+  EXPECT_EQ(Brief(next), "start aa01 1/3");
+  EXPECT_EQ(next.sequence(), 3);
+  Cancel(operation);
+  ReadAll(*reader);
+}
+
+TEST_F(EventStreamTest, AQuietStreamHasHeartbeats) {
+  const std::string operation = BeginEndless();
+  migration::v1::WatchOperationRequest request;
+  request.set_operation(operation);
+  request.set_after_sequence(3);
+  request.mutable_heartbeat_interval()->set_nanos(100'000'000);
+  grpc::ClientContext context;
+  const auto reader = stub_->WatchOperation(&context, request);
+  OperationEvent message;
+  while (reader->Read(&message) && !message.has_heartbeat()) {
+  }
+  EXPECT_TRUE(message.has_heartbeat());
+  EXPECT_EQ(message.operation(), operation);
+  EXPECT_EQ(message.sequence(), 3);
+  Cancel(operation);
+  ReadAll(*reader);
+}
+
+TEST_F(EventStreamTest, HeartbeatsTooOftenAreRefused) {
+  migration::v1::WatchOperationRequest request;
+  request.set_operation("x");
+  request.mutable_heartbeat_interval()->set_nanos(1'000'000);
+  grpc::ClientContext context;
+  EXPECT_EQ(Verdict(ReadAll(*stub_->WatchOperation(&context, request)).status),
+            "INVALID_ARGUMENT INVALID_REQUEST");
+}
+
+TEST_F(EventStreamTest, AWatcherBehindTheEndIsToldWhereItIs) {
+  const std::string operation = Upgrade("aa01").events[0].operation();
+  migration::v1::WatchOperationRequest request;
+  request.set_operation(operation);
+  request.set_after_sequence(1000);
+  grpc::ClientContext context;
+  const Streamed watched = ReadAll(*stub_->WatchOperation(&context, request));
+  ASSERT_EQ(watched.events.size(), 1U);
+  EXPECT_EQ(watched.events[0].sequence(), 6);
+}
+
+TEST_F(EventStreamTest, EventsThatAreNoLongerKeptAreOutOfRange) {
+  const std::string operation = Upgrade("head").events[0].operation();
+  const auto ledger = fake_.store().OpenLedger(4711).value();
+  ASSERT_EQ(ledger->ForgetEvents(operation, 5).value(), 6);
+  // Another server has none of them in memory.
+  OperationManager other;
+  other.Follow(**catalog_->Find(""));
+  const auto server =
+      Server::Start({absl::StrCat("unix:", directory_.path(), "/other")}, false, *catalog_, other);
+  const auto stub = migration::v1::MigrationService::NewStub(
+      grpc::CreateChannel((*server)->addresses()[0], grpc::InsecureChannelCredentials()));
+  const auto watch = [&](int64_t after) {
+    migration::v1::WatchOperationRequest request;
+    request.set_operation(operation);
+    request.set_after_sequence(after);
+    grpc::ClientContext context;
+    return ReadAll(*stub->WatchOperation(&context, request));
+  };
+  const Streamed pruned = watch(2);
+  EXPECT_EQ(Verdict(pruned.status), "OUT_OF_RANGE EVENTS_PRUNED");
+  EXPECT_EQ(DetailsOf(pruned.status).info.metadata().at("oldest_sequence"), "6");
+  EXPECT_TRUE(watch(5).status.ok());
+  EXPECT_EQ(watch(5).texts().back(), "end STATE_SUCCEEDED {aa03}");
+}
+
+TEST_F(EventStreamTest, AWatcherThatComesBackAHundredTimesMissesNothing) {
+  constexpr int kStatements = 300;
+  std::string section = "\n";
+  for (int i = 0; i < kStatements; ++i) section += "SELECT 1;\n";
+  fake_.Write({"aa01", "", section});
+  const std::string operation = Upgrade("aa01").events[0].operation();
+  int64_t sequence = 0;
+  for (int round = 0; round < 100; ++round) {
+    migration::v1::WatchOperationRequest request;
+    request.set_operation(operation);
+    request.set_after_sequence(sequence);
+    grpc::ClientContext context;
+    const auto reader = stub_->WatchOperation(&context, request);
+    OperationEvent event;
+    for (int i = 0; i < 4 && reader->Read(&event); ++i) {
+      if (event.has_operation_snapshot()) {
+        EXPECT_EQ(event.sequence(), sequence);
+      } else {
+        EXPECT_EQ(event.sequence(), ++sequence);
+      }
+    }
+    context.TryCancel();
+    ReadAll(*reader);
+  }
+  EXPECT_EQ(sequence, 300);
+}
+
+// --- All operations ---
+
+class WatchTest : public EventStreamTest {
+ protected:
+  // Begins to watch all operations.
+  void BeginWatch(const migration::v1::WatchRequest& request = {}) {
+    watch_ = stub_->Watch(&watch_context_, request);
+  }
+  // The next message that is no heartbeat, as "operation: text".
+  std::string Next() {
+    OperationEvent message;
+    do {
+      if (!watch_->Read(&message)) return "end of stream";
+    } while (message.has_heartbeat());
+    last_ = message;
+    return Brief(message);
+  }
+
+  ~WatchTest() override {
+    if (watch_ == nullptr) return;
+    watch_context_.TryCancel();
+    ReadAll(*watch_);
+  }
+
+  grpc::ClientContext watch_context_;
+  std::unique_ptr<grpc::ClientReader<OperationEvent>> watch_;
+  OperationEvent last_;
+};
+
+TEST_F(WatchTest, FollowsOperationsThatBeginLater) {
+  migration::v1::WatchRequest request;
+  request.mutable_heartbeat_interval()->set_nanos(100'000'000);
+  BeginWatch(request);
+  OperationEvent heartbeat;
+  ASSERT_TRUE(watch_->Read(&heartbeat));
+  EXPECT_TRUE(heartbeat.has_heartbeat());
+  for (const std::string target : {"aa01", "aa02"}) {
+    const std::string operation = Upgrade(target).events[0].operation();
+    EXPECT_EQ(Next(), "accepted " + target);
+    EXPECT_EQ(last_.operation(), operation);
+    EXPECT_EQ(Next(), "plan " + target);
+    EXPECT_EQ(Next(), "start " + target + " 1/1");
+    EXPECT_EQ(Next(), "statement " + target + " 1/1 CREATE TABLE");
+    EXPECT_EQ(Next(), "finish " + target + " {" + target + "}");
+    EXPECT_EQ(Next(), "end STATE_SUCCEEDED {" + target + "}");
+  }
+}
+
+TEST_F(WatchTest, BeginsWithWhatIsNotFinished) {
+  Upgrade("nowhere");
+  const std::string operation = BeginEndless();
+  ASSERT_TRUE(Eventually([&] { return Get(operation).has_position(); }));
+  BeginWatch();
+  EXPECT_EQ(Next(), "snapshot STATE_RUNNING");
+  EXPECT_EQ(last_.operation(), operation);
+  Cancel(operation);
+  EXPECT_EQ(Next(), "end STATE_CANCELLED {}");
+  ReadAll(*reader_);
+}
+
+TEST_F(WatchTest, TellsWhatHasFinishedMeanwhile) {
+  Upgrade("nowhere");
+  const Operation first = Get(Upgrade("aa01").events[0].operation());
+  Upgrade("aa02");
+  migration::v1::WatchRequest request;
+  *request.mutable_finished_since() = first.finish_time();
+  BeginWatch(request);
+  EXPECT_EQ(Next(), "snapshot STATE_SUCCEEDED");
+  EXPECT_EQ(last_.operation(), first.operation());
+  EXPECT_EQ(Next(), "snapshot STATE_SUCCEEDED");
+}
+
+TEST_F(WatchTest, EndsWithTheServer) {
+  BeginWatch();
+  std::thread stopper([this] { server_->Shutdown(absl::ZeroDuration()); });
+  EXPECT_EQ(Next(), "end of stream");
+  EXPECT_EQ(Verdict(watch_->Finish()), "UNAVAILABLE DRAINING");
+  watch_ = nullptr;
+  stopper.join();
+}
+
+TEST_F(WatchTest, RefusesADatabaseThatIsUnknown) {
+  migration::v1::WatchRequest request;
+  request.set_database("nowhere");
+  grpc::ClientContext context;
+  EXPECT_EQ(Verdict(ReadAll(*stub_->Watch(&context, request)).status),
+            "NOT_FOUND UNKNOWN_DATABASE");
+}
+
+TEST_F(WatchTest, WhoeverDoesNotReadHoldsNothingUp) {
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<OperationEvent>>> readers;
+  for (int i = 0; i < 50; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    readers.push_back(stub_->Watch(contexts.back().get(), {}));
+  }
+  fake_.Write({"aa01", ""});
+  database_.Say("SELECT", {"NOTICE", "00000", std::string(20000, 'x'), "", ""}, 100);
+  EXPECT_TRUE(Upgrade("head").status.ok());
+  for (size_t i = 0; i < readers.size(); ++i) {
+    contexts[i]->TryCancel();
+    ReadAll(*readers[i]);
+  }
 }
 
 }  // namespace

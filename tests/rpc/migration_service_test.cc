@@ -373,7 +373,7 @@ TEST_F(MigrationServiceTest, RequestsThatAreNotOfTheirFormAreRefused) {
   history.set_page_token("not a token");
   migration::v1::HistoryResponse page;
   EXPECT_EQ(Verdict(Call(&Stub::History, history, page)), refused);
-  EXPECT_THAT(operations_->List({}), IsEmpty());
+  EXPECT_THAT(operations_->List({}, "", 1)->operations, IsEmpty());
 }
 
 TEST_F(MigrationServiceTest, DurationsThatPostgresCannotCountAreRefused) {
@@ -458,7 +458,6 @@ TEST_F(MigrationServiceTest, BrokenFilesAreRefusedByEveryCall) {
 
 TEST_F(MigrationServiceTest, TroubleWithTheDatabaseKeepsItsReason) {
   const std::vector<std::pair<absl::Status, std::string>> troubles = {
-      {errors::DatabaseUnavailable("app", "x"), "UNAVAILABLE DATABASE_UNAVAILABLE"},
       {errors::DatabaseLoginRefused("app", "x"), "FAILED_PRECONDITION DATABASE_LOGIN_REFUSED"},
       {errors::DatabaseMissing("app", "x"), "FAILED_PRECONDITION DATABASE_MISSING"},
       {errors::DatabaseUnsuitable("app", "x", "y"), "FAILED_PRECONDITION DATABASE_UNSUITABLE"}};
@@ -469,6 +468,14 @@ TEST_F(MigrationServiceTest, TroubleWithTheDatabaseKeepsItsReason) {
     EXPECT_EQ(Verdict(Upgrade("head").status), verdict);
   }
   database_.RefuseConnections(absl::OkStatus());
+  const std::string unavailable = "UNAVAILABLE DATABASE_UNAVAILABLE";
+  fake_.store().Fail(errors::DatabaseUnavailable("app", "x"));
+  EXPECT_EQ(Verdict(Upgrade("head").status), unavailable);
+  migration::v1::ListOperationsRequest list;
+  list.set_database("app");
+  migration::v1::ListOperationsResponse listed;
+  EXPECT_EQ(Verdict(Call(&Stub::ListOperations, list, listed)), unavailable);
+  fake_.store().Fail(absl::OkStatus());
   database_.FailPreparation(errors::InsufficientPrivilege("no CREATE", "grant it"));
   EXPECT_EQ(Verdict(Upgrade("head").status), "PERMISSION_DENIED INSUFFICIENT_PRIVILEGE");
   database_.SetReadOnly();
@@ -497,9 +504,10 @@ TEST_F(MigrationServiceTest, TroubleWithAStepKeepsItsReason) {
   EXPECT_EQ(Verdict(Upgrade("aa01").status), "FAILED_PRECONDITION INVALID_INDEX");
   fake_.Write({"aa01", ""});
   database_.LoseConnectionAtCommit(false);
-  EXPECT_EQ(Verdict(Upgrade("aa01").status), "UNKNOWN OUTCOME_UNKNOWN");
+  EXPECT_EQ(Verdict(Upgrade("aa01").status), "ABORTED OPERATION_INTERRUPTED");
+  database_.Heal();
   database_.LoseConnectionAt("SELECT");
-  EXPECT_EQ(Verdict(Upgrade("aa01").status), "UNAVAILABLE DATABASE_UNAVAILABLE");
+  EXPECT_EQ(Verdict(Upgrade("aa01").status), "ABORTED OPERATION_INTERRUPTED");
 }
 
 TEST_F(MigrationServiceTest, AMutexThatIsNotFreeInTimeIsToldWithItsHolder) {

@@ -69,23 +69,18 @@ TEST(FindPage, ATokenBehindTheEndOfAListThatShrankGivesAnEmptyLastPage) {
   EXPECT_EQ(page->next_token, "");
 }
 
-TEST(FindPageAfterId, NoItemComesTwiceWhenTheListGrowsAtItsFront) {
-  const auto first = FindPageAfterId({"c", "b", "a"}, 2, "", kLimits, "list");
-  ASSERT_TRUE(first.ok());
-  EXPECT_EQ(first->end, 2u);
-  const std::vector<std::string> grown = {"e", "d", "c", "b", "a"};
-  const auto second = FindPageAfterId(grown, 2, first->next_token, kLimits, "list");
-  ASSERT_TRUE(second.ok());
-  EXPECT_EQ(grown[second->begin], "a");
-  EXPECT_EQ(second->next_token, "");
+TEST(PlaceOfToken, IsThePlaceThatTheTokenWasMadeOf) {
+  EXPECT_EQ(PlaceOfToken(TokenOfPlace("17,4", "list"), "list").value(), "17,4");
+  EXPECT_EQ(PlaceOfToken("", "list").value(), "");
+  EXPECT_EQ(TokenOfPlace("", "list"), "");
+  EXPECT_FALSE(PlaceOfToken(TokenOfPlace("17,4", "list"), "another list").ok());
+  EXPECT_FALSE(PlaceOfToken("17,4", "list").ok());
 }
 
-TEST(FindPageAfterId, APageThatBeganAfterAForgottenItemIsTheLast) {
-  const auto first = FindPageAfterId({"c", "b", "a"}, 1, "", kLimits, "list");
-  const auto second = FindPageAfterId({"e", "d"}, 1, first->next_token, kLimits, "list");
-  ASSERT_TRUE(second.ok());
-  EXPECT_EQ(second->begin, second->end);
-  EXPECT_EQ(second->next_token, "");
+TEST(PageSize, IsBounded) {
+  EXPECT_EQ(PageSize(0, kLimits).value(), kLimits.normal);
+  EXPECT_EQ(PageSize(1'000'000, kLimits).value(), kLimits.most);
+  EXPECT_FALSE(PageSize(-1, kLimits).ok());
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ class RpcTest : public ::testing::Test {
   void Serve(const Catalog& catalog) {
     server_.reset();
     operations_ = std::make_unique<OperationManager>();
+    if (&catalog == catalog_.get()) operations_->Follow(**catalog.Find(""));
     auto server = Server::Start({absl::StrCat("unix:", directory_.path(), "/socket")}, false,
                                 catalog, *operations_);
     EXPECT_TRUE(server.ok()) << server.status();
@@ -143,12 +144,18 @@ class RpcTest : public ::testing::Test {
     grpc::ClientContext context;
     return ReadAll(*stub_->Stamp(&context, request));
   }
+  // The events of a watched operation, without the snapshot that comes first.
   Streamed Watch(const std::string& operation, int64_t after = 0) {
     migration::v1::WatchOperationRequest request;
     request.set_operation(operation);
     request.set_after_sequence(after);
     grpc::ClientContext context;
-    return ReadAll(*stub_->WatchOperation(&context, request));
+    Streamed watched = ReadAll(*stub_->WatchOperation(&context, request));
+    if (!watched.events.empty()) {
+      EXPECT_TRUE(watched.events.front().has_operation_snapshot());
+      watched.events.erase(watched.events.begin());
+    }
+    return watched;
   }
   grpc::Status Cancel(const std::string& operation) {
     migration::v1::CancelOperationRequest request;

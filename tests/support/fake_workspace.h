@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "service/execute/workspace.h"
 #include "tests/support/fake_database.h"
+#include "tests/support/fake_operation_store.h"
 #include "tests/support/temporary_directory.h"
 
 namespace migd {
@@ -40,6 +41,9 @@ class FakeWorkspace {
     auto database = std::make_unique<FakeDatabase>();
     database_ = database.get();
     workspace_->database = std::move(database);
+    auto store = std::make_unique<FakeOperationStore>();
+    store_ = store.get();
+    workspace_->operations = std::move(store);
   }
 
   // Writes `<revision>_step.sql`.
@@ -51,12 +55,14 @@ class FakeWorkspace {
   }
 
   FakeDatabase& database() { return *database_; }
+  FakeOperationStore& store() { return *store_; }
   Workspace& workspace() { return *workspace_; }
   std::unique_ptr<Workspace> Take() { return std::move(workspace_); }
 
  private:
   TemporaryDirectory files_;
   FakeDatabase* database_;
+  FakeOperationStore* store_;
   std::unique_ptr<Workspace> workspace_;
 };
 
