@@ -209,13 +209,17 @@ absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
 
 absl::StatusOr<std::vector<std::shared_ptr<Operation>>> DatabaseOperations::Find(
     absl::string_view id) {
-  if (auto known = FindKnown(std::string(id)))
+  const auto known = FindKnown(std::string(id));
+  if (known != nullptr && (known->owned() || known->finished())) {
     return std::vector<std::shared_ptr<Operation>>{known};
+  }
   const auto records = store_.Find(id);
   if (!records.ok()) return records.status();
   std::vector<std::shared_ptr<Operation>> found;
   for (OperationRecord record : *records) {
     record.operation.set_database(workspace_.name);
+    // Whoever comes from another server must not be told less than it was there.
+    if (known != nullptr && known->id() == record.operation.operation()) known->CatchUp(record);
     // One that is finished does not change any more: it needs no place among those that do.
     found.push_back(IsFinal(record.operation.state()) ? std::make_shared<Operation>(record)
                                                       : Know(record, {}, false));

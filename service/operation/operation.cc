@@ -249,41 +249,57 @@ void Operation::SetFirstSequence(int64_t sequence) {
 void Operation::Mirror(const OperationRecord& record, const StoredEvents& events) {
   {
     MutexLock lock(mutex_);
-    owned_ = false;
-    const int64_t last = record.operation.last_sequence();
-    // A crash of PostgreSQL may have taken the newest events back, and what was never written is
-    // not true any more.
-    while (!events_.empty() && events_.back()->sequence() > std::min(written_sequence_, last)) {
-      bytes_ -= events_.back()->ByteSizeLong();
-      events_.pop_back();
-    }
-    for (const EventPointer& event : events) {
-      if (!events_.empty() && event->sequence() <= events_.back()->sequence()) continue;
-      if (!events_.empty() && event->sequence() != events_.back()->sequence() + 1) {
-        events_.clear();
-        bytes_ = 0;
-      }
-      bytes_ += event->ByteSizeLong();
-      events_.push_back(event);
-    }
-    state_ = record.operation;
-    visible_ = state_;
-    written_sequence_ = last;
-    written_attempt_ = state_.attempt();
-    if (!state_.position().has_progress()) {
-      progress_ = nullptr;
-    } else if (progress_ == nullptr || progress_->statement_progress().SerializeAsString() !=
-                                           state_.position().progress().SerializeAsString()) {
-      auto progress = std::make_shared<OperationEvent>();
-      progress->set_operation(id_);
-      progress->set_sequence(last);
-      *progress->mutable_time() = ToProtoTimestamp(absl::Now());
-      *progress->mutable_statement_progress() = state_.position().progress();
-      progress_ = std::move(progress);
-    }
-    Trim();
+    MirrorLocked(record, events);
   }
   listeners_.Notify();
+}
+
+void Operation::CatchUp(const OperationRecord& record) {
+  {
+    MutexLock lock(mutex_);
+    if (owned_ || record.operation.attempt() < state_.attempt() ||
+        record.operation.last_sequence() <= state_.last_sequence()) {
+      return;
+    }
+    MirrorLocked(record, {});
+  }
+  listeners_.Notify();
+}
+
+void Operation::MirrorLocked(const OperationRecord& record, const StoredEvents& events) {
+  owned_ = false;
+  const int64_t last = record.operation.last_sequence();
+  // A crash of PostgreSQL may have taken the newest events back, and what was never written is
+  // not true any more.
+  while (!events_.empty() && events_.back()->sequence() > std::min(written_sequence_, last)) {
+    bytes_ -= events_.back()->ByteSizeLong();
+    events_.pop_back();
+  }
+  for (const EventPointer& event : events) {
+    if (!events_.empty() && event->sequence() <= events_.back()->sequence()) continue;
+    if (!events_.empty() && event->sequence() != events_.back()->sequence() + 1) {
+      events_.clear();
+      bytes_ = 0;
+    }
+    bytes_ += event->ByteSizeLong();
+    events_.push_back(event);
+  }
+  state_ = record.operation;
+  visible_ = state_;
+  written_sequence_ = last;
+  written_attempt_ = state_.attempt();
+  if (!state_.position().has_progress()) {
+    progress_ = nullptr;
+  } else if (progress_ == nullptr || progress_->statement_progress().SerializeAsString() !=
+                                         state_.position().progress().SerializeAsString()) {
+    auto progress = std::make_shared<OperationEvent>();
+    progress->set_operation(id_);
+    progress->set_sequence(last);
+    *progress->mutable_time() = ToProtoTimestamp(absl::Now());
+    *progress->mutable_statement_progress() = state_.position().progress();
+    progress_ = std::move(progress);
+  }
+  Trim();
 }
 
 void Operation::Trim() {

@@ -117,8 +117,12 @@ class Operation {
   // The state of the store, and the events behind the last that is known, as far as they were read.
   // The operation is not owned any more.
   void Mirror(const OperationRecord& record, const StoredEvents& events);
+  // The same, unless that is known already. The events that are missed are in the store.
+  void CatchUp(const OperationRecord& record);
 
  private:
+  void MirrorLocked(const OperationRecord& record, const StoredEvents& events)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AppendLocked(migration::v1::OperationEvent event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops from memory what the store has and what is too much.
   void Trim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
