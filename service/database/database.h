@@ -176,7 +176,8 @@ class Session {
   // The rows of the version table; none if there is no such table.
   virtual absl::StatusOr<VersionRows> ReadRows() = 0;
   // Makes the version table and the service's own schema if they are missing.
-  // InsufficientPrivilege names what the role may not do.
+  // InsufficientPrivilege names all that the role lacks for this, and for what a migration is
+  // recorded with, at once.
   virtual absl::Status PrepareForWriting() = 0;
 
   // Sets the timeouts of everything that follows, the service's own queries included.
@@ -237,7 +238,7 @@ class Session {
 // One configured place to migrate. Thread-safe.
 //
 // Errors of every function: DatabaseUnavailable, DatabaseLoginRefused, DatabaseMissing,
-// DatabaseUnsuitable.
+// DatabaseUnsuitable, PooledConnection.
 class Database {
  public:
   virtual ~Database() = default;

@@ -228,6 +228,11 @@ absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
   const auto scripts = workspace.scripts->Load();
   if (!scripts.ok()) return scripts.status();
   const auto rows = (*session)->ReadRows();
+  if (errors::ReasonOf(rows.status()) == migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE) {
+    // Whoever may not read the table lacks more, most likely: this names all of it.
+    status = (*session)->PrepareForWriting();
+    if (!status.ok()) return status;
+  }
   if (!rows.ok()) return rows.status();
   result.rows = *rows;
   const auto plan =

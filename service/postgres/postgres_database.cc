@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::Connect(
   connection["client_encoding"] = "UTF8";
   connection.insert(KeepaliveDefaults().begin(), KeepaliveDefaults().end());
   return Translated(options_.name, [&]() -> absl::StatusOr<std::unique_ptr<PostgresSession>> {
-    return std::make_unique<PostgresSession>(
+    return PostgresSession::Open(
         std::make_unique<Connection>(FormatConninfo(connection), options_.connect_timeout),
         options_.name, options_.version_table);
   });

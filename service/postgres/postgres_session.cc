@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "service/base/errors.h"
@@ -11,6 +12,7 @@
 #include "service/base/utf8.h"
 #include "service/database/service_sql.h"
 #include "service/postgres/index_builds.h"
+#include "service/postgres/privileges.h"
 #include "service/postgres/status_translation.h"
 #include "service/script/literals.h"
 
@@ -60,16 +62,32 @@ ORDER BY blocker.pid)";
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresSession::Open(
+    std::unique_ptr<Connection> connection, std::string database, VersionTable table) {
+  pqxx::row whoami;
+  {
+    pqxx::nontransaction work(*connection);
+    whoami = work.exec1("SELECT session_user, pg_backend_pid()");
+  }
+  // A pooler tells a process id of its own. What is set through it goes to whoever gets the server
+  // process next, so this comes before the first SET.
+  if (whoami[1].as<int>() != PQbackendPID(connection->handle())) {
+    return errors::PooledConnection(database);
+  }
+  return absl::WrapUnique(new PostgresSession(std::move(connection), std::move(database),
+                                              std::move(table), whoami[0].as<std::string>()));
+}
+
 PostgresSession::PostgresSession(std::unique_ptr<Connection> connection, std::string database,
-                                 VersionTable table)
+                                 VersionTable table, std::string login)
     : connection_(std::move(connection)),
       database_(std::move(database)),
       table_(std::move(table)),
+      login_(std::move(login)),
       runner_(*connection_, database_),
       cancel_(PQgetCancel(connection_->handle())) {
   pqxx::nontransaction work(*connection_);
   work.exec(std::string(kSessionSettings));
-  login_ = work.exec1("SELECT session_user")[0].as<std::string>();
   if (!table_.schema.empty()) return;
   // NULL if the search_path names no schema that exists; writing says so.
   table_.schema =
@@ -209,10 +227,13 @@ absl::StatusOr<bool> PostgresSession::TerminateSession(int pid) {
 absl::Status PostgresSession::PrepareForWriting() {
   if (table_.schema.empty()) {
     return errors::DatabaseUnsuitable(
-        database_, "no schema of the search_path exists, so the version table has no place",
-        "create the schema, or name one with --version-table-schema");
+        database_,
+        "the role has no schema of the search_path to use, so the version table has no place",
+        "create the schema, GRANT USAGE on it, or name another with --version-table-schema");
   }
   return Translated(database_, [&]() -> absl::Status {
+    const absl::Status allowed = CheckPrivileges(*connection_, database_, table_);
+    if (!allowed.ok()) return allowed;
     pqxx::nontransaction work(*connection_);
     const pqxx::row exists =
         work.exec1(absl::StrCat("SELECT ", RelationSql(table_.schema, table_.name),

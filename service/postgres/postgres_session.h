@@ -15,8 +15,10 @@ namespace migd {
 class PostgresSession : public Session {
  public:
   // Takes an open connection to the database called `database`, and finds the version table `table`
-  // (an empty schema: the search_path decides). Throws libpqxx's exceptions.
-  PostgresSession(std::unique_ptr<Connection> connection, std::string database, VersionTable table);
+  // (an empty schema: the search_path decides). PooledConnection if the connection does not lead to
+  // a server process of its own; nothing was set on it then. Throws libpqxx's exceptions.
+  static absl::StatusOr<std::unique_ptr<PostgresSession>> Open(
+      std::unique_ptr<Connection> connection, std::string database, VersionTable table);
   ~PostgresSession() override;
 
   int pid() const override { return PQbackendPID(connection_->handle()); }
@@ -58,6 +60,9 @@ class PostgresSession : public Session {
   absl::StatusOr<bool> TerminateSession(int pid);
 
  private:
+  PostgresSession(std::unique_ptr<Connection> connection, std::string database, VersionTable table,
+                  std::string login);
+
   struct FreeCancel {
     void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
   };

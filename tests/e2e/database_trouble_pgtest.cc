@@ -1,5 +1,6 @@
 // A database that is not there, does not let migd in, or must not be written to.
 #include <signal.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -8,6 +9,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "service/postgres/embedded_cluster.h"
+#include "tests/support/pgbouncer.h"
 #include "tests/support/service_fixture.h"
 
 namespace migd {
@@ -92,9 +95,66 @@ TEST_F(DatabaseTroubleTest, ARoleThatMayNotCreateIsToldWhatItLacks) {
   const Json error = Json::Parse(upgrade.err)["error"];
   EXPECT_EQ(error["reason"].text(), "INSUFFICIENT_PRIVILEGE");
   EXPECT_EQ(error["code"].text(), "PERMISSION_DENIED");
-  EXPECT_THAT(error["message"].text(), HasSubstr("permission denied"));
+  EXPECT_THAT(error["message"].text(),
+              AllOf(HasSubstr(absl::StrCat("CREATE on database ", database().at("dbname"))),
+                    HasSubstr("CREATE on schema public")));
+  EXPECT_THAT(error["hint"].text(),
+              HasSubstr(absl::StrCat("GRANT CREATE ON SCHEMA public TO ", role, ";")));
   EXPECT_EQ(VersionRows(), "no table");
   EXPECT_EQ(Ask(server, {"current"}).exit_code, 0);
+}
+
+TEST_F(DatabaseTroubleTest, ARoleThatMayNotReadTheVersionTableIsToldAllThatItLacks) {
+  EXPECT_EQ(Migctl({"upgrade", "head"}).exit_code, 0);
+  const std::string role = absl::StrCat("outsider_of_", database().at("dbname"));
+  Query(absl::StrCat("CREATE ROLE ", role, " LOGIN"));
+  const Migd server({"--database", UriAs(role), "--migrations", migrations()});
+  const Finished upgrade = Ask(server, {"--output", "json", "upgrade", "head"});
+  const Json error = Json::Parse(upgrade.err)["error"];
+  EXPECT_EQ(error["reason"].text(), "INSUFFICIENT_PRIVILEGE");
+  EXPECT_THAT(error["message"].text(),
+              AllOf(HasSubstr("USAGE on schema migration_service"),
+                    HasSubstr("SELECT, INSERT, UPDATE, DELETE on table public.alembic_version"),
+                    HasSubstr("INSERT on table migration_service.revision_log")));
+}
+
+TEST_F(DatabaseTroubleTest, APoolerIsRefusedWithTheReason) {
+  const PgBouncer pooler(database(), "transaction");
+  const Json error = FailureAt(TestCluster::Uri(pooler.connection()), 1);
+  EXPECT_EQ(error["code"].text(), "FAILED_PRECONDITION");
+  EXPECT_EQ(error["reason"].text(), "POOLED_CONNECTION");
+  EXPECT_THAT(error["hint"].text(), HasSubstr("connect migd to PostgreSQL itself"));
+  EXPECT_EQ(VersionRows(), "no table");
+}
+
+TEST_F(DatabaseTroubleTest, AStandbyCanBeReadButNotMigrated) {
+  EXPECT_EQ(Migctl({"upgrade", "head"}).exit_code, 0);
+  Add({.id = "bb20", .revises = "aa10", .up = "CREATE TABLE b ();"});
+  // A copy of the whole cluster that follows it by streaming.
+  const std::string copy = directory().path() + "/standby";
+  const ConnectionOptions primary = database();
+  const Finished backup =
+      RunCommand({{"pg_basebackup", "--host", primary.at("host"), "--port", primary.at("port"),
+                   "--username", primary.at("user"), "--pgdata", copy + "/data",
+                   "--write-recovery-conf", "--no-sync", "--checkpoint", "fast"}});
+  ASSERT_EQ(backup.exit_code, 0) << backup.err;
+  if (geteuid() == 0) {
+    ASSERT_EQ(RunCommand({{"chown", "--recursive", "postgres", copy}}).exit_code, 0);
+  }
+  EmbeddedOptions options;
+  options.directory = copy;
+  options.database = primary.at("dbname");
+  options.durable = false;
+  options.settings["max_connections"] = Query("SHOW max_connections");
+  const auto standby = EmbeddedCluster::Start(options);
+  ASSERT_TRUE(standby.ok()) << standby.status();
+  ASSERT_EQ(TestCluster::Query((*standby)->connection(), "SELECT pg_is_in_recovery()"), "t");
+
+  const Migd server({"--database", (*standby)->uri(), "--migrations", migrations()});
+  EXPECT_EQ(Ask(server, {"current"}).out, "aa10\n");
+  const Finished upgrade = Ask(server, {"--output", "json", "upgrade", "head"});
+  EXPECT_EQ(upgrade.exit_code, 1);
+  EXPECT_EQ(Json::Parse(upgrade.err)["error"]["reason"].text(), "DATABASE_READ_ONLY");
 }
 
 TEST_F(DatabaseTroubleTest, AStatementTimeoutOfTheDatabaseIsNotThatOfTheMigrations) {

@@ -15,6 +15,7 @@
 #include "service/base/errors.h"
 #include "service/postgres/embedded_cluster.h"
 #include "service/postgres/postgres_database.h"
+#include "tests/support/pgbouncer.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/test_cluster.h"
 
@@ -188,13 +189,132 @@ TEST(ConnectTrouble, AReadOnlyDatabaseCanBeReadButNotMigrated) {
             ErrorReason::ERROR_REASON_DATABASE_READ_ONLY);
 }
 
-TEST(ConnectTrouble, ARoleThatMayNotCreateIsToldWhatItLacks) {
+// --- Poolers ---
+
+class PoolerTest : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Modes, PoolerTest, ::testing::Values("transaction", "session"),
+                         [](const auto& mode) { return std::string(mode.param); });
+
+TEST_P(PoolerTest, IsRefusedByReadersAndSessions) {
+  PostgresOptions options = TestCluster::NewDatabaseOptions();
+  const PgBouncer pooler(options.connection, GetParam());
+  options.connection = pooler.connection();
+  const absl::Status status = TroubleOf(options);
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_POOLED_CONNECTION) << status;
+}
+
+TEST(Pooler, ItsOtherClientsAreLeftAlone) {
+  PostgresOptions options = TestCluster::NewDatabaseOptions();
+  TestCluster::Query(options.connection, absl::StrCat("ALTER DATABASE ", options.name,
+                                                      " SET statement_timeout = '77s'"));
+  const PgBouncer pooler(options.connection, "transaction");
+  options.connection = pooler.connection();
+  EXPECT_FALSE(TroubleOf(options).ok());
+  // On the one connection that the pooler has to the server.
+  EXPECT_EQ(TestCluster::Query(options.connection, "SHOW statement_timeout"), "77s");
+  EXPECT_EQ(TestCluster::Query(options.connection, "SHOW lock_timeout"), "0");
+}
+
+// --- Privileges ---
+
+// Whether a session of `options` may begin to write, and if not, what is to be done about it.
+migration::v1::Error RefusalOf(const PostgresOptions& options) {
+  PostgresDatabase database(options);
+  return errors::ToProto(database.OpenSession("op").value()->PrepareForWriting());
+}
+
+// Runs the statements of the hint, as a person would.
+void RunHint(const Stranger& stranger, const std::string& hint) {
+  const std::string text = hint.substr(0, hint.find(" (instead"));
+  TestCluster::Query(stranger.owner.connection, text.substr(text.find(": ") + 2));
+}
+
+TEST(Privileges, AllThatIsMissingIsNamedAtOnceAndTheHintGivesIt) {
   const Stranger stranger;
+  const migration::v1::Error error = RefusalOf(stranger.options);
+  EXPECT_EQ(error.reason(), "INSUFFICIENT_PRIVILEGE");
+  EXPECT_EQ(error.message(), absl::StrCat("database ", stranger.owner.name, ": role ",
+                                          stranger.role, " lacks CREATE on database ",
+                                          stranger.owner.name, "; CREATE on schema public"));
+  EXPECT_EQ(error.hint(),
+            absl::StrCat("as the owner or a superuser, run: GRANT CREATE ON DATABASE ",
+                         stranger.owner.name, " TO ", stranger.role,
+                         "; GRANT CREATE ON SCHEMA public TO ", stranger.role,
+                         "; (instead of the first, CREATE SCHEMA migration_service "
+                         "AUTHORIZATION ",
+                         stranger.role, "; is enough)"));
+  EXPECT_EQ(TestCluster::Query(stranger.owner.connection, "SELECT to_regclass('alembic_version')"),
+            "");
+  RunHint(stranger, error.hint());
+  EXPECT_EQ(RefusalOf(stranger.options).message(), "");
+}
+
+TEST(Privileges, OfTablesThatAreThereAreNeededToo) {
+  const Stranger stranger;
+  EXPECT_EQ(RefusalOf(stranger.owner).message(), "");
+  const migration::v1::Error error = RefusalOf(stranger.options);
+  EXPECT_EQ(error.message(),
+            absl::StrCat("database ", stranger.owner.name, ": role ", stranger.role,
+                         " lacks USAGE on schema migration_service; SELECT, INSERT, UPDATE, DELETE "
+                         "on table public.alembic_version; INSERT on table "
+                         "migration_service.revision_log; SELECT, INSERT, UPDATE, DELETE on table "
+                         "migration_service.statement_journal; INSERT on table "
+                         "migration_service.statement_decision"));
+  RunHint(stranger, error.hint());
+  EXPECT_EQ(RefusalOf(stranger.options).message(), "");
   PostgresDatabase database(stranger.options);
-  EXPECT_TRUE(database.ReadRows().ok());
-  const absl::Status status = database.OpenSession("op").value()->PrepareForWriting();
-  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_INSUFFICIENT_PRIVILEGE);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("permission denied for schema public"));
+  const auto session = database.OpenSession("op").value();
+  EXPECT_TRUE(session->WriteVersion({VersionWrite::Kind::kInsert, "", "a"}, "a").ok());
+  EXPECT_TRUE(session->AppendLog({"a", Step::Direction::kUpgrade, "", "op", absl::Now(), {}}).ok());
+  EXPECT_TRUE(
+      session->RecordStatements({"a", Step::Direction::kUpgrade}, {{1, JournalEntry()}}).ok());
+  EXPECT_TRUE(
+      session->RecordDecision({"a", Step::Direction::kUpgrade}, 1, {}, JournalDecision::kSkip)
+          .ok());
+}
+
+TEST(Privileges, OfASchemaThatTheRoleMayNotLookIntoAreFound) {
+  Stranger stranger;
+  TestCluster::Query(stranger.owner.connection, "CREATE SCHEMA \"My Apps\"");
+  stranger.options.version_table = {"My Apps", "Versions"};
+  const migration::v1::Error error = RefusalOf(stranger.options);
+  EXPECT_THAT(error.message(), HasSubstr("; USAGE, CREATE on schema \"My Apps\""));
+  RunHint(stranger, error.hint());
+  EXPECT_EQ(RefusalOf(stranger.options).message(), "");
+}
+
+TEST(Privileges, OneOnTheColumnIsEnough) {
+  const Stranger stranger;
+  EXPECT_EQ(RefusalOf(stranger.owner).message(), "");
+  RunHint(stranger, RefusalOf(stranger.options).hint());
+  TestCluster::Query(stranger.owner.connection,
+                     absl::StrCat("REVOKE ALL ON alembic_version FROM ", stranger.role,
+                                  "; GRANT SELECT (version_num), INSERT (version_num), UPDATE "
+                                  "(version_num), DELETE ON alembic_version TO ",
+                                  stranger.role));
+  EXPECT_EQ(RefusalOf(stranger.options).message(), "");
+}
+
+TEST(Privileges, OfARoleThatTheLoginBecomesAndOfTheLogin) {
+  const Stranger stranger;
+  const std::string owner = absl::StrCat("owner_of_", stranger.owner.name);
+  TestCluster::Query(
+      stranger.owner.connection,
+      absl::StrCat("CREATE ROLE ", owner, "; GRANT ", owner, " TO ", stranger.role,
+                   "; CREATE SCHEMA migration_service AUTHORIZATION ", owner,
+                   "; GRANT CREATE ON SCHEMA public TO ", owner, "; ALTER ROLE ", stranger.role,
+                   " NOINHERIT; ALTER ROLE ", stranger.role, " SET role = ", owner));
+  const migration::v1::Error login = RefusalOf(stranger.options);
+  EXPECT_THAT(login.message(), HasSubstr(absl::StrCat("role ", stranger.role,
+                                                      " lacks USAGE on schema migration_service")));
+  RunHint(stranger, login.hint());
+  EXPECT_EQ(RefusalOf(stranger.options).message(), "");
+  const migration::v1::Error tables = RefusalOf(stranger.options);
+  EXPECT_THAT(tables.message(),
+              HasSubstr(absl::StrCat("role ", stranger.role,
+                                     " lacks SELECT, INSERT, UPDATE, "
+                                     "DELETE on table migration_service.statement_journal; INSERT "
+                                     "on table migration_service.statement_decision")));
 }
 
 TEST(ConnectTrouble, ARoleThatMayNotReadTheVersionTableIsToldSo) {
