@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "client/lock_text.h"
 #include "client/operation_report.h"
+#include "client/statement_progress_text.h"
 #include "client/text.h"
 #include "client/time_text.h"
 
@@ -23,6 +24,7 @@ using migration::v1::StepResumed;
 using migration::v1::WaitingForMutex;
 
 constexpr int kMaxRemarksPerStep = 5;
+constexpr absl::Duration kProgressIsFresh = absl::Seconds(5);
 
 std::string RunningVerb(Direction direction) {
   switch (direction) {
@@ -129,12 +131,12 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
       return {};
     case OperationEvent::kStepStarted:
       waiting_.reset();
-      step_ = RunningStep{event.step_started(), 1};
+      step_.emplace().started = event.step_started();
       since_ = time;
       remarks_of_step_ = 0;
       return {};
     case OperationEvent::kStatementFinished:
-      if (step_.has_value()) step_->statement = event.statement_finished().statement_index() + 1;
+      Proceed(event.statement_finished().statement_index() + 1);
       since_ = time;
       return {};
     case OperationEvent::kObjectSkipped:
@@ -145,12 +147,12 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
       if (event.lock_wait().blockers().empty()) return {};
       return {Line("Blocked", LockWaitText(event.lock_wait()))};
     case OperationEvent::kStepRetried:
-      if (step_.has_value()) step_->statement = 1;
+      Proceed(1);
       return {Line("Retrying", RetryText(event.step_retried()))};
     case OperationEvent::kBlockerTerminated:
       return {Line("Terminated", TerminatedText(event.blocker_terminated()))};
     case OperationEvent::kStepResumed:
-      if (step_.has_value()) step_->statement = event.step_resumed().next_statement();
+      Proceed(event.step_resumed().next_statement());
       return {Line("Resuming", ResumeText(event.step_resumed()))};
     case OperationEvent::kStatementSettled:
       return {Line("Settled", SettlementText(event.statement_settled()))};
@@ -164,13 +166,27 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
       return {Line("Interrupted", InterruptedText(event.operation_interrupted()))};
     case OperationEvent::kOperationResumed:
       return {Line("Resumed", ResumedText(event.operation_resumed()))};
+    case OperationEvent::kStatementProgress: {
+      // What was seen of a statement may arrive when the next one runs.
+      const auto& progress = event.statement_progress();
+      if (step_.has_value() && step_->statement == progress.statement_index()) {
+        step_->progress = progress;
+        step_->progress_time = time;
+      }
+      return {};
+    }
     case OperationEvent::kOperationSnapshot:
     case OperationEvent::kHeartbeat:
-    case OperationEvent::kStatementProgress:
     case OperationEvent::KIND_NOT_SET:
       break;
   }
   return {};
+}
+
+void LiveProgress::Proceed(int statement) {
+  if (!step_.has_value()) return;
+  step_->statement = statement;
+  step_->progress.reset();
 }
 
 std::string LiveProgress::LiveLine(absl::Time now) const {
@@ -187,6 +203,13 @@ std::string LiveProgress::LiveLine(absl::Time now) const {
     absl::StrAppend(&text, "  [", Fraction(statement, step.statement_count()), "]");
   }
   absl::StrAppend(&text, "  ", elapsed);
+  if (step_->progress.has_value()) {
+    const std::string phase = PhaseText(*step_->progress);
+    // Progress is told when there is some: without, the estimate does not hold.
+    const bool advances = now - step_->progress_time < kProgressIsFresh;
+    absl::StrAppend(&text, phase.empty() ? "" : "  ", phase,
+                    advances ? RemainingText(*step_->progress) : "");
+  }
   if (step_->started.step_count() > 1) {
     const std::string place =
         absl::StrCat("revision ", step_->started.step_index(), " of ", step_->started.step_count());
@@ -312,13 +335,31 @@ std::vector<std::string> LogProgress::Consume(const OperationEvent& event) {
       return line("cut off", InterruptedText(event.operation_interrupted()));
     case OperationEvent::kOperationResumed:
       return line("resumed", ResumedText(event.operation_resumed()));
+    case OperationEvent::kStatementProgress:
+      return Tell(event);
     case OperationEvent::kOperationSnapshot:
     case OperationEvent::kHeartbeat:
-    case OperationEvent::kStatementProgress:
     case OperationEvent::KIND_NOT_SET:
       break;
   }
   return {};
+}
+
+std::vector<std::string> LogProgress::Tell(const OperationEvent& event) {
+  constexpr absl::Duration kBetweenLines = absl::Seconds(10);
+  const auto& progress = event.statement_progress();
+  const absl::Time time = ToTime(event.time());
+  const bool same_phase = progress.revision() == told_.revision() &&
+                          progress.statement_index() == told_.statement_index() &&
+                          progress.command() == told_.command() &&
+                          progress.phase() == told_.phase();
+  if (same_phase && time - last_progress_line_ < kBetweenLines) return {};
+  told_ = progress;
+  last_progress_line_ = time;
+  return {
+      absl::StrCat(LogTime(time), " progress ", RevisionName(progress.revision()),
+                   " statement=", Fraction(progress.statement_index(), progress.statement_count()),
+                   " ", ProgressText(progress))};
 }
 
 std::vector<std::string> LogProgress::Advance(const OperationEvent& event) {

@@ -17,7 +17,7 @@ namespace migctl {
 // Lines with right-aligned verbs, as cargo prints them, above a live line about what runs now:
 //
 //        Applied  55de create order_items  1.2s
-//       Applying  7c20 order_items: add discount  [2/2]  12s
+//       Applying  7c20 order_items: add discount  [2/2]  12s  scanning heap, 45 % of 120,000 blocks
 class LiveProgress {
  public:
   explicit LiveProgress(Style style) : style_(style) {}
@@ -34,8 +34,13 @@ class LiveProgress {
     migration::v1::StepStarted started;
     // Which statement runs, from 1.
     int statement = 1;
+    // How far it is, as far as that was told, and when.
+    std::optional<migration::v1::StatementProgress> progress;
+    absl::Time progress_time = absl::InfinitePast();
   };
 
+  // Another statement runs from now on.
+  void Proceed(int statement);
   std::string Line(const std::string& verb, const std::string& text) const;
   // Skips and notices beyond a few per step are only counted, so that no migration floods the
   // screen.
@@ -65,6 +70,12 @@ class LogProgress {
   // A line about a further statement of a step, if the last line about it is old enough.
   std::vector<std::string> Advance(const migration::v1::OperationEvent& event);
 
+  // A line about how far a statement is, if its phase is another or the last line is old enough.
+  std::vector<std::string> Tell(const migration::v1::OperationEvent& event);
+
+  // What the last line about progress was about, and when.
+  migration::v1::StatementProgress told_;
+  absl::Time last_progress_line_ = absl::InfinitePast();
   // When the last "applying" line was written.
   absl::Time last_statement_line_ = absl::InfinitePast();
   migration::v1::Direction direction_ = migration::v1::DIRECTION_UPGRADE;

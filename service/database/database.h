@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "migration/v1/error.pb.h"
+#include "migration/v1/operation.pb.h"
 #include "service/plan/plan.h"
 #include "service/script/run_mode.h"
 #include "service/script/statement.h"
@@ -254,6 +255,10 @@ class Database {
 
   // Who keeps the session `pid` waiting. Does not wait for locks.
   virtual absl::StatusOr<LockState> ReadLockState(int pid) = 0;
+  // What the session `pid` does, with the fields that the server knows: from `command` to
+  // `locker_pid`. Nothing if it does nothing that the server tells the progress of.
+  virtual absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(
+      int pid) = 0;
   // Ends a session of this database. False if there is none of this pid any more;
   // InsufficientPrivilege if the role may not end it.
   virtual absl::StatusOr<bool> TerminateSession(int pid) = 0;

@@ -10,10 +10,10 @@
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
 #include "service/execute/interrupter.h"
-#include "service/execute/lock_monitor.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
 #include "service/execute/plan_rest.h"
+#include "service/execute/statement_monitor.h"
 #include "service/execute/step_journal.h"
 #include "service/execute/step_runner.h"
 #include "service/revision/lineage.h"
@@ -187,7 +187,7 @@ absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scr
   const auto journal = ReadJournal(session, scripts, plan, request);
   if (!journal.ok()) return journal.status();
 
-  LockMonitor monitor(
+  StatementMonitor monitor(
       database, {session.pid(), request.timeouts.lock_timeout, request.terminate_blockers}, sink);
   StepRunner runner(session, scripts, request, cancellation, interrupter, monitor, sink);
   std::vector<std::string> finished;

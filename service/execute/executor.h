@@ -62,7 +62,7 @@ struct ExecuteResult {
 };
 
 // Takes each event as it happens, without operation, sequence and time. Called on the thread that
-// runs the operation and on the one that watches its locks; must not block.
+// runs the operation and on the one that watches its statements; must not block.
 using EventSink = std::function<void(migration::v1::OperationEvent)>;
 
 // Runs `request`: takes the mutex (polling; the version table is read only under it), plans, and

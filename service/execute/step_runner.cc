@@ -109,8 +109,8 @@ class NoticeRelay {
 }  // namespace
 
 StepRunner::StepRunner(Session& session, const ScriptSet& scripts, const ExecuteRequest& request,
-                       Cancellation& cancellation, Interrupter& interrupter, LockMonitor& monitor,
-                       const EventSink& sink)
+                       Cancellation& cancellation, Interrupter& interrupter,
+                       StatementMonitor& monitor, const EventSink& sink)
     : session_(session),
       scripts_(scripts),
       request_(request),
@@ -484,8 +484,9 @@ absl::Status StepRunner::MakeRoomFor(Context& context, const Statement& statemen
 absl::StatusOr<StatementResult> StepRunner::Send(Context& context, const Statement& statement,
                                                  int index, int skipped) {
   NoticeRelay relay(session_, sink_, context.step.revision, index, skipped > 0);
-  const LockMonitor::Watch watch(monitor_, {context.step.revision, index,
-                                            static_cast<int>(context.section->statements.size())});
+  const StatementMonitor::Watch watch(
+      monitor_,
+      {context.step.revision, index, static_cast<int>(context.section->statements.size())});
   context.statement_start_time = absl::Now();
   context.statement_runs = true;
   auto result = session_.Execute(statement);
@@ -587,7 +588,7 @@ absl::Status StepRunner::WriteVersionAndLog(const Context& context) {
   const auto holds_mutex = session_.HoldsMutex();
   if (!holds_mutex.ok()) return holds_mutex.status();
   if (!*holds_mutex) return errors::MutexLost(context.step.revision);
-  const LockMonitor::Watch watch(monitor_, {context.step.revision, 0, 0});
+  const StatementMonitor::Watch watch(monitor_, {context.step.revision, 0, 0});
   for (const VersionWrite& write : context.step.writes) {
     status = session_.WriteVersion(write, context.step.revision);
     if (!status.ok()) return status;

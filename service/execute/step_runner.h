@@ -11,7 +11,7 @@
 #include "service/execute/cancellation.h"
 #include "service/execute/executor.h"
 #include "service/execute/interrupter.h"
-#include "service/execute/lock_monitor.h"
+#include "service/execute/statement_monitor.h"
 #include "service/execute/step_journal.h"
 #include "service/plan/plan.h"
 #include "service/script/script_directory.h"
@@ -23,7 +23,7 @@ namespace migd {
 class StepRunner {
  public:
   StepRunner(Session& session, const ScriptSet& scripts, const ExecuteRequest& request,
-             Cancellation& cancellation, Interrupter& interrupter, LockMonitor& monitor,
+             Cancellation& cancellation, Interrupter& interrupter, StatementMonitor& monitor,
              const EventSink& sink);
 
   // Runs `step`, which leads to `resulting_rows`, and emits the events of its statements. A step
@@ -120,7 +120,7 @@ class StepRunner {
   const ExecuteRequest& request_;
   Cancellation& cancellation_;
   Interrupter& interrupter_;
-  LockMonitor& monitor_;
+  StatementMonitor& monitor_;
   const EventSink& sink_;
   // Of the request; 0 once it is used.
   int skip_statement_;

@@ -111,6 +111,11 @@ absl::StatusOr<LockState> PostgresDatabase::ReadLockState(int pid) {
   return WithReader([pid](PostgresSession& session) { return session.ReadLockState(pid); });
 }
 
+absl::StatusOr<absl::optional<migration::v1::StatementProgress>> PostgresDatabase::ReadProgress(
+    int pid) {
+  return OnReader([pid](PostgresSession& session) { return session.ReadProgress(pid); });
+}
+
 absl::StatusOr<bool> PostgresDatabase::TerminateSession(int pid) {
   return WithReader([pid](PostgresSession& session) { return session.TerminateSession(pid); });
 }

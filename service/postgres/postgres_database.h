@@ -38,6 +38,7 @@ class PostgresDatabase : public Database {
   absl::StatusOr<VersionRows> ReadRows() override;
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
   absl::StatusOr<LockState> ReadLockState(int pid) override;
+  absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;
   absl::StatusOr<bool> TerminateSession(int pid) override;
 
   // The name for errors.

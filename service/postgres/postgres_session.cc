@@ -13,6 +13,7 @@
 #include "service/database/service_sql.h"
 #include "service/postgres/index_builds.h"
 #include "service/postgres/privileges.h"
+#include "service/postgres/statement_progress.h"
 #include "service/postgres/status_translation.h"
 #include "service/script/literals.h"
 
@@ -211,6 +212,14 @@ absl::StatusOr<LockState> PostgresSession::ReadLockState(int pid) {
     }
     return state;
   });
+}
+
+absl::StatusOr<absl::optional<migration::v1::StatementProgress>> PostgresSession::ReadProgress(
+    int pid) {
+  return Translated(database_,
+                    [&]() -> absl::StatusOr<absl::optional<migration::v1::StatementProgress>> {
+                      return FindProgress(*connection_, pid);
+                    });
 }
 
 absl::StatusOr<bool> PostgresSession::TerminateSession(int pid) {

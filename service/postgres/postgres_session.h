@@ -57,6 +57,7 @@ class PostgresSession : public Session {
   // See Database.
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes();
   absl::StatusOr<LockState> ReadLockState(int pid);
+  absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid);
   absl::StatusOr<bool> TerminateSession(int pid);
 
  private:

@@ -178,6 +178,69 @@ TEST(LiveProgress, IgnoresAKindOfEventThatItDoesNotKnow) {
   EXPECT_THAT(progress.Consume(EventAt(1)), IsEmpty());
 }
 
+// At `second`; a scan of 100 blocks is at `done`, with half a minute to go.
+OperationEvent Progress(int second, int statement, int done,
+                        const std::string& phase = "scanning heap") {
+  OperationEvent event = EventAt(1, second);
+  auto& progress = *event.mutable_statement_progress();
+  progress.set_revision("7c20");
+  progress.set_statement_index(statement);
+  progress.set_statement_count(2);
+  progress.set_command("VACUUM");
+  progress.set_relation("orders");
+  progress.set_phase(phase);
+  progress.set_unit(migration::v1::PROGRESS_UNIT_BLOCKS);
+  progress.set_done(done);
+  progress.set_total(100);
+  progress.mutable_phase_remaining()->set_seconds(30);
+  return event;
+}
+
+TEST(LiveProgress, ShowsHowFarTheStatementIs) {
+  LiveProgress progress{Style(false)};
+  progress.Consume(Started(2, "7c20", 2));
+  EXPECT_THAT(progress.Consume(Progress(5, 1, 45)), IsEmpty());
+  EXPECT_EQ(progress.LiveLine(Second(6)),
+            "   Applying  7c20 message of 7c20  [1/2]  6s  scanning heap, 45 % of 100 blocks, ~30s "
+            "left");
+}
+
+TEST(LiveProgress, LeavesTheEstimateOutWhenThereIsNoProgress) {
+  LiveProgress progress{Style(false)};
+  progress.Consume(Started(2, "7c20", 2));
+  progress.Consume(Progress(5, 1, 45));
+  EXPECT_EQ(progress.LiveLine(Second(30)),
+            "   Applying  7c20 message of 7c20  [1/2]  30s  scanning heap, 45 % of 100 blocks");
+}
+
+TEST(LiveProgress, ForgetsTheProgressOfAStatementThatHasEnded) {
+  LiveProgress progress{Style(false)};
+  progress.Consume(Started(2, "7c20", 2));
+  progress.Consume(Progress(5, 1, 45));
+  progress.Consume(Statement(3, "7c20", 1, 2, 6));
+  progress.Consume(Progress(6, 1, 99));  // seen before, told late
+  EXPECT_EQ(progress.LiveLine(Second(7)), "   Applying  7c20 message of 7c20  [2/2]  1s");
+}
+
+TEST(LogProgress, TellsTheProgressOfAPhaseEveryTenSeconds) {
+  LogProgress progress;
+  EXPECT_THAT(progress.Consume(Progress(5, 1, 45)),
+              ElementsAre("2026-08-22T10:04:16Z progress 7c20 statement=1/2 VACUUM on orders: "
+                          "scanning heap, 45 % of 100 blocks, ~30s left"));
+  EXPECT_THAT(progress.Consume(Progress(6, 1, 46)), IsEmpty());
+  EXPECT_THAT(progress.Consume(Progress(14, 1, 47)), IsEmpty());
+  EXPECT_EQ(progress.Consume(Progress(15, 1, 48)).size(), 1U);
+  EXPECT_THAT(progress.Consume(Progress(16, 1, 49)), IsEmpty());
+}
+
+TEST(LogProgress, TellsEveryPhaseAndEveryStatement) {
+  LogProgress progress;
+  progress.Consume(Progress(5, 1, 45));
+  EXPECT_EQ(progress.Consume(Progress(6, 1, 1, "vacuuming heap")).size(), 1U);
+  EXPECT_THAT(progress.Consume(Progress(7, 1, 2, "vacuuming heap")), IsEmpty());
+  EXPECT_EQ(progress.Consume(Progress(8, 2, 2, "vacuuming heap")).size(), 1U);
+}
+
 TEST(LogProgress, WritesTheTimeOfTheEvent) {
   LogProgress progress;
   EXPECT_THAT(progress.Consume(Started(2, "7c20", 2)),

@@ -44,6 +44,9 @@ class ExecuteTest : public ::testing::Test {
                    [this](const migration::v1::OperationEvent& event) {
                      const MutexLock lock(events_mutex_);
                      events_.push_back(Brief(event));
+                     if (event.has_statement_progress()) {
+                       last_progress_ = event.statement_progress();
+                     }
                      if (on_event_) on_event_(events_.back());
                    });
   }
@@ -75,6 +78,7 @@ class ExecuteTest : public ::testing::Test {
   // Called after each event, with its text.
   std::function<void(const std::string&)> on_event_;
   std::vector<std::string> events_;
+  absl::optional<migration::v1::StatementProgress> last_progress_;
 };
 
 MATCHER_P(FailsWith, reason, "fails with " + errors::ReasonName(reason)) {
@@ -689,6 +693,35 @@ TEST_F(ExecuteTest, AStatementThatWaitsIsWatched) {
   EXPECT_THAT(events_,
               ElementsAre("plan a", "start a 1/1", "blocked a 1 by 4711,4712", "blocked a 1 by "));
   EXPECT_THAT(database_.terminated(), IsEmpty());
+}
+
+migration::v1::StatementProgress ProgressOf(const std::string& phase, int done) {
+  migration::v1::StatementProgress progress;
+  progress.set_command("CREATE INDEX");
+  progress.set_phase(phase);
+  progress.set_done(done);
+  return progress;
+}
+
+TEST_F(ExecuteTest, HowFarAStatementIsIsToldWhenItHasChanged) {
+  fake_.Write({"a", "", "\nCREATE TABLE a (x int);\nSELECT pg_sleep(1000);\n"});
+  const auto scanning = ProgressOf("scanning", 1);
+  database_.SetProgress({scanning, scanning, ProgressOf("scanning", 2), ProgressOf("loading", 2)});
+  lock_timeout_ = absl::Milliseconds(40);
+  on_event_ = [this](const std::string& event) {
+    if (event == "progress CREATE INDEX loading") cancellation_.Request("seen");
+  };
+  EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_OPERATION_CANCELLED));
+  EXPECT_THAT(events_,
+              ElementsAre("plan a", "start a 1/1", "statement a 1/2 CREATE TABLE",
+                          "progress CREATE INDEX scanning", "progress CREATE INDEX scanning",
+                          "progress CREATE INDEX loading"));
+  ASSERT_TRUE(last_progress_.has_value());
+  EXPECT_EQ(last_progress_->revision(), "a");
+  EXPECT_EQ(last_progress_->statement_index(), 2);
+  EXPECT_EQ(last_progress_->statement_count(), 2);
+  EXPECT_TRUE(last_progress_->has_elapsed());
+  EXPECT_FALSE(last_progress_->has_phase_remaining());
 }
 
 TEST_F(ExecuteTest, ThoseInTheWayAreEndedIfTheRequestSaysSo) {

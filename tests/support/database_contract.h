@@ -450,6 +450,14 @@ TEST_P(DatabaseContract, CancelEndsTheRunningStatementAndTheSessionGoesOn) {
   EXPECT_TRUE(Eventually([&] { return SqlstateOf(*session, "SELECT 1").empty(); }));
 }
 
+TEST_P(DatabaseContract, ASessionThatDoesNothingIsNeitherBlockedNorUnderWay) {
+  const auto session = OpenSession();
+  EXPECT_THAT(database_->ReadLockState(session->pid()).value().blockers, IsEmpty());
+  EXPECT_FALSE(database_->ReadProgress(session->pid()).value().has_value());
+  // Nor is one that is not there.
+  EXPECT_FALSE(database_->ReadProgress(0).value().has_value());
+}
+
 TEST_P(DatabaseContract, NoticesGoToTheHandlerWhileThereIsOne) {
   const auto session = OpenSession();
   std::vector<std::string> said;

@@ -640,6 +640,19 @@ absl::StatusOr<LockState> FakeDatabase::ReadLockState(int) {
   return lock_state_;
 }
 
+void FakeDatabase::SetProgress(const std::vector<migration::v1::StatementProgress>& seen) {
+  MutexLock lock(mutex_);
+  progress_ = seen;
+}
+
+absl::StatusOr<absl::optional<migration::v1::StatementProgress>> FakeDatabase::ReadProgress(int) {
+  MutexLock lock(mutex_);
+  if (progress_.empty()) return absl::optional<migration::v1::StatementProgress>();
+  const migration::v1::StatementProgress seen = progress_.front();
+  if (progress_.size() > 1) progress_.erase(progress_.begin());
+  return absl::make_optional(seen);
+}
+
 absl::StatusOr<bool> FakeDatabase::TerminateSession(int pid) {
   MutexLock lock(mutex_);
   terminated_.push_back(pid);

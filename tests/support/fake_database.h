@@ -36,6 +36,7 @@ class FakeDatabase : public Database {
   absl::StatusOr<VersionRows> ReadRows() override;
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
   absl::StatusOr<LockState> ReadLockState(int pid) override;
+  absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;
   absl::StatusOr<bool> TerminateSession(int pid) override;
 
   // --- What is there ---
@@ -66,6 +67,8 @@ class FakeDatabase : public Database {
   void TimeOutAtLock(const std::string& beginning, int times);
   // What ReadLockState tells of every session.
   void SetLockState(const LockState& state);
+  // What ReadProgress tells of every session from now on, one after the other; the last stays.
+  void SetProgress(const std::vector<migration::v1::StatementProgress>& seen);
   // The sessions that TerminateSession ended.
   std::vector<int> terminated() const;
   // The connection is lost instead of the statement being run.
@@ -128,6 +131,7 @@ class FakeDatabase : public Database {
   std::map<std::string, ServerError> statement_faults_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> lock_timeouts_ ABSL_GUARDED_BY(mutex_);
   LockState lock_state_ ABSL_GUARDED_BY(mutex_);
+  std::vector<migration::v1::StatementProgress> progress_ ABSL_GUARDED_BY(mutex_);
   std::vector<int> terminated_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> losses_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> losses_after_ ABSL_GUARDED_BY(mutex_);

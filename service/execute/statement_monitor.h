@@ -1,4 +1,4 @@
-// Looks, from beside, at who keeps a migration's statements waiting.
+// Looks, from beside, at a migration's statements: who keeps them waiting, and how far they are.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,11 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "migration/v1/error.pb.h"
+#include "migration/v1/operation.pb.h"
 #include "service/base/mutex.h"
 #include "service/database/database.h"
 #include "service/execute/executor.h"
+#include "service/execute/phase_estimate.h"
 
 namespace migd {
 
@@ -24,8 +26,9 @@ struct StatementPlace {
 };
 
 // Thread-safe. A statement that has been running for a while is looked at once a second by another
-// session, which emits LockWait when those in its way change, and ends them if it is told to.
-class LockMonitor {
+// session: LockWait is emitted when those in its way change, and they are ended if that is asked
+// for; StatementProgress when PostgreSQL tells of progress, and it is not what was told before.
+class StatementMonitor {
  public:
   struct Settings {
     // The process id of the session that is looked at.
@@ -36,13 +39,13 @@ class LockMonitor {
   };
 
   // Both must outlive it. Emits on a thread of its own.
-  LockMonitor(Database& database, Settings settings, const EventSink& sink);
-  ~LockMonitor();
+  StatementMonitor(Database& database, Settings settings, const EventSink& sink);
+  ~StatementMonitor();
 
   // While a Watch lives, a statement runs. One at a time.
   class Watch {
    public:
-    Watch(LockMonitor& monitor, StatementPlace place) : monitor_(monitor) {
+    Watch(StatementMonitor& monitor, StatementPlace place) : monitor_(monitor) {
       monitor_.Begin(std::move(place));
     }
     ~Watch() { monitor_.End(); }
@@ -50,7 +53,7 @@ class LockMonitor {
     Watch& operator=(const Watch&) = delete;
 
    private:
-    LockMonitor& monitor_;
+    StatementMonitor& monitor_;
   };
 
   // Who was in the way of the last statement when it was last looked at; nobody if nobody was.
@@ -70,7 +73,9 @@ class LockMonitor {
   void End();
   // Looks once at a statement. Not under the mutex: it waits for PostgreSQL.
   void Look(const Running& statement);
-  void Report(const Running& statement, const LockState& state);
+  void ReportLocks(const Running& statement, const LockState& state);
+  void ReportProgress(const Running& statement, migration::v1::StatementProgress progress);
+  bool IsRunning(const Running& statement) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Terminate(const StatementPlace& place, const LockState& state);
 
   Database& database_;
@@ -82,6 +87,9 @@ class LockMonitor {
   absl::optional<Running> running_ ABSL_GUARDED_BY(mutex_);
   int64_t statements_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<migration::v1::Blocker> blockers_ ABSL_GUARDED_BY(mutex_);
+  // Of the statement that was looked at last. Used by the thread alone.
+  migration::v1::StatementProgress told_;
+  PhaseEstimate estimate_;
   std::thread thread_;  // last: runs with everything above in place
 };
 

@@ -1,4 +1,6 @@
-#include "service/execute/lock_monitor.h"
+#include "service/execute/statement_monitor.h"
+
+#include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
 #include <set>
@@ -14,6 +16,7 @@ namespace {
 
 using migration::v1::Blocker;
 using migration::v1::OperationEvent;
+using migration::v1::StatementProgress;
 
 constexpr absl::Duration kBetweenLooks = absl::Seconds(1);
 
@@ -33,10 +36,10 @@ bool SameBlockers(const std::vector<Blocker>& a, const std::vector<Blocker>& b) 
 
 }  // namespace
 
-LockMonitor::LockMonitor(Database& database, Settings settings, const EventSink& sink)
+StatementMonitor::StatementMonitor(Database& database, Settings settings, const EventSink& sink)
     : database_(database), settings_(settings), sink_(sink), thread_([this] { Run(); }) {}
 
-LockMonitor::~LockMonitor() {
+StatementMonitor::~StatementMonitor() {
   {
     MutexLock lock(mutex_);
     finished_ = true;
@@ -45,25 +48,25 @@ LockMonitor::~LockMonitor() {
   thread_.join();
 }
 
-void LockMonitor::Begin(StatementPlace place) {
+void StatementMonitor::Begin(StatementPlace place) {
   MutexLock lock(mutex_);
   running_ = Running{++statements_, std::move(place), absl::Now()};
   blockers_.clear();
   changed_.NotifyAll();
 }
 
-void LockMonitor::End() {
+void StatementMonitor::End() {
   MutexLock lock(mutex_);
   running_.reset();
   changed_.NotifyAll();
 }
 
-std::vector<Blocker> LockMonitor::blockers() const {
+std::vector<Blocker> StatementMonitor::blockers() const {
   MutexLock lock(mutex_);
   return blockers_;
 }
 
-void LockMonitor::Run() {
+void StatementMonitor::Run() {
   absl::Time next_look = absl::InfinitePast();
   int64_t looked_at = 0;
   while (true) {
@@ -78,6 +81,8 @@ void LockMonitor::Run() {
       if (looked_at != running_->number) {
         looked_at = running_->number;
         next_look = running_->start + FirstLook(settings_.lock_timeout);
+        told_.Clear();
+        estimate_ = PhaseEstimate();
       }
       if (absl::Now() < next_look) {
         changed_.WaitFor(mutex_, next_look - absl::Now());
@@ -90,22 +95,47 @@ void LockMonitor::Run() {
   }
 }
 
-void LockMonitor::Look(const Running& statement) {
+void StatementMonitor::Look(const Running& statement) {
+  // If a look fails, the statement goes on all the same, and the next look may succeed.
   const auto state = database_.ReadLockState(settings_.pid);
-  // The statement goes on all the same; the next look may succeed.
-  if (!state.ok()) return;
-  Report(statement, *state);
-  if (settings_.terminate_blockers) Terminate(statement.place, *state);
+  if (state.ok()) {
+    ReportLocks(statement, *state);
+    if (settings_.terminate_blockers) Terminate(statement.place, *state);
+  }
+  // The service's own writes are not of a kind that tells.
+  if (statement.place.statement_index == 0) return;
+  auto progress = database_.ReadProgress(settings_.pid);
+  if (progress.ok() && progress->has_value()) ReportProgress(statement, **std::move(progress));
 }
 
-void LockMonitor::Report(const Running& statement, const LockState& state) {
+// If not, the statement ended while it was looked at, and what was seen may be of the next one.
+bool StatementMonitor::IsRunning(const Running& statement) const {
+  return running_ && running_->number == statement.number;
+}
+
+void StatementMonitor::ReportProgress(const Running& statement, StatementProgress progress) {
+  const absl::Time now = absl::Now();
+  const auto remaining = estimate_.Update(progress, now);
   {
     MutexLock lock(mutex_);
-    // The statement ended while it was looked at: what keeps the next one waiting is another
-    // matter.
-    if (!running_ || running_->number != statement.number ||
-        SameBlockers(blockers_, state.blockers))
-      return;
+    if (!IsRunning(statement)) return;
+  }
+  if (google::protobuf::util::MessageDifferencer::Equals(progress, told_)) return;
+  told_ = progress;
+  progress.set_revision(statement.place.revision);
+  progress.set_statement_index(statement.place.statement_index);
+  progress.set_statement_count(statement.place.statement_count);
+  *progress.mutable_elapsed() = ToProtoDuration(now - statement.start);
+  if (remaining) *progress.mutable_phase_remaining() = ToProtoDuration(*remaining);
+  OperationEvent event;
+  *event.mutable_statement_progress() = std::move(progress);
+  sink_(std::move(event));
+}
+
+void StatementMonitor::ReportLocks(const Running& statement, const LockState& state) {
+  {
+    MutexLock lock(mutex_);
+    if (!IsRunning(statement) || SameBlockers(blockers_, state.blockers)) return;
     blockers_ = state.blockers;
   }
   OperationEvent event;
@@ -120,7 +150,7 @@ void LockMonitor::Report(const Running& statement, const LockState& state) {
   sink_(std::move(event));
 }
 
-void LockMonitor::Terminate(const StatementPlace& place, const LockState& state) {
+void StatementMonitor::Terminate(const StatementPlace& place, const LockState& state) {
   for (const Blocker& blocker : state.blockers) {
     if (!blocker.holds_lock() || blocker.pid() == 0) continue;
     const auto terminated = database_.TerminateSession(blocker.pid());
