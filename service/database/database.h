@@ -232,7 +232,9 @@ class Session {
   // What the server says from now on goes to `handler`, on the thread that uses the session.
   virtual void SetNoticeHandler(NoticeHandler handler) = 0;
 
-  // Asks the server to end the running statement; nothing happens if none runs. Thread-safe.
+  // Asks the server to end the running statement; nothing happens if none runs. Returns within a
+  // second or so, even if the server cannot be reached: the request may still arrive then.
+  // Thread-safe.
   virtual void Cancel() = 0;
 };
 

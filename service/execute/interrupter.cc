@@ -34,7 +34,8 @@ void Interrupter::Run() {
       changed_.Wait(mutex_);
       continue;
     }
-    // Under the mutex: a Hold that has begun must not be met by a request still on its way.
+    // Under the mutex: a Hold that has begun must not be met by a request still on its way, unless
+    // the server takes longer to accept it than a session waits.
     session_.Cancel();
     changed_.WaitFor(mutex_, kRepeat);
   }

@@ -1,7 +1,6 @@
 #include "service/postgres/postgres_session.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -61,6 +60,9 @@ JOIN pg_locks AS wanted ON wanted.pid = $1::integer AND NOT wanted.granted
 LEFT JOIN pg_stat_activity AS activity ON activity.pid = blocker.pid
 ORDER BY blocker.pid)";
 
+// Longer than a request takes that arrives, and short enough for who waits behind it.
+constexpr absl::Duration kCancelPatience = absl::Seconds(1);
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresSession::Open(
@@ -86,7 +88,7 @@ PostgresSession::PostgresSession(std::unique_ptr<Connection> connection, std::st
       table_(std::move(table)),
       login_(std::move(login)),
       runner_(*connection_, database_),
-      cancel_(PQgetCancel(connection_->handle())) {
+      cancel_(connection_->handle()) {
   pqxx::nontransaction work(*connection_);
   work.exec(std::string(kSessionSettings));
   if (!table_.schema.empty()) return;
@@ -374,10 +376,6 @@ void PostgresSession::SetNoticeHandler(NoticeHandler handler) {
   runner_.SetNoticeHandler(std::move(handler));
 }
 
-void PostgresSession::Cancel() {
-  // A cancel that does not arrive is repeated by the caller.
-  std::array<char, 256> error;
-  PQcancel(cancel_.get(), error.data(), static_cast<int>(error.size()));
-}
+void PostgresSession::Cancel() { cancel_.Send(kCancelPatience); }
 
 }  // namespace migd

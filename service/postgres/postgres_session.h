@@ -6,6 +6,7 @@
 #include <string>
 
 #include "service/database/database.h"
+#include "service/postgres/cancel_request.h"
 #include "service/postgres/connection.h"
 #include "service/postgres/statement_runner.h"
 
@@ -64,10 +65,6 @@ class PostgresSession : public Session {
   PostgresSession(std::unique_ptr<Connection> connection, std::string database, VersionTable table,
                   std::string login);
 
-  struct FreeCancel {
-    void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
-  };
-
   // Runs a text of the service's own; whatever the server refuses in it is a status.
   absl::Status RunOwn(const std::string& sql);
   // The same for what is run between the statements of a migration.
@@ -82,7 +79,7 @@ class PostgresSession : public Session {
   std::string login_;
   Timeouts timeouts_;
   StatementRunner runner_;
-  const std::unique_ptr<PGcancel, FreeCancel> cancel_;
+  CancelRequest cancel_;
 };
 
 }  // namespace migd
