@@ -21,7 +21,11 @@ constexpr absl::Duration kReaderTimeout = absl::Seconds(10);
 // A connection that TCP no longer carries is noticed within about a minute, not after hours.
 const ConnectionOptions& KeepaliveDefaults() {
   static const ConnectionOptions defaults = {
-      {"keepalives_idle", "30"}, {"keepalives_interval", "10"}, {"keepalives_count", "3"}};
+      {"keepalives_idle", "30"},
+      {"keepalives_interval", "10"},
+      {"keepalives_count", "3"},
+      // Of what was sent and not acknowledged, for which no keepalives are sent; in milliseconds.
+      {"tcp_user_timeout", "60000"}};
   return defaults;
 }
 
@@ -46,7 +50,11 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::Connect(
 
 absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
     absl::string_view operation) {
-  return Connect(absl::StrCat("migd ", operation));
+  auto session = Connect(absl::StrCat("migd ", operation));
+  if (!session.ok()) return session.status();
+  const absl::Status guarded = (*session)->Guard();
+  if (!guarded.ok()) return guarded;
+  return session;
 }
 
 bool PostgresDatabase::IsLost(const absl::Status& status) {

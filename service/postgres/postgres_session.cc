@@ -1,6 +1,7 @@
 #include "service/postgres/postgres_session.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -62,6 +63,30 @@ ORDER BY blocker.pid)";
 
 // Longer than a request takes that arrives, and short enough for who waits behind it.
 constexpr absl::Duration kCancelPatience = absl::Seconds(1);
+
+// A setting that lets the server notice that this process is lost.
+struct Safeguard {
+  int since_version;
+  const char* sql;
+};
+
+constexpr std::array<Safeguard, 6> kSafeguards = {{
+    // A host that is gone, with the network between: noticed within a minute, as on our side.
+    {0, "SET tcp_keepalives_idle = 30;"},
+    {0, "SET tcp_keepalives_interval = 10;"},
+    {0, "SET tcp_keepalives_count = 3;"},
+    {120000, "SET tcp_user_timeout = '60s';"},
+    // A process that is frozen and holds locks. Between two statements it works for milliseconds; a
+    // minute lets a virtual machine be moved meanwhile.
+    {0, "SET idle_in_transaction_session_timeout = '1min';"},
+    // A process that is frozen and holds the mutex alone. Outside of transactions it pauses for
+    // quarters of a minute, and reads and plans a large directory for some seconds.
+    {140000, "SET idle_session_timeout = '5min';"},
+}};
+
+// A process that ended while a statement runs: the server looks for the end of the connection so
+// often. Not on every system that PostgreSQL runs on.
+constexpr Safeguard kClientCheck = {140000, "SET client_connection_check_interval = '5s';"};
 
 }  // namespace
 
@@ -265,6 +290,19 @@ absl::Status PostgresSession::PrepareForWriting() {
   });
 }
 
+absl::Status PostgresSession::Guard() {
+  const int version = connection_->server_version();
+  for (const Safeguard& safeguard : kSafeguards) {
+    if (version >= safeguard.since_version) absl::StrAppend(&safeguards_, safeguard.sql);
+  }
+  const absl::Status status = RunOwn(safeguards_);
+  if (!status.ok() || version < kClientCheck.since_version) return status;
+  const auto checks = runner_.Run(kClientCheck.sql);
+  if (!checks.ok()) return checks.status();
+  if (!checks->error) absl::StrAppend(&safeguards_, kClientCheck.sql);
+  return absl::OkStatus();
+}
+
 absl::Status PostgresSession::SetTimeouts(const Timeouts& timeouts) {
   timeouts_ = timeouts;
   return RunOwn(SetTimeoutsSql(timeouts_));
@@ -275,7 +313,8 @@ absl::Status PostgresSession::SetLockTimeout(absl::Duration timeout) {
 }
 
 absl::Status PostgresSession::ResetSettings() {
-  return RunOwn(ResetSettingsSql(timeouts_.lock_timeout));
+  // In one message with the others: it costs no round trip.
+  return RunOwn(absl::StrCat(ResetSettingsSql(timeouts_.lock_timeout), "; ", safeguards_));
 }
 
 absl::Status PostgresSession::Begin() { return RunOwn("BEGIN"); }

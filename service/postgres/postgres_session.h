@@ -55,6 +55,10 @@ class PostgresSession : public Session {
   // With its schema, unless no schema of the search_path exists.
   const VersionTable& version_table() const { return table_; }
 
+  // From now on the server ends the session, and with it a statement that runs, soon after this
+  // process is gone or can no longer be reached: nobody else could end it then.
+  absl::Status Guard();
+
   // See Database.
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes();
   absl::StatusOr<LockState> ReadLockState(int pid);
@@ -78,6 +82,8 @@ class PostgresSession : public Session {
   // The role that the session has logged in as.
   std::string login_;
   Timeouts timeouts_;
+  // Of Guard; each statement ends with a semicolon.
+  std::string safeguards_;
   StatementRunner runner_;
   CancelRequest cancel_;
 };
