@@ -47,7 +47,7 @@ class JournalE2eTest : public ServiceTest {
   };
 
   // Runs an upgrade until it waits for a Blocker, and kills migd there. The server's session goes
-  // on.
+  // on, until PostgreSQL notices.
   void KillMigdWhileItWaits() {
     Process upgrade(MigctlCommand({"upgrade", "head"}));
     EXPECT_TRUE(SomebodyWaitsForALock());
@@ -77,13 +77,16 @@ class JournalE2eTest : public ServiceTest {
   }
 };
 
-TEST_F(JournalE2eTest, AConcurrentBuildThatOutlivesMigdIsFoundDone) {
+TEST_F(JournalE2eTest, AConcurrentBuildThatFinishedUnseenIsFoundDone) {
   AddSection("INSERT INTO t VALUES (1);\nCREATE INDEX CONCURRENTLY i ON t (id);");
   {
     const Blocker blocker(database(), "LOCK TABLE t IN ROW EXCLUSIVE MODE");
     KillMigdWhileItWaits();
+    EndItsSession();
   }
-  // The next run waits for the mutex until the session has ended.
+  // As if the build had come to its end just before its session.
+  Query("REINDEX INDEX i");
+  ASSERT_EQ(Query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass"), "t");
   const std::vector<Json> events = Events({"upgrade", "head"});
   EXPECT_EQ(Settlement(events), "SETTLEMENT_FOUND_DONE ");
   EXPECT_EQ(OfKind(events, "step_resumed")[0]["next_statement"].text(), "2");
