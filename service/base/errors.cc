@@ -330,8 +330,8 @@ absl::Status PooledConnection(absl::string_view database) {
        absl::StrCat("the way to database ", database,
                     " leads through a pooler, such as pgbouncer, which may give the "
                     "session of a migration, its locks and settings, to somebody else"),
-       "connect migd to PostgreSQL itself: from outside, a pooler's safe mode cannot be told "
-       "from the others",
+       "connect migd to PostgreSQL itself; a pooler in session mode is refused too, because "
+       "it looks the same",
        {{"database", std::string(database)}}});
 }
 

@@ -114,6 +114,9 @@ bool StatementMonitor::IsRunning(const Running& statement) const {
 }
 
 void StatementMonitor::ReportProgress(const Running& statement, StatementProgress progress) {
+  if (progress.unit() == migration::v1::PROGRESS_UNIT_BYTES && progress.total() == 0) {
+    progress.set_total(statement.place.copy_bytes);
+  }
   const absl::Time now = absl::Now();
   const auto remaining = estimate_.Update(progress, now);
   {

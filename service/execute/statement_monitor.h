@@ -19,10 +19,12 @@ namespace migd {
 
 // Which of our statements runs.
 struct StatementPlace {
-  std::string revision;
+  std::string revision = {};
   // From 1; 0 for the service's own writes at the end of a step.
   int statement_index = 0;
   int statement_count = 0;
+  // How much data there is for its COPY; 0 if it is none. PostgreSQL does not know beforehand.
+  int64_t copy_bytes = 0;
 };
 
 // Thread-safe. A statement that has been running for a while is looked at once a second by another

@@ -485,8 +485,8 @@ absl::StatusOr<StatementResult> StepRunner::Send(Context& context, const Stateme
                                                  int index, int skipped) {
   NoticeRelay relay(session_, sink_, context.step.revision, index, skipped > 0);
   const StatementMonitor::Watch watch(
-      monitor_,
-      {context.step.revision, index, static_cast<int>(context.section->statements.size())});
+      monitor_, {context.step.revision, index, static_cast<int>(context.section->statements.size()),
+                 static_cast<int64_t>(statement.copy_data.value_or("").size())});
   context.statement_start_time = absl::Now();
   context.statement_runs = true;
   auto result = session_.Execute(statement);
@@ -588,7 +588,7 @@ absl::Status StepRunner::WriteVersionAndLog(const Context& context) {
   const auto holds_mutex = session_.HoldsMutex();
   if (!holds_mutex.ok()) return holds_mutex.status();
   if (!*holds_mutex) return errors::MutexLost(context.step.revision);
-  const StatementMonitor::Watch watch(monitor_, {context.step.revision, 0, 0});
+  const StatementMonitor::Watch watch(monitor_, {context.step.revision});
   for (const VersionWrite& write : context.step.writes) {
     status = session_.WriteVersion(write, context.step.revision);
     if (!status.ok()) return status;

@@ -88,6 +88,24 @@ TEST_F(ProgressTest, AConcurrentBuildTellsWhichTransactionItWaitsFor) {
   EXPECT_EQ(VersionRows(), "bb20");
 }
 
+TEST_F(ProgressTest, OfDataInTheFileTheEndIsKnown) {
+  std::string data;
+  for (int i = 1000; i < 9000; ++i) absl::StrAppend(&data, i, "\n");
+  Add({.id = "bb20",
+       .revises = "aa10",
+       .up = absl::StrCat("ALTER TABLE users ADD CHECK (slow(id) = id) NOT VALID;\n"
+                          "COPY users (id) FROM stdin;\n",
+                          data, "\\.\n")});
+  StartAtAa10();
+  Process upgrade(MigctlCommand({"upgrade", "head"}, {{"MIGCTL_OUTPUT", "json"}}));
+  ASSERT_TRUE(Eventually([&] { return !ProgressIn(upgrade.out()).empty(); }));
+  const Json told = ProgressIn(upgrade.out())[0];
+  EXPECT_EQ(told["command"].text(), "COPY FROM");
+  EXPECT_EQ(told["unit"].text(), "PROGRESS_UNIT_BYTES");
+  EXPECT_EQ(told["total"].text(), absl::StrCat(data.size()));
+  Cancel(upgrade);
+}
+
 TEST_F(ProgressTest, ALogSaysItInAFewLines) {
   Add({.id = "bb20",
        .revises = "aa10",
