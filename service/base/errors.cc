@@ -324,15 +324,14 @@ absl::Status DatabaseUnsuitable(absl::string_view database, absl::string_view pr
 }
 
 absl::Status PooledConnection(absl::string_view database) {
-  return Make(
-      {absl::StatusCode::kFailedPrecondition,
-       migration::v1::ERROR_REASON_POOLED_CONNECTION,
-       absl::StrCat("the way to database ", database,
-                    " leads through a pooler, such as pgbouncer, which may give the "
-                    "session of a migration, its locks and settings, to somebody else"),
-       "connect migd to PostgreSQL itself; a pooler in session mode is refused too, because "
-       "it looks the same",
-       {{"database", std::string(database)}}});
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_POOLED_CONNECTION,
+               absl::StrCat("the way to database ", database,
+                            " leads through a pooler, such as pgbouncer, which may give the "
+                            "session of a migration, its locks and settings, to somebody else"),
+               "connect migd to PostgreSQL itself; a pooler in session mode is refused too, for it "
+               "looks the same",
+               {{"database", std::string(database)}}});
 }
 
 absl::Status InsufficientPrivilege(absl::string_view problem, absl::string_view hint) {
