@@ -83,6 +83,18 @@ Error ErrorFromStatus(const grpc::Status& status, absl::string_view server) {
 
 bool HasServiceDetails(const Error& error) { return !error.reason().empty(); }
 
+bool IsBroken(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+    case grpc::StatusCode::CANCELLED:
+    case grpc::StatusCode::UNKNOWN:
+    case grpc::StatusCode::INTERNAL:
+      return !HasServiceDetails(ErrorFromStatus(status, ""));
+    default:
+      return false;
+  }
+}
+
 ExitCode ExitCodeOf(const Error& error) {
   if (error.code() == "UNAVAILABLE" || error.code() == "DEADLINE_EXCEEDED") {
     return ExitCode::kUnreachable;

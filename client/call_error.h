@@ -19,6 +19,10 @@ migration::v1::Error ErrorFromStatus(const grpc::Status& status, absl::string_vi
 // The call was answered by the service, not made up by gRPC on the way.
 bool HasServiceDetails(const migration::v1::Error& error);
 
+// Whether `status` is one with which gRPC itself ends a call whose connection or server went away;
+// it says nothing of what the call was about.
+bool IsBroken(const grpc::Status& status);
+
 // kUnreachable for UNAVAILABLE and DEADLINE_EXCEEDED, kInterrupted for CANCELLED, otherwise
 // kFailed.
 ExitCode ExitCodeOf(const migration::v1::Error& error);

@@ -225,6 +225,7 @@ class Grammar {
     AddHeads();
     AddBranches();
     AddShow();
+    AddWait();
     AddPlan();
     AddUpgrade();
     AddDowngrade();
@@ -285,7 +286,7 @@ class Grammar {
               "Which database of the server; may be left out if it has one");
     AddGlobal("--output", global_.output, "MIGCTL_OUTPUT", "text|json", "Default text");
     AddGlobal("--timeout", global_.timeout, "MIGCTL_TIMEOUT", "DURATION",
-              "Give up after this long; default 30s, none for operations");
+              "Give up after this long; default 30s, none for operations and wait");
     AddGlobal("--color", global_.color, "MIGCTL_COLOR", "auto|always|never",
               "Default auto: on a terminal, unless NO_COLOR is set");
   }
@@ -456,6 +457,32 @@ class Grammar {
     CLI::App* command = Add(&app_, "show", "Show one revision in full", kRevisions,
                             [revision] { return ShowCommand{Unmarked(*revision)}; });
     AddTarget(command, *revision);
+  }
+
+  void AddWait() {
+    auto revision = Value<std::string>();
+    auto patience = Value<std::string>();
+    auto require_known = Value<bool>();
+    CLI::App* command =
+        Add(&app_, "wait", "Wait until the database is at a revision, or beyond it", kRevisions,
+            [=] {
+              return WaitCommand{Unmarked(*revision), DurationOf(*patience), *require_known};
+            });
+    command->add_option("REV", *revision, "A revision, such as head, ae10 or label@head; default heads")
+        ->option_text(" ");
+    command
+        ->add_option("--for", *patience, "How long; 0 looks once; default without end")
+        ->option_text("DURATION")
+        ->check(IsDuration());
+    command->add_flag("--require-known", *require_known,
+                      "Exit with 3 if the database is at a revision that no file has, and may or "
+                      "may not be beyond REV");
+    command->footer(
+        Footer("A gate for what starts: exits with 0 when the database is there, 4 when the time is "
+               "over.\nA database or a server that is not there yet is waited for.\n\n"
+               "Examples:\n"
+               "  migctl wait --for 5m && exec my-service\n"
+               "  migctl wait billing@head --for 0"));
   }
 
   static void AddTarget(CLI::App* command, std::string& target) {

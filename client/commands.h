@@ -30,6 +30,8 @@ ExitCode Run(const HeadsCommand& command, Session& session);
 ExitCode Run(const BranchesCommand& command, Session& session);
 ExitCode Run(const ShowCommand& command, Session& session);
 ExitCode Run(const PlanCommand& command, Session& session);
+// Blocks until the database is there, or the time is over.
+ExitCode Run(const WaitCommand& command, Session& session);
 
 // What changes no database: a script, a new migration file.
 ExitCode Run(const ScriptCommand& command, Session& session);

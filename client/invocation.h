@@ -72,6 +72,15 @@ struct ShowCommand {
   std::string revision;
 };
 
+struct WaitCommand {
+  // Empty: the heads.
+  std::string revision;
+  // How long to wait; without end if unset; zero looks once.
+  std::optional<absl::Duration> patience;
+  // Fail the check if the database is at a revision that no file has.
+  bool require_known = false;
+};
+
 struct PlanCommand {
   migration::v1::Action action = migration::v1::ACTION_UPGRADE;
   std::vector<std::string> targets;
@@ -157,7 +166,7 @@ struct VersionCommand {};
 
 using Command =
     std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand, ShowCommand,
-                 PlanCommand, UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
+                 WaitCommand, PlanCommand, UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
                  ComposeCommand, ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
                  CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
 

@@ -13,6 +13,7 @@
 #include "service/rpc/paging.h"
 #include "service/rpc/queries.h"
 #include "service/rpc/status.h"
+#include "service/rpc/wait_call.h"
 
 namespace migd {
 namespace {
@@ -74,7 +75,10 @@ bool IsUuid(absl::string_view text) {
 MigrationServiceImpl::MigrationServiceImpl(const Catalog& catalog, OperationManager& operations)
     : catalog_(catalog), operations_(operations), streams_(operations) {}
 
-void MigrationServiceImpl::EndStreams() { streams_.closing = true; }
+void MigrationServiceImpl::EndWaits() {
+  streams_.closing = true;
+  wait_room_.Close();
+}
 
 grpc::Status MigrationServiceImpl::Current(grpc::ServerContext*,
                                            const migration::v1::CurrentRequest* request,
@@ -244,6 +248,12 @@ grpc::Status MigrationServiceImpl::CancelOperation(
   if (!status.ok()) return ToGrpcStatus(status);
   *response->mutable_operation() = (*operation)->Snapshot();
   return grpc::Status::OK;
+}
+
+grpc::ServerUnaryReactor* MigrationServiceImpl::Wait(grpc::CallbackServerContext*,
+                                                     const migration::v1::WaitRequest* request,
+                                                     migration::v1::WaitResponse* response) {
+  return StartWait(catalog_, wait_room_, *request, *response);
 }
 
 }  // namespace migd

@@ -11,17 +11,19 @@
 #include "service/operation/operation_manager.h"
 #include "service/rpc/catalog.h"
 #include "service/rpc/event_stream.h"
+#include "service/rpc/wait_room.h"
 
 namespace migd {
 
 // The answers of one call, on the caller's thread, for the RPCs that only read; streams of events
-// cost no thread each, so their handlers are gRPC's callback ones.
+// and those who wait for a revision cost no thread each, so their handlers are gRPC's callback ones.
 using MigrationServiceBase = migration::v1::MigrationService::WithCallbackMethod_Upgrade<
     migration::v1::MigrationService::WithCallbackMethod_Downgrade<
         migration::v1::MigrationService::WithCallbackMethod_Stamp<
             migration::v1::MigrationService::WithCallbackMethod_WatchOperation<
                 migration::v1::MigrationService::WithCallbackMethod_Watch<
-                    migration::v1::MigrationService::Service>>>>>;
+                    migration::v1::MigrationService::WithCallbackMethod_Wait<
+                        migration::v1::MigrationService::Service>>>>>>;
 
 // Thread-safe. See the proto for what each RPC does and how it fails.
 class MigrationServiceImpl final : public MigrationServiceBase {
@@ -29,8 +31,9 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   // Both must outlive the service.
   MigrationServiceImpl(const Catalog& catalog, OperationManager& operations);
 
-  // Streams end when they have told what there is: the server stops.
-  void EndStreams();
+  // The server stops: all calls that wait for something to happen end with Draining, streams when
+  // they have told what there is.
+  void EndWaits();
 
   grpc::Status Current(grpc::ServerContext* context, const migration::v1::CurrentRequest* request,
                        migration::v1::CurrentResponse* response) override;
@@ -69,6 +72,9 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   grpc::Status CancelOperation(grpc::ServerContext* context,
                                const migration::v1::CancelOperationRequest* request,
                                migration::v1::CancelOperationResponse* response) override;
+  grpc::ServerUnaryReactor* Wait(grpc::CallbackServerContext* context,
+                                 const migration::v1::WaitRequest* request,
+                                 migration::v1::WaitResponse* response) override;
 
  private:
   // What Upgrade, Downgrade and Stamp have in common: makes an operation and streams it.
@@ -77,6 +83,7 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   const Catalog& catalog_;
   OperationManager& operations_;
   StreamSources streams_;
+  WaitRoom wait_room_;
 };
 
 }  // namespace migd

@@ -87,7 +87,7 @@ Server::~Server() {
 void Server::Shutdown(absl::Duration grace) {
   server_->GetHealthCheckService()->SetServingStatus(false);
   operations_.Drain(grace);
-  service_.EndStreams();
+  service_.EndWaits();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kLastGrace));
   server_->Wait();
   server_.reset();

@@ -31,7 +31,7 @@ class Server {
   const std::vector<std::string>& addresses() const { return addresses_; }
 
   // Says NOT_SERVING, lets the operations end for `grace`, leaves what still runs to other servers,
-  // then ends what is left of the calls. Returns when all has ended.
+  // then sends those who wait away and ends what is left of the calls. Returns when all has ended.
   void Shutdown(absl::Duration grace);
 
  private:

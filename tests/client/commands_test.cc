@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
@@ -315,6 +316,142 @@ TEST_F(CommandsTest, HeadsResolvesDependenciesOnlyIfAsked) {
   EXPECT_EQ(RunCommand(HeadsCommand()), ExitCode::kDone);
   EXPECT_EQ(RunCommand(HeadsCommand{true, false}), ExitCode::kDone);
   EXPECT_EQ(out_.text(), "a\nb\n");
+}
+
+// --- wait ---
+
+using migration::v1::WaitRequest;
+using migration::v1::WaitResponse;
+
+WaitResponse Standing(WaitResponse::Outcome outcome, const std::string& row) {
+  WaitResponse response;
+  response.set_database("core");
+  response.set_outcome(outcome);
+  response.add_revisions(row);
+  response.add_target_revisions("7c20");
+  if (outcome == WaitResponse::OUTCOME_AHEAD_UNKNOWN) response.add_unknown_revisions(row);
+  return response;
+}
+
+TEST_F(CommandsTest, WaitAsksForARevisionAndSaysWhereTheDatabaseIs) {
+  options_.database = "core";
+  server_.handlers.wait = [](const WaitRequest& request, WaitResponse* response) {
+    EXPECT_EQ(request.database(), "core");
+    EXPECT_EQ(request.revision(), "7c");
+    EXPECT_FALSE(request.has_timeout());
+    *response = Standing(WaitResponse::OUTCOME_AT, "7c20");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(WaitCommand{"7c", {}, false}), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "core is at 7c20\n");
+  EXPECT_EQ(err_.text(), "");
+}
+
+TEST_F(CommandsTest, WaitSaysThatTheDatabaseIsBeyond) {
+  server_.handlers.wait = [](const WaitRequest&, WaitResponse* response) {
+    *response = Standing(WaitResponse::OUTCOME_AHEAD, "a91f");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(WaitCommand()), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "core is at a91f, beyond 7c20\n");
+}
+
+TEST_F(CommandsTest, WaitWarnsOfARevisionThatNoFileHasOrRefusesIt) {
+  server_.handlers.wait = [](const WaitRequest&, WaitResponse* response) {
+    *response = Standing(WaitResponse::OUTCOME_AHEAD_UNKNOWN, "zz99");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(WaitCommand()), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "core is at zz99\n");
+  EXPECT_EQ(err_.text(),
+            "warning: core is at zz99, and migd has no file of zz99: whether it has 7c20 is not "
+            "known\n");
+  EXPECT_EQ(RunCommand(WaitCommand{"", {}, true}), ExitCode::kCheckFailed);
+  EXPECT_THAT(err_.text(), HasSubstr("error: core is at zz99, and migd has no file of zz99"));
+}
+
+TEST_F(CommandsTest, WaitPrintsTheResponseAsJson) {
+  options_.output = OutputFormat::kJson;
+  server_.handlers.wait = [](const WaitRequest&, WaitResponse* response) {
+    *response = Standing(WaitResponse::OUTCOME_AHEAD_UNKNOWN, "zz99");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(WaitCommand()), ExitCode::kDone);
+  EXPECT_THAT(out_.text(), StartsWith("{\"outcome\":\"OUTCOME_AHEAD_UNKNOWN\""));
+  EXPECT_EQ(err_.text(), "");
+}
+
+TEST_F(CommandsTest, WaitEndsWithTheTimeThatItWasGiven) {
+  server_.handlers.wait = [](const WaitRequest& request, WaitResponse*) {
+    EXPECT_GT(request.timeout().seconds(), 200);
+    EXPECT_LE(request.timeout().seconds(), 300);
+    return ServiceStatus(grpc::StatusCode::DEADLINE_EXCEEDED, "WAIT_TIMEOUT",
+                         "the database did not reach heads (7c20) within 5m: it is at a91f");
+  };
+  EXPECT_EQ(RunCommand(WaitCommand{"", absl::Minutes(5), false}), ExitCode::kUnreachable);
+  EXPECT_EQ(err_.text(),
+            "error: the database did not reach heads (7c20) within 5m: it is at a91f "
+            "[WAIT_TIMEOUT]\n");
+}
+
+TEST_F(CommandsTest, WaitOutlastsAServerThatIsNotThere) {
+  std::atomic<int> calls = 0;
+  server_.handlers.wait = [&calls](const WaitRequest&, WaitResponse* response) {
+    switch (++calls) {
+      case 1:
+        return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+      case 2:
+        return ServiceStatus(grpc::StatusCode::UNAVAILABLE, "DRAINING", "migd is shutting down");
+      default:
+        *response = Standing(WaitResponse::OUTCOME_AT, "7c20");
+        return grpc::Status::OK;
+    }
+  };
+  EXPECT_EQ(RunCommand(WaitCommand()), ExitCode::kDone);
+  EXPECT_EQ(calls, 3);
+  EXPECT_THAT(err_.text(), HasSubstr("Socket closed; trying again\n"));
+  EXPECT_THAT(err_.text(), HasSubstr("migd is shutting down; trying again\n"));
+}
+
+TEST_F(CommandsTest, WaitGivesUpOnAServerThatIsNotThereWhenTheTimeIsOver) {
+  server_.Stop();
+  EXPECT_EQ(RunCommand(WaitCommand{"", absl::Milliseconds(600), false}), ExitCode::kUnreachable);
+  EXPECT_THAT(err_.text(), HasSubstr("error: no migd answers at " + server_.address()));
+  EXPECT_THAT(err_.text(), HasSubstr("; trying again\n"));
+}
+
+TEST_F(CommandsTest, WaitForNoTimeLooksOnce) {
+  std::atomic<int> calls = 0;
+  server_.handlers.wait = [&calls](const WaitRequest& request, WaitResponse*) {
+    ++calls;
+    EXPECT_TRUE(request.has_timeout());
+    EXPECT_EQ(request.timeout().seconds(), 0);
+    EXPECT_EQ(request.timeout().nanos(), 0);
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+  };
+  EXPECT_EQ(RunCommand(WaitCommand{"", absl::ZeroDuration(), false}), ExitCode::kUnreachable);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(CommandsTest, WaitDoesNotRepeatWhatTheServiceRefuses) {
+  std::atomic<int> calls = 0;
+  server_.handlers.wait = [&calls](const WaitRequest&, WaitResponse*) {
+    ++calls;
+    return ServiceStatus(grpc::StatusCode::NOT_FOUND, "UNKNOWN_REVISION", "no revision zz");
+  };
+  EXPECT_EQ(RunCommand(WaitCommand{"zz", {}, false}), ExitCode::kFailed);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(CommandsTest, WaitDoesNotTrustAServerThatForgetsTheTime) {
+  server_.handlers.wait = [this](const WaitRequest&, WaitResponse*) {
+    released_.Wait();
+    return grpc::Status::OK;
+  };
+  options_.timeout = absl::Milliseconds(100);
+  EXPECT_EQ(RunCommand(WaitCommand{"", absl::Milliseconds(50), false}), ExitCode::kUnreachable);
+  released_.Set();
+  EXPECT_THAT(err_.text(), HasSubstr("did not answer in time"));
 }
 
 // --- health, version ---

@@ -73,8 +73,11 @@ class FakeServer {
     Stream<migration::v1::UpgradeRequest> upgrade;
     Stream<migration::v1::StampRequest> stamp;
     Unary<migration::v1::ListOperationsRequest, migration::v1::ListOperationsResponse> list;
+    Unary<migration::v1::GetOperationRequest, migration::v1::GetOperationResponse> get;
     Stream<migration::v1::WatchOperationRequest> watch;
+    Stream<migration::v1::WatchRequest> watch_all;
     Unary<migration::v1::CancelOperationRequest, migration::v1::CancelOperationResponse> cancel;
+    Unary<migration::v1::WaitRequest, migration::v1::WaitResponse> wait;
     Unary<grpc::health::v1::HealthCheckRequest, grpc::health::v1::HealthCheckResponse> health;
   };
 
@@ -161,6 +164,19 @@ class FakeServer {
                                 const migration::v1::WatchOperationRequest* request,
                                 Events* events) override {
       return Answer(handlers_.watch, context, *request, events);
+    }
+    grpc::Status GetOperation(grpc::ServerContext*,
+                              const migration::v1::GetOperationRequest* request,
+                              migration::v1::GetOperationResponse* response) override {
+      return Answer(handlers_.get, *request, response);
+    }
+    grpc::Status Watch(grpc::ServerContext* context, const migration::v1::WatchRequest* request,
+                       Events* events) override {
+      return Answer(handlers_.watch_all, context, *request, events);
+    }
+    grpc::Status Wait(grpc::ServerContext*, const migration::v1::WaitRequest* request,
+                      migration::v1::WaitResponse* response) override {
+      return Answer(handlers_.wait, *request, response);
     }
     grpc::Status CancelOperation(grpc::ServerContext*,
                                  const migration::v1::CancelOperationRequest* request,

@@ -1,0 +1,77 @@
+#include "service/rpc/row_poller.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+
+namespace migd {
+namespace {
+
+// Who joins is not to wait for the interval; but a thousand who join one after the other are not to
+// cause a thousand readings.
+constexpr absl::Duration kLeastPause = absl::Milliseconds(50);
+
+}  // namespace
+
+RowPoller::RowPoller(Database& database, absl::Duration interval, std::function<void()> on_reading)
+    : database_(database),
+      interval_(interval),
+      on_reading_(std::move(on_reading)),
+      thread_([this] { Run(); }) {}
+
+RowPoller::~RowPoller() {
+  {
+    MutexLock lock(mutex_);
+    finished_ = true;
+    changed_.NotifyAll();
+  }
+  thread_.join();
+}
+
+int64_t RowPoller::Join() {
+  MutexLock lock(mutex_);
+  ++members_;
+  newcomers_ = true;
+  changed_.NotifyAll();
+  return begun_ + 1;
+}
+
+void RowPoller::Leave() {
+  MutexLock lock(mutex_);
+  --members_;
+}
+
+std::shared_ptr<const RowPoller::Reading> RowPoller::newest() const {
+  MutexLock lock(mutex_);
+  return newest_;
+}
+
+void RowPoller::Run() {
+  while (const int64_t number = AwaitTurn()) {
+    auto reading = std::make_shared<const Reading>(Reading{number, database_.ReadRows()});
+    {
+      MutexLock lock(mutex_);
+      newest_ = std::move(reading);
+      last_end_ = absl::Now();
+    }
+    on_reading_();
+  }
+}
+
+int64_t RowPoller::AwaitTurn() {
+  MutexLock lock(mutex_);
+  while (!finished_) {
+    const absl::Duration pause = newcomers_ ? std::min(kLeastPause, interval_) : interval_;
+    const absl::Duration left =
+        members_ == 0 ? absl::InfiniteDuration() : last_end_ + pause - absl::Now();
+    if (left <= absl::ZeroDuration()) {
+      newcomers_ = false;
+      return ++begun_;
+    }
+    changed_.WaitFor(mutex_, left);
+  }
+  return 0;
+}
+
+}  // namespace migd
