@@ -29,15 +29,15 @@ void ReadDetails(const std::string& serialized, Error& error) {
   }
 }
 
-// gRPC's own words for "nobody listens there".
-bool NeverConnected(absl::string_view message) {
+// gRPC's own words for it.
+bool SaysNobodyListens(absl::string_view message) {
   return absl::StrContains(message, "failed to connect") ||
          absl::StrContains(message, "DNS resolution failed") ||
          absl::StrContains(message, "Connection refused");
 }
 
 void DescribeUnavailable(absl::string_view server, Error& error) {
-  if (NeverConnected(error.message())) {
+  if (SaysNobodyListens(error.message())) {
     error.set_message(absl::StrCat("no migd answers at ", server));
     error.set_hint("start migd, or name its address with --server or MIGCTL_SERVER");
   } else {
@@ -93,6 +93,11 @@ bool IsBroken(const grpc::Status& status) {
     default:
       return false;
   }
+}
+
+bool NeverConnected(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+         SaysNobodyListens(status.error_message()) && IsBroken(status);
 }
 
 ExitCode ExitCodeOf(const Error& error) {

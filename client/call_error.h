@@ -23,6 +23,9 @@ bool HasServiceDetails(const migration::v1::Error& error);
 // it says nothing of what the call was about.
 bool IsBroken(const grpc::Status& status);
 
+// Whether `status` says that nobody listens at the address.
+bool NeverConnected(const grpc::Status& status);
+
 // kUnreachable for UNAVAILABLE and DEADLINE_EXCEEDED, kInterrupted for CANCELLED, otherwise
 // kFailed.
 ExitCode ExitCodeOf(const migration::v1::Error& error);

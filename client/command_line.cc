@@ -67,7 +67,8 @@ Exit codes:
 
 constexpr char kOperationFooter[] =
     R"(The operation runs in the server. Ctrl-C asks the server to cancel it and waits for its
-end; a second Ctrl-C leaves at once. Durations are written like 2s, 500ms, 5m or 0.)";
+end; a second Ctrl-C leaves at once. A server that is restarted meanwhile is waited for, and
+the operation followed further. Durations are written like 2s, 500ms, 5m or 0.)";
 
 constexpr char kImportFooter[] =
     R"(Ids, order, messages, up, down and no-transaction marks are kept. What cannot be translated
@@ -114,6 +115,7 @@ struct RunText {
   bool terminate_blockers = false;
   bool resume = false;
   int skip_statement = 0;
+  bool detach = false;
   std::string request_id;
 };
 
@@ -194,6 +196,7 @@ RunSettings SettingsOf(const RunText& text) {
           text.terminate_blockers,
           text.resume,
           text.skip_statement,
+          text.detach,
           text.request_id.empty() ? NewRequestId() : text.request_id};
 }
 
@@ -637,7 +640,8 @@ class Grammar {
     // enough.
     sql->option_text(" ");
     for (const char* of_calls :
-         {"--request-id", "--mutex-timeout", "--lock-retries", "--terminate-blockers"}) {
+         {"--request-id", "--mutex-timeout", "--lock-retries", "--terminate-blockers",
+          "--detach"}) {
       sql->excludes(of_calls);
     }
     command
@@ -766,6 +770,10 @@ class Grammar {
                      "default a random one")
         ->option_text("UUID")
         ->check(IsRequestId());
+    command
+        ->add_flag("--detach", run.detach,
+                   "Print the operation's id and return as soon as the server has accepted it")
+        ->option_text(" ");
   }
 
   void AddOperations() {
@@ -775,8 +783,9 @@ class Grammar {
     operations->require_subcommand(1);
     operations->footer(
         Footer("Examples:\n"
-               "  migctl operations list --state running\n"
-               "  migctl operations watch 7k2m"));
+               "  migctl operations list --state running,interrupted\n"
+               "  migctl operations watch 7k2m\n"
+               "  migctl operations watch --database shop"));
     AddListOperations(operations);
     AddWatchOperation(operations);
 
@@ -822,15 +831,25 @@ class Grammar {
   void AddWatchOperation(CLI::App* operations) {
     auto id = Value<std::string>();
     auto after = Value<int64_t>();
-    CLI::App* command = Add(operations, "watch", "Show the events of an operation until it is over",
+    CLI::App* command = Add(operations, "watch",
+                            "Show the events of an operation until it is over, or those of all",
                             "Commands", [=] {
                               return WatchOperationCommand{*id, *after};
                             });
-    AddOperationId(command, *id);
+    CLI::Option* one =
+        command
+            ->add_option("OPERATION", *id,
+                         "Its id, or the beginning of it; default all, of --database or of all "
+                         "databases")
+            ->option_text(" ")
+            ->check(IsNotEmpty());
     command->add_option("--after", *after, "Only the events after this sequence")
         ->option_text("SEQUENCE")
-        ->check(IsCount());
-    command->footer(Footer("Ctrl-C leaves the operation running."));
+        ->check(IsCount())
+        ->needs(one);
+    command->footer(
+        Footer("Ctrl-C leaves the operation running. Without an id it is the only end: a server\n"
+               "that goes away is waited for."));
   }
 
   static void AddOperationId(CLI::App* command, std::string& id) {

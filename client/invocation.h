@@ -35,6 +35,8 @@ struct RunSettings {
   // What to do with a statement that an earlier run was cut off at; 0 skips none.
   bool resume = false;
   int skip_statement = 0;
+  // Return as soon as the operation is accepted.
+  bool detach = false;
   // A UUID; never empty after parsing.
   std::string request_id;
 };
@@ -136,6 +138,7 @@ struct ShowOperationCommand {
 };
 
 struct WatchOperationCommand {
+  // Empty: all of them.
   std::string operation;
   int64_t after_sequence = 0;
 };

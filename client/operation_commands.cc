@@ -3,27 +3,40 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/feed_follower.h"
 #include "client/operation_follower.h"
 #include "client/operation_report.h"
+#include "client/progress_text.h"
 #include "client/run_options.h"
+#include "client/text.h"
+#include "client/time_text.h"
 
 namespace migctl {
 namespace {
 
 using migration::v1::Error;
 using migration::v1::Operation;
+using migration::v1::OperationEvent;
 
 struct Ending {
   std::optional<Error> error;
   OperationOutcome outcome;
 };
 
+// For who does not stay to see.
+class NoView : public ProgressView {
+ public:
+  void Show(const OperationEvent&) override {}
+};
+
 // Shows the operation behind `open` until it is over or left. What ticks on the terminal ends with
 // this function, so that the report comes after it.
-Ending Follow(const OperationFollower::OpenStream& open, FollowSettings settings,
-              Session& session) {
-  const std::unique_ptr<ProgressView> view = MakeProgressView(session.output);
+Ending Follow(const OpenStream& open, FollowSettings settings, Session& session) {
+  const bool silent = settings.detach && !session.output.json();
+  const std::unique_ptr<ProgressView> view =
+      silent ? std::make_unique<NoView>() : MakeProgressView(session.output);
   OperationFollower follower(session.connection, session.output, *view, std::move(settings));
   const Interrupts::Subscription subscription(session.interrupts,
                                               [&follower] { follower.Interrupt(); });
@@ -31,18 +44,26 @@ Ending Follow(const OperationFollower::OpenStream& open, FollowSettings settings
   return {std::move(error), follower.outcome()};
 }
 
-ExitCode FollowAndReport(const OperationFollower::OpenStream& open, FollowSettings settings,
+ExitCode FollowAndReport(const OpenStream& open, const FollowSettings& settings,
                          Session& session) {
-  const Ending ending = Follow(open, std::move(settings), session);
+  const Ending ending = Follow(open, settings, session);
   if (ending.error.has_value()) return session.output.Fail(*ending.error);
+  if (settings.detach && !ending.outcome.finished.has_value()) {
+    const std::string id = Escape(ending.outcome.operation);
+    session.output.ResultText(absl::StrCat(id, "\n"));
+    session.output.Note(absl::StrCat("operation ", id,
+                                     " goes on in the server; follow it with: migctl operations "
+                                     "watch ",
+                                     id));
+    return ExitCode::kDone;
+  }
   session.output.ResultText(OutcomeText(ending.outcome));
   return ExitCode::kDone;
 }
 
 // How the stub streams the events of a request.
 template <typename Request>
-using StreamMethod = OperationFollower::Reader (Connection::Migrations::*)(grpc::ClientContext*,
-                                                                           const Request&);
+using StreamMethod = EventStream (Connection::Migrations::*)(grpc::ClientContext*, const Request&);
 
 // Starts an operation by `request`, whose target is set, and follows it to its end.
 template <typename Request>
@@ -53,11 +74,12 @@ ExitCode Start(Request request, StreamMethod<Request> method, const RunSettings&
   *request.mutable_options() = ToRunOptions(run);
   FollowSettings settings;
   settings.request_id = run.request_id;
+  settings.detach = run.detach;
   return FollowAndReport(
       [&request, method](Connection::Migrations& migrations, grpc::ClientContext* context) {
         return (migrations.*method)(context, request);
       },
-      std::move(settings), session);
+      settings, session);
 }
 
 std::optional<Error> AddPage(migration::v1::ListOperationsRequest& request, int limit,
@@ -70,8 +92,31 @@ std::optional<Error> AddPage(migration::v1::ListOperationsRequest& request, int 
       session.connection.Call(&Connection::Migrations::ListOperations, request, page);
   if (error.has_value()) return error;
   list.clear_next_page_token();
+  // Each page tells of all databases.
+  list.clear_database_errors();
   list.MergeFrom(page);
   return std::nullopt;
+}
+
+// Follows the operations of all databases, or of the one that was named, until Ctrl-C.
+ExitCode FollowAll(Session& session) {
+  FeedProgress progress;
+  FeedSettings settings;
+  settings.database = session.database;
+  FeedFollower follower(
+      session.connection, session.output, settings, [&](const OperationEvent& event) {
+        session.output.Result(event, [&](const TextSettings&) {
+          std::string text;
+          for (const std::string& line : progress.Consume(event)) {
+            absl::StrAppend(&text, line, "\n");
+          }
+          return text;
+        });
+      });
+  const Interrupts::Subscription subscription(session.interrupts,
+                                              [&follower] { follower.Interrupt(); });
+  const std::optional<Error> error = follower.Follow();
+  return error.has_value() ? session.output.Fail(*error) : ExitCode::kInterrupted;
 }
 
 }  // namespace
@@ -96,16 +141,19 @@ ExitCode Run(const StampCommand& command, Session& session) {
 }
 
 ExitCode Run(const WatchOperationCommand& command, Session& session) {
+  if (command.operation.empty()) return FollowAll(session);
   migration::v1::WatchOperationRequest request;
   request.set_operation(command.operation);
   request.set_after_sequence(command.after_sequence);
   FollowSettings settings;
   settings.cancel_on_interrupt = false;
+  settings.show_heartbeats = true;
+  *request.mutable_heartbeat_interval() = ToProto(settings.heartbeat_interval);
   return FollowAndReport(
       [&request](Connection::Migrations& migrations, grpc::ClientContext* context) {
         return migrations.WatchOperation(context, request);
       },
-      std::move(settings), session);
+      settings, session);
 }
 
 ExitCode Run(const ListOperationsCommand& command, Session& session) {
@@ -122,6 +170,10 @@ ExitCode Run(const ListOperationsCommand& command, Session& session) {
   session.output.Result(
       list, [&list](const TextSettings& settings) { return OperationListText(list, settings); });
   if (list.operations().empty()) session.output.Note("no operations");
+  for (const Error& missing : list.database_errors()) {
+    session.output.Warning(absl::StrCat("the list may lack operations: ",
+                                        Escape(missing.message())));
+  }
   return ExitCode::kDone;
 }
 

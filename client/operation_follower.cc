@@ -1,5 +1,6 @@
 #include "client/operation_follower.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,101 +17,107 @@ using migration::v1::Operation;
 using migration::v1::OperationEvent;
 
 constexpr absl::Duration kCancelTimeout = absl::Seconds(10);
+constexpr int kMissedHeartbeats = 3;
 
 std::string HowToFollow(const std::string& operation) {
   return absl::StrCat("follow it with: migctl operations watch ", operation);
 }
 
-// The codes with which gRPC itself ends a stream whose connection or server went away. OK is among
-// them: a server that stops may end a stream before the operation is over.
-bool IsBroken(grpc::StatusCode code) {
-  return code == grpc::StatusCode::UNAVAILABLE || code == grpc::StatusCode::CANCELLED ||
-         code == grpc::StatusCode::UNKNOWN || code == grpc::StatusCode::INTERNAL ||
-         code == grpc::StatusCode::OK;
-}
+bool IsDraining(const Error& error) { return error.reason() == "DRAINING"; }
 
 }  // namespace
 
 OperationFollower::OperationFollower(Connection& connection, Output& output, ProgressView& view,
                                      FollowSettings settings)
-    : connection_(connection), output_(output), view_(view), settings_(std::move(settings)) {}
+    : connection_(connection),
+      output_(output),
+      view_(view),
+      settings_(std::move(settings)),
+      reader_(connection, kMissedHeartbeats * settings_.heartbeat_interval) {}
 
 OperationFollower::~OperationFollower() {
   std::thread canceller;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    over_ = true;
+    if (cancel_context_ != nullptr) cancel_context_->TryCancel();
+    changed_.notify_all();
     canceller = std::move(canceller_);
   }
-  if (!canceller.joinable()) return;
-  cancel_context_.TryCancel();
-  canceller.join();
+  if (canceller.joinable()) canceller.join();
 }
 
 std::optional<Error> OperationFollower::Follow(const OpenStream& open) {
+  Backoff backoff(settings_.first_pause, settings_.longest_pause);
   OpenStream next = open;
-  int attempt = 0;
   while (true) {
-    const int64_t sequence_before = outcome_.last_sequence;
-    const grpc::Status status = ReadStream(next);
+    const int64_t before = messages_;
+    const grpc::Status status =
+        reader_.Read(next, [this](const OperationEvent& event) { return Receive(event); });
     if (outcome_.finished.has_value()) return FinishedError(status);
-    if (HasLeft()) return LeftError();
-    if (outcome_.last_sequence > sequence_before) attempt = 0;
-    if (!CanResume(status) || attempt == settings_.max_attempts) return StreamError(status);
+    if (settings_.detach && !outcome_.operation.empty()) return std::nullopt;
+    if (reader_.stopped()) return LeftError();
+    if (!CanResume(status)) return StreamError(status);
+    if (HasNothingToCancel()) return LeftError();
 
-    WaitBeforeAttempt(attempt++);
-    if (HasLeft()) return LeftError();
-    next = WatchAgain();
+    if (messages_ > before || !reached_) {
+      lost_since_ = absl::Now();
+      backoff.Reset();
+    }
+    const absl::Duration pause = backoff.Next();
+    const absl::Time give_up =
+        std::min(lost_since_ + settings_.patience, connection_.command_deadline());
+    if (absl::Now() + pause > give_up) return StreamError(status);
+    reached_ = true;
+    if (!outcome_.operation.empty()) next = WatchAgain();
+    PauseAfter(status, pause);
+    if (reader_.stopped() || HasNothingToCancel()) return LeftError();
   }
 }
 
-grpc::Status OperationFollower::ReadStream(const OpenStream& open) {
-  grpc::ClientContext context;
-  if (connection_.command_deadline() != absl::InfiniteFuture()) {
-    context.set_deadline(absl::ToChronoTime(connection_.command_deadline()));
-  }
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (left_) return grpc::Status::CANCELLED;
-    context_ = &context;
-  }
-  const Reader reader = open(connection_.migrations(), &context);
-  OperationEvent event;
-  while (reader->Read(&event)) Receive(event);
-  grpc::Status status = reader->Finish();
-
+bool OperationFollower::Receive(const OperationEvent& event) {
+  ++messages_;
   const std::lock_guard<std::mutex> lock(mutex_);
-  context_ = nullptr;
-  return status;
-}
-
-void OperationFollower::Receive(const OperationEvent& event) {
   // A replay after a broken stream may overlap with what was seen before.
-  if (event.sequence() <= outcome_.last_sequence) return;
-  view_.Show(event);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  outcome_.Add(event);
+  if (!outcome_.Add(event)) return true;
+  if (!event.has_heartbeat() || settings_.show_heartbeats) view_.Show(event);
   if (interrupts_ > 0 && settings_.cancel_on_interrupt) StartCancel();
+  return !settings_.detach || outcome_.operation.empty();
 }
 
-bool OperationFollower::CanResume(const grpc::Status& status) {
-  if (outcome_.operation.empty()) return false;
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) return true;
-  return IsBroken(status.error_code()) &&
-         !HasServiceDetails(ErrorFromStatus(status, connection_.server()));
+bool OperationFollower::CanResume(const grpc::Status& status) const {
+  const Error error = ErrorFromStatus(status, connection_.server());
+  // A server that stops may end a stream with OK before the operation is over.
+  const bool broken = status.ok() || IsBroken(status);
+  if (!outcome_.operation.empty()) {
+    return broken || status.error_code() == grpc::StatusCode::UNAVAILABLE;
+  }
+  if (settings_.request_id.empty()) return false;
+  // Where nobody has answered so far, the address is more likely to be wrong.
+  if (!reached_ && NeverConnected(status)) return false;
+  const bool may_pass = reached_ && status.error_code() == grpc::StatusCode::UNAVAILABLE;
+  return broken || may_pass || IsDraining(error);
 }
 
-void OperationFollower::WaitBeforeAttempt(int attempt) {
-  const absl::Duration backoff = settings_.first_backoff * (1 << attempt);
-  output_.Note(absl::StrCat("the connection to migd broke; watching operation ",
-                            Escape(outcome_.operation), " again in ", ShortDuration(backoff)));
-  std::unique_lock<std::mutex> lock(mutex_);
-  left_changed_.wait_for(lock, absl::ToChronoMilliseconds(backoff), [this] { return left_; });
+void OperationFollower::PauseAfter(const grpc::Status& status, absl::Duration pause) {
+  const std::string when = ShortDuration(pause);
+  if (!outcome_.operation.empty()) {
+    output_.Note(absl::StrCat("the connection to migd broke; watching operation ",
+                              Escape(outcome_.operation), " again in ", when));
+  } else {
+    const std::string why =
+        status.ok() ? "migd ended the stream"
+                    : Escape(ErrorFromStatus(status, connection_.server()).message());
+    output_.Note(absl::StrCat(why, "; repeating the call in ", when));
+  }
+  reader_.Pause(pause);
 }
 
-OperationFollower::OpenStream OperationFollower::WatchAgain() const {
+OpenStream OperationFollower::WatchAgain() const {
   migration::v1::WatchOperationRequest request;
   request.set_operation(outcome_.operation);
   request.set_after_sequence(outcome_.last_sequence);
+  *request.mutable_heartbeat_interval() = ToProto(settings_.heartbeat_interval);
   return [request](Connection::Migrations& migrations, grpc::ClientContext* context) {
     return migrations.WatchOperation(context, request);
   };
@@ -128,18 +135,32 @@ std::optional<Error> OperationFollower::FinishedError(const grpc::Status& status
   return error;
 }
 
-Error OperationFollower::LeftError() const {
+Error OperationFollower::LeftError() {
+  const std::lock_guard<std::mutex> lock(mutex_);
   Error error;
   error.set_code("CANCELLED");
   if (outcome_.operation.empty()) {
     error.set_message("interrupted before migd said whether it accepts the operation");
     error.set_hint("see whether it did: migctl operations list");
-  } else {
-    error.set_message(absl::StrCat("left operation ", outcome_.operation,
-                                   settings_.cancel_on_interrupt
-                                       ? " before its end, which migd was asked to bring about"
-                                       : ", which goes on in the server"));
-    error.set_hint(HowToFollow(outcome_.operation));
+    return error;
+  }
+  const std::string left = absl::StrCat("left operation ", outcome_.operation);
+  error.set_hint(HowToFollow(outcome_.operation));
+  switch (cancel_state_) {
+    case CancelState::kNotAsked:
+      error.set_message(absl::StrCat(left, ", which goes on in the server"));
+      break;
+    case CancelState::kAsking:
+      error.set_message(
+          absl::StrCat(left, " before migd said whether it cancels it: it may go on"));
+      break;
+    case CancelState::kAccepted:
+      error.set_message(absl::StrCat(left, " before its end; migd is cancelling it"));
+      break;
+    case CancelState::kRefused:
+      error.set_message(
+          absl::StrCat(left, ", which goes on in the server: migd does not cancel it"));
+      break;
   }
   return error;
 }
@@ -158,8 +179,8 @@ Error OperationFollower::StreamError(const grpc::Status& status) const {
     error.set_message(absl::StrCat(error.message(), "; operation ", outcome_.operation,
                                    " goes on in the server"));
     error.set_hint(HowToFollow(outcome_.operation));
-  } else if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
-             !settings_.request_id.empty()) {
+  } else if (!settings_.request_id.empty() && !HasServiceDetails(error) &&
+             (reached_ || !NeverConnected(status))) {
     error.set_hint(absl::StrCat("migd may have accepted it; the same command with --request-id ",
                                 settings_.request_id, " attaches to it then"));
   }
@@ -170,41 +191,71 @@ void OperationFollower::Interrupt() {
   const std::lock_guard<std::mutex> lock(mutex_);
   ++interrupts_;
   if (interrupts_ > 1 || !settings_.cancel_on_interrupt) {
-    Leave();
+    reader_.Stop();
     return;
   }
-  output_.Note("interrupted: asking migd to cancel the operation; once more leaves at once");
+  output_.Note(
+      "interrupted: asking migd to cancel the operation, and waiting for its end; once more leaves "
+      "at once");
   StartCancel();
 }
 
-bool OperationFollower::HasLeft() {
+bool OperationFollower::HasNothingToCancel() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return left_;
-}
-
-void OperationFollower::Leave() {
-  left_ = true;
-  if (context_ != nullptr) context_->TryCancel();
-  left_changed_.notify_all();
+  return interrupts_ > 0 && outcome_.operation.empty();
 }
 
 void OperationFollower::StartCancel() {
   if (outcome_.operation.empty() || canceller_.joinable()) return;
+  cancel_state_ = CancelState::kAsking;
   // A thread of its own, so that a second Ctrl-C is heard while the call is under way.
   canceller_ = std::thread([this, operation = outcome_.operation] { AskToCancel(operation); });
 }
 
 void OperationFollower::AskToCancel(const std::string& operation) {
+  Backoff backoff(settings_.first_pause, settings_.longest_pause);
+  bool told = false;
+  while (true) {
+    const grpc::Status status = CallCancel(operation);
+    const Error error = ErrorFromStatus(status, connection_.server());
+    // The server may be back soon, or another one be there.
+    const bool again = status.error_code() == grpc::StatusCode::UNAVAILABLE || IsBroken(status);
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (over_) return;
+    if (!again) {
+      cancel_state_ = status.ok() ? CancelState::kAccepted : CancelState::kRefused;
+      if (!status.ok()) {
+        output_.Warning(absl::StrCat("could not ask migd to cancel: ", Escape(error.message()),
+                                     "; Ctrl-C again leaves the operation running"));
+      }
+      return;
+    }
+    if (!told) {
+      output_.Warning(absl::StrCat("could not ask migd to cancel: ", Escape(error.message()),
+                                   "; trying again"));
+    }
+    told = true;
+    changed_.wait_for(lock, absl::ToChronoMilliseconds(backoff.Next()), [this] { return over_; });
+    if (over_) return;
+  }
+}
+
+grpc::Status OperationFollower::CallCancel(const std::string& operation) {
   migration::v1::CancelOperationRequest request;
   request.set_operation(operation);
   migration::v1::CancelOperationResponse response;
-  cancel_context_.set_deadline(absl::ToChronoTime(absl::Now() + kCancelTimeout));
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kCancelTimeout));
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (over_) return grpc::Status::CANCELLED;
+    cancel_context_ = &context;
+  }
   const grpc::Status status =
-      connection_.migrations().CancelOperation(&cancel_context_, request, &response);
-  if (status.ok() || status.error_code() == grpc::StatusCode::CANCELLED) return;
-  const Error error = ErrorFromStatus(status, connection_.server());
-  output_.Warning(absl::StrCat("could not ask migd to cancel: ", Escape(error.message()),
-                               "; Ctrl-C again leaves the operation running"));
+      connection_.migrations().CancelOperation(&context, request, &response);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  cancel_context_ = nullptr;
+  return status;
 }
 
 }  // namespace migctl

@@ -15,6 +15,7 @@ namespace {
 using migration::v1::Action;
 using migration::v1::ListOperationsResponse;
 using migration::v1::Operation;
+using migration::v1::OperationAccepted;
 using migration::v1::OperationEvent;
 using migration::v1::OperationFinished;
 
@@ -29,11 +30,6 @@ std::string PastTense(Action action) {
     default:
       return "Changed";
   }
-}
-
-bool IsFinal(Operation::State state) {
-  return state == Operation::STATE_SUCCEEDED || state == Operation::STATE_FAILED ||
-         state == Operation::STATE_CANCELLED;
 }
 
 std::string WhatItDoes(const Operation& operation) {
@@ -57,17 +53,48 @@ std::string Field(absl::string_view name, absl::string_view value) {
   return absl::StrCat(PadRight(absl::StrCat(name, ":"), kNameWidth), " ", value, "\n");
 }
 
+OperationAccepted AcceptedOf(const Operation& operation) {
+  OperationAccepted accepted;
+  accepted.set_database(operation.database());
+  accepted.set_action(operation.action());
+  *accepted.mutable_targets() = operation.targets();
+  accepted.set_request_id(operation.request_id());
+  return accepted;
+}
+
+OperationFinished FinishedOf(const Operation& operation) {
+  OperationFinished finished;
+  finished.set_state(operation.state());
+  *finished.mutable_resulting_revisions() = operation.resulting_revisions();
+  if (operation.has_error()) *finished.mutable_error() = operation.error();
+  finished.set_finished_step_count(operation.finished_step_count());
+  *finished.mutable_duration() =
+      ToProto(ToTime(operation.finish_time()) - ToTime(operation.create_time()));
+  return finished;
+}
+
 std::string TimeText(bool set, const google::protobuf::Timestamp& time) {
   return set ? LogTime(ToTime(time)) : "";
 }
 
 }  // namespace
 
-void OperationOutcome::Add(const OperationEvent& event) {
+bool OperationOutcome::Add(const OperationEvent& event) {
+  if (event.has_heartbeat() || event.has_statement_progress()) return true;
+  if (event.has_operation_snapshot()) {
+    const Operation& state = event.operation_snapshot().operation();
+    operation = state.operation();
+    last_sequence = std::min(last_sequence, event.sequence());
+    if (!accepted.has_value()) accepted = AcceptedOf(state);
+    if (IsFinal(state.state())) finished = FinishedOf(state);
+    return true;
+  }
+  if (event.sequence() <= last_sequence) return false;
   operation = event.operation();
   last_sequence = event.sequence();
   if (event.has_operation_accepted()) accepted = event.operation_accepted();
   if (event.has_operation_finished()) finished = event.operation_finished();
+  return true;
 }
 
 std::string OutcomeText(const OperationOutcome& outcome) {
@@ -88,6 +115,25 @@ std::string OutcomeText(const OperationOutcome& outcome) {
           : absl::StrCat(": ", Count(finished.finished_step_count(), "revision"));
   return absl::StrCat(PastTense(action), " ", database, " to ", rows, count, " in ",
                       ShortDuration(ToDuration(finished.duration())), "\n");
+}
+
+std::string PositionText(const Operation& operation) {
+  if (!operation.has_position()) return "";
+  const migration::v1::Position& position = operation.position();
+  std::string text = absl::StrCat("step ", position.step_index(), " of ", operation.step_count());
+  if (!position.revision().empty()) absl::StrAppend(&text, ", ", Escape(position.revision()));
+  if (position.statement_count() > 0) {
+    const int statement =
+        std::min(position.finished_statement_count() + 1, position.statement_count());
+    absl::StrAppend(&text, ", statement ", statement, " of ", position.statement_count());
+  }
+  return text;
+}
+
+std::string OperationSummary(const Operation& operation) {
+  const std::string position = PositionText(operation);
+  return absl::StrCat(WhatItDoes(operation), ", ", StateName(operation.state()),
+                      position.empty() ? "" : ", ", position);
 }
 
 std::string OperationListText(const ListOperationsResponse& response,
@@ -122,6 +168,9 @@ std::string OperationText(const Operation& operation, const TextSettings& settin
       Field("state", StateName(operation.state())),
       Field("steps", absl::StrCat(operation.finished_step_count(), " of ", operation.step_count(),
                                   " finished")),
+      Field("position", PositionText(operation)),
+      Field("attempt", operation.attempt() > 0 ? absl::StrCat(operation.attempt()) : ""),
+      Field("server", Escape(operation.server())),
       Field("created", TimeText(operation.has_create_time(), operation.create_time())),
       Field("started", TimeText(operation.has_start_time(), operation.start_time())),
       Field("finished", TimeText(operation.has_finish_time(), operation.finish_time())),
@@ -140,6 +189,11 @@ std::string CancelText(const Operation& operation) {
   }
   return absl::StrCat("asked operation ", id, " to stop; it was ", StateName(operation.state()),
                       "\n");
+}
+
+bool IsFinal(Operation::State state) {
+  return state == Operation::STATE_SUCCEEDED || state == Operation::STATE_FAILED ||
+         state == Operation::STATE_CANCELLED;
 }
 
 std::string ActionName(Action action) {

@@ -1,5 +1,8 @@
 #include "client/progress_text.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -16,6 +19,7 @@ using migration::v1::Direction;
 using migration::v1::Notice;
 using migration::v1::ObjectSkipped;
 using migration::v1::Operation;
+using migration::v1::OperationAccepted;
 using migration::v1::OperationEvent;
 using migration::v1::StatementSettled;
 using migration::v1::Step;
@@ -117,6 +121,7 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
   switch (event.kind_case()) {
     case OperationEvent::kOperationAccepted: {
       since_ = time;
+      introduced_ = true;
       const std::string& database = event.operation_accepted().database();
       return {Line("Started", absl::StrCat("operation ", Escape(event.operation()),
                                            database.empty() ? "" : " on ", Escape(database)))};
@@ -176,6 +181,8 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
       return {};
     }
     case OperationEvent::kOperationSnapshot:
+      since_ = time;
+      return TakeUp(event.operation_snapshot().operation());
     case OperationEvent::kHeartbeat:
     case OperationEvent::KIND_NOT_SET:
       break;
@@ -187,6 +194,35 @@ void LiveProgress::Proceed(int statement) {
   if (!step_.has_value()) return;
   step_->statement = statement;
   step_->progress.reset();
+}
+
+std::vector<std::string> LiveProgress::TakeUp(const Operation& operation) {
+  step_count_ = operation.step_count();
+  step_.reset();
+  waiting_.reset();
+  if (operation.has_position()) {
+    const migration::v1::Position& position = operation.position();
+    RunningStep running;
+    running.started.set_step_index(position.step_index());
+    running.started.set_step_count(operation.step_count());
+    Step& step = *running.started.mutable_step();
+    step.set_revision(position.revision());
+    step.set_direction(position.direction());
+    step.set_statement_count(position.statement_count());
+    running.statement = position.finished_statement_count() + 1;
+    if (position.has_progress()) {
+      running.progress = position.progress();
+      running.progress_time = since_;
+    }
+    step_ = std::move(running);
+    if (position.has_step_start_time()) since_ = ToTime(position.step_start_time());
+    if (position.has_statement_start_time()) since_ = ToTime(position.statement_start_time());
+  }
+  if (introduced_) return {};
+  introduced_ = true;
+  return {Line("Watching", absl::StrCat("operation ", Escape(operation.operation()), " on ",
+                                        Escape(operation.database()), ": ",
+                                        OperationSummary(operation)))};
 }
 
 std::string LiveProgress::LiveLine(absl::Time now) const {
@@ -271,6 +307,7 @@ std::vector<std::string> LogProgress::Consume(const OperationEvent& event) {
   switch (event.kind_case()) {
     case OperationEvent::kOperationAccepted: {
       const auto& accepted = event.operation_accepted();
+      introduced_ = true;
       return line("accepted", absl::StrCat("operation=", Escape(event.operation()),
                                            " database=", Escape(accepted.database()),
                                            " action=", ActionName(accepted.action()),
@@ -338,6 +375,7 @@ std::vector<std::string> LogProgress::Consume(const OperationEvent& event) {
     case OperationEvent::kStatementProgress:
       return Tell(event);
     case OperationEvent::kOperationSnapshot:
+      return TakeUp(event);
     case OperationEvent::kHeartbeat:
     case OperationEvent::KIND_NOT_SET:
       break;
@@ -362,6 +400,20 @@ std::vector<std::string> LogProgress::Tell(const OperationEvent& event) {
                    " ", ProgressText(progress))};
 }
 
+std::vector<std::string> LogProgress::TakeUp(const OperationEvent& event) {
+  const Operation& operation = event.operation_snapshot().operation();
+  direction_ = operation.position().direction();
+  if (introduced_) return {};
+  introduced_ = true;
+  const std::string position = PositionText(operation);
+  return {absl::StrCat(LogTime(ToTime(event.time())), " watching operation=",
+                       Escape(operation.operation()), " database=", Escape(operation.database()),
+                       " action=", ActionName(operation.action()),
+                       " targets=", NameList(operation.targets()),
+                       " state=", StateName(operation.state()), position.empty() ? "" : " at ",
+                       position)};
+}
+
 std::vector<std::string> LogProgress::Advance(const OperationEvent& event) {
   constexpr absl::Duration kBetweenLines = absl::Seconds(1);
   const auto& statement = event.statement_finished();
@@ -372,6 +424,35 @@ std::vector<std::string> LogProgress::Advance(const OperationEvent& event) {
   return {absl::StrCat(LogTime(time), " ", absl::AsciiStrToLower(RunningVerb(direction_)), " ",
                        RevisionName(statement.revision()), " statement=",
                        Fraction(statement.statement_index() + 1, statement.statement_count()))};
+}
+
+std::vector<std::string> FeedProgress::Consume(const OperationEvent& event) {
+  if (event.operation().empty()) return {};
+  constexpr size_t kMostKnown = 1000;
+  if (known_.size() > kMostKnown) {
+    absl::erase_if(known_, [](const auto& pair) { return pair.second.outcome.finished.has_value(); });
+  }
+  Known& known = known_[event.operation()];
+  const bool was_finished = known.outcome.finished.has_value();
+  if (!known.outcome.Add(event)) return {};
+  std::vector<std::string> lines = known.progress.Consume(event);
+  if (known.outcome.finished.has_value() && !was_finished) {
+    const auto& finished = *known.outcome.finished;
+    lines = {absl::StrCat(LogTime(ToTime(event.time())), " ",
+                          PadRight(StateName(finished.state()), 8),
+                          " database=", Escape(known.outcome.accepted.value_or(OperationAccepted()).database()),
+                          " steps=", finished.finished_step_count(),
+                          " at=", NameList(finished.resulting_revisions(), "base"),
+                          " duration=", ShortDuration(ToDuration(finished.duration())))};
+    if (finished.has_error()) {
+      absl::StrAppend(&lines.back(), " error=", Escape(finished.error().message()));
+    }
+  }
+  // The id goes behind the time.
+  for (std::string& line : lines) {
+    line.insert(line.find(' '), absl::StrCat(" ", Escape(event.operation())));
+  }
+  return lines;
 }
 
 std::string HolderText(const WaitingForMutex& waiting) {

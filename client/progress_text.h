@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
+#include "client/operation_report.h"
 #include "client/terminal.h"
 #include "migration/v1/operation.pb.h"
 
@@ -47,8 +48,11 @@ class LiveProgress {
   std::vector<std::string> Remark(const std::string& verb, const std::string& text);
   std::vector<std::string> Finish(const migration::v1::StepFinished& step);
   std::vector<std::string> End(const migration::v1::OperationEvent& event);
+  std::vector<std::string> TakeUp(const migration::v1::Operation& operation);
 
   const Style style_;
+  // The operation was named.
+  bool introduced_ = false;
   std::optional<RunningStep> step_;
   std::optional<migration::v1::WaitingForMutex> waiting_;
   // When what runs now began.
@@ -67,6 +71,8 @@ class LogProgress {
   std::vector<std::string> Consume(const migration::v1::OperationEvent& event);
 
  private:
+  // A line about an operation that is under way already, if none of its events was seen.
+  std::vector<std::string> TakeUp(const migration::v1::OperationEvent& event);
   // A line about a further statement of a step, if the last line about it is old enough.
   std::vector<std::string> Advance(const migration::v1::OperationEvent& event);
 
@@ -76,9 +82,32 @@ class LogProgress {
   // What the last line about progress was about, and when.
   migration::v1::StatementProgress told_;
   absl::Time last_progress_line_ = absl::InfinitePast();
+  // The operation was named.
+  bool introduced_ = false;
   // When the last "applying" line was written.
   absl::Time last_statement_line_ = absl::InfinitePast();
   migration::v1::Direction direction_ = migration::v1::DIRECTION_UPGRADE;
+};
+
+// One line per event of any operation, as LogProgress has it, with the id of the operation after the
+// time, and a line about each end:
+//
+//     2026-08-22T10:04:11Z 7k2m applying 7c20 statement=1/2
+//
+// Forgets what it need not know any more.
+class FeedProgress {
+ public:
+  // The lines, without newlines, about a message; none about an event that it had before.
+  std::vector<std::string> Consume(const migration::v1::OperationEvent& event);
+
+ private:
+  // What is known of an operation.
+  struct Known {
+    OperationOutcome outcome;
+    LogProgress progress;
+  };
+
+  absl::flat_hash_map<std::string, Known> known_;  // by id
 };
 
 // Who holds the mutex, as far as it is known: "operation 7k2m", "pid 4711 (billing, user app)".
