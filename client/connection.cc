@@ -25,6 +25,10 @@ std::shared_ptr<grpc::Channel> MakeChannel(absl::string_view server) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // Who repeats a call paces himself: left alone, gRPC pauses for up to two minutes between two
+  // attempts to connect, and fails every call meanwhile.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
   // Its probing for bandwidth makes gRPC 1.51 grant a reader that was slow nothing for ten seconds.
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   return grpc::CreateCustomChannel(ChannelTarget(server), grpc::InsecureChannelCredentials(),

@@ -27,7 +27,8 @@ class Wait {
   Wait(const WaitCommand& command, Session& session)
       : session_(session),
         looks_once_(command.patience == absl::ZeroDuration()),
-        deadline_(command.patience ? absl::Now() + *command.patience : absl::InfiniteFuture()) {
+        left_(command.patience.value_or(absl::InfiniteDuration())),
+        deadline_(absl::Now() + left_) {
     request_.set_database(session.database);
     request_.set_revision(command.revision);
   }
@@ -47,6 +48,7 @@ class Wait {
       }
       Tell(error);
       absl::SleepFor(pause);
+      left_ = std::max(deadline_ - absl::Now(), absl::Milliseconds(1));
     }
   }
 
@@ -58,8 +60,7 @@ class Wait {
     deadline = std::min(deadline, session_.connection.command_deadline());
     if (deadline != absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(deadline));
     if (deadline_ != absl::InfiniteFuture()) {
-      *request_.mutable_timeout() =
-          ToProto(std::max(deadline_ - absl::Now(), absl::ZeroDuration()));
+      *request_.mutable_timeout() = ToProto(left_);
     }
     return session_.connection.migrations().Wait(&context, request_, &response);
   }
@@ -82,6 +83,8 @@ class Wait {
 
   Session& session_;
   const bool looks_once_;
+  // What the next call may take; the error tells it.
+  absl::Duration left_;
   const absl::Time deadline_;
   WaitRequest request_;
   Backoff backoff_{absl::Milliseconds(250), absl::Seconds(2)};

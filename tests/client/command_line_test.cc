@@ -412,5 +412,37 @@ TEST(CommandLine, ExplainsItself) {
   EXPECT_THAT(Help({"operations", "watch", "--help"}), HasSubstr("leaves the operation running"));
 }
 
+// --- wait, --detach, watching all ---
+
+TEST(CommandLine, WaitTakesARevisionAndHowLong) {
+  const auto plain = ParseAs<WaitCommand>({"wait"});
+  EXPECT_EQ(plain.revision, "");
+  EXPECT_FALSE(plain.patience.has_value());
+  EXPECT_FALSE(plain.require_known);
+  const auto wait = ParseAs<WaitCommand>({"wait", "core@head", "--for=5m", "--require-known"});
+  EXPECT_EQ(wait.revision, "core@head");
+  EXPECT_EQ(wait.patience, absl::Minutes(5));
+  EXPECT_TRUE(wait.require_known);
+  EXPECT_EQ(ParseAs<WaitCommand>({"wait", "--for", "0"}).patience, absl::ZeroDuration());
+  EXPECT_EQ(ParseAs<WaitCommand>({"wait", "-1"}).revision, "-1");
+  EXPECT_THAT(ParseWrong({"wait", "--for", "soon"}).message, HasSubstr("'soon' is no duration"));
+}
+
+TEST(CommandLine, DetachIsForCalls) {
+  EXPECT_TRUE(ParseAs<UpgradeCommand>({"upgrade", "head", "--detach"}).run.detach);
+  EXPECT_TRUE(ParseAs<DowngradeCommand>({"downgrade", "-1", "--detach"}).run.detach);
+  EXPECT_TRUE(ParseAs<StampCommand>({"stamp", "head", "--detach"}).run.detach);
+  EXPECT_FALSE(ParseAs<UpgradeCommand>({"upgrade", "head"}).run.detach);
+  EXPECT_THAT(ParseWrong({"upgrade", "head", "--sql", "--detach"}).message, HasSubstr("--detach"));
+}
+
+TEST(CommandLine, WatchWithoutAnIdWatchesAll) {
+  EXPECT_EQ(ParseAs<WatchOperationCommand>({"operations", "watch"}).operation, "");
+  EXPECT_EQ(ParseAs<WatchOperationCommand>({"operations", "watch", "7k2m"}).operation, "7k2m");
+  EXPECT_THAT(ParseWrong({"operations", "watch", ""}).message, HasSubstr("is empty"));
+  EXPECT_THAT(ParseWrong({"operations", "watch", "--after", "3"}).message,
+              HasSubstr("OPERATION"));
+}
+
 }  // namespace
 }  // namespace migctl

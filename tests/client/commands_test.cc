@@ -18,6 +18,7 @@
 #include "client/interrupts.h"
 #include "client/operation_follower.h"
 #include "google/protobuf/util/json_util.h"
+#include "tests/client/command_fixture.h"
 #include "tests/client/events.h"
 #include "tests/client/fake_server.h"
 #include "tests/support/temporary_directory.h"
@@ -40,96 +41,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-constexpr auto kPatience = std::chrono::seconds(30);
-
-// What was written to a stream; a test can wait until something was.
-class Captured {
- public:
-  Terminal::Sink Sink() {
-    return [this](absl::string_view bytes) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      text_ += std::string(bytes);
-      changed_.notify_all();
-    };
-  }
-
-  std::string text() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return text_;
-  }
-
-  bool WaitFor(const std::string& expected) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, kPatience,
-                             [&] { return text_.find(expected) != std::string::npos; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::string text_;
-};
-
-// A flag that one thread sets and another waits for.
-class Flag {
- public:
-  void Set() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    set_ = true;
-    changed_.notify_all();
-  }
-
-  bool Wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [this] { return set_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool set_ = false;
-};
-
-class CommandsTest : public testing::Test {
- protected:
-  CommandsTest() { options_.server = server_.address(); }
-
-  ExitCode RunCommand(const Command& command) {
-    Terminal out(out_.Sink(), out_traits_);
-    Terminal err(err_.Sink(), err_traits_);
-    Output output(options_.output, out, err);
-    Connection connection(options_);
-    Session session{options_.database, connection, output, interrupts_};
-    return migctl::Run(command, session);
-  }
-
-  // Runs an upgrade on a thread of its own, for tests that interrupt it.
-  std::future<ExitCode> StartUpgrade() {
-    return std::async(std::launch::async, [this] {
-      return RunCommand(UpgradeCommand{"head", {}});
-    });
-  }
-
-  static TerminalTraits Smart() {
-    TerminalTraits traits;
-    traits.smart = true;
-    traits.width = [] { return 80; };
-    return traits;
-  }
-
-  // What the server's handlers use has to outlive the server, which waits for them when it ends.
-  Flag called_;
-  Flag interrupted_;
-  Flag released_;
-  Captured out_;
-  Captured err_;
-  FakeServer server_;
-  GlobalOptions options_;
-  TerminalTraits out_traits_;
-  TerminalTraits err_traits_;
-  Interrupts interrupts_;
-};
 
 // --- current ---
 
@@ -661,8 +572,8 @@ TEST_F(CommandsTest, GivesUpOnALostServerAndSaysThatTheOperationGoesOn) {
   Connection connection(options_);
   const auto view = MakeProgressView(output);
   FollowSettings settings;
-  settings.max_attempts = 3;
-  settings.first_backoff = absl::Milliseconds(1);
+  settings.patience = absl::Milliseconds(20);
+  settings.first_pause = absl::Milliseconds(1);
   OperationFollower follower(connection, output, *view, settings);
 
   const auto error =
@@ -717,7 +628,7 @@ TEST_F(CommandsTest, TheSecondInterruptLeavesAtOnce) {
   interrupts_.Raise();
   interrupts_.Raise();
   EXPECT_EQ(exit_code.get(), ExitCode::kInterrupted);
-  EXPECT_THAT(err_.text(), HasSubstr("left operation 7k2m before its end"));
+  EXPECT_THAT(err_.text(), HasSubstr("left operation 7k2m before "));
   EXPECT_THAT(err_.text(), HasSubstr("migctl operations watch 7k2m"));
 }
 
@@ -814,6 +725,33 @@ TEST_F(CommandsTest, ListAsksForTheStatesThatWereNamed) {
   };
   EXPECT_EQ(RunCommand(ListOperationsCommand{{Operation::STATE_RUNNING}, 20}), ExitCode::kDone);
   EXPECT_THAT(out_.text(), StartsWith("7k2m"));
+}
+
+TEST_F(CommandsTest, ListWarnsOfDatabasesThatCouldNotBeAsked) {
+  server_.handlers.list = [](const migration::v1::ListOperationsRequest& request,
+                             migration::v1::ListOperationsResponse* response) {
+    response->add_operations()->set_operation("7k2m");
+    if (request.page_token().empty()) response->set_next_page_token("more");
+    response->add_database_errors()->set_message("shop does not answer");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(ListOperationsCommand{{Operation::STATE_INTERRUPTED}, 20}), ExitCode::kDone);
+  EXPECT_EQ(err_.text(), "warning: the list may lack operations: shop does not answer\n");
+}
+
+TEST_F(CommandsTest, ShowOperationTellsWhereItIs) {
+  server_.handlers.get = [](const migration::v1::GetOperationRequest&,
+                            migration::v1::GetOperationResponse* response) {
+    *response->mutable_operation() =
+        Snapshot(5, Operation::STATE_RUNNING).operation_snapshot().operation();
+    response->mutable_operation()->set_attempt(2);
+    response->mutable_operation()->set_server("db1:4711");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(ShowOperationCommand{"7k2m"}), ExitCode::kDone);
+  EXPECT_THAT(out_.text(), HasSubstr("position:   step 2 of 3, 7c20, statement 2 of 4\n"));
+  EXPECT_THAT(out_.text(), HasSubstr("attempt:    2\n"));
+  EXPECT_THAT(out_.text(), HasSubstr("server:     db1:4711\n"));
 }
 
 TEST_F(CommandsTest, CancelSaysWhatBecameOfIt) {

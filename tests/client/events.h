@@ -70,6 +70,36 @@ inline migration::v1::OperationEvent Succeeded(int sequence, int steps,
   return event;
 }
 
+// The operation as it stood after `sequence`: an upgrade of "core" to head, at statement 2 of 4 of
+// the second of three revisions.
+inline migration::v1::OperationEvent Snapshot(int sequence, migration::v1::Operation::State state,
+                                              int second = 0) {
+  migration::v1::OperationEvent event = EventAt(sequence, second);
+  auto& operation = *event.mutable_operation_snapshot()->mutable_operation();
+  operation.set_operation("7k2m");
+  operation.set_database("core");
+  operation.set_action(migration::v1::ACTION_UPGRADE);
+  operation.add_targets("head");
+  operation.set_state(state);
+  operation.set_step_count(3);
+  operation.set_finished_step_count(1);
+  operation.set_last_sequence(sequence);
+  operation.mutable_create_time()->set_seconds(event.time().seconds() - 5);
+  if (state != migration::v1::Operation::STATE_RUNNING) return event;
+  operation.mutable_position()->set_step_index(2);
+  operation.mutable_position()->set_revision("7c20");
+  operation.mutable_position()->set_direction(migration::v1::DIRECTION_UPGRADE);
+  operation.mutable_position()->set_finished_statement_count(1);
+  operation.mutable_position()->set_statement_count(4);
+  return event;
+}
+
+inline migration::v1::OperationEvent Heartbeat(int sequence) {
+  migration::v1::OperationEvent event = EventAt(sequence);
+  event.mutable_heartbeat();
+  return event;
+}
+
 inline migration::v1::OperationEvent Ended(int sequence, migration::v1::Operation::State state,
                                            const std::string& code, const std::string& reason,
                                            const std::string& message) {

@@ -283,5 +283,36 @@ TEST(HolderText, NamesWhatIsKnown) {
   EXPECT_EQ(HolderText(waiting), "operation 9x");
 }
 
+TEST(LiveProgress, TakesUpAnOperationThatIsUnderWay) {
+  LiveProgress progress{Style(false)};
+  EXPECT_THAT(progress.Consume(Snapshot(5, migration::v1::Operation::STATE_RUNNING)),
+              ElementsAre("   Watching  operation 7k2m on core: upgrade head, running, step 2 of 3, "
+                          "7c20, statement 2 of 4"));
+  EXPECT_EQ(progress.LiveLine(absl::FromUnixSeconds(1787393051 + 3)),
+            "   Applying  7c20  [2/4]  3s  revision 2 of 3");
+  EXPECT_THAT(progress.Consume(Snapshot(5, migration::v1::Operation::STATE_INTERRUPTED)), IsEmpty())
+      << "it has been named";
+  EXPECT_EQ(progress.LiveLine(absl::FromUnixSeconds(1787393051 + 4)), "");
+}
+
+TEST(LogProgress, TakesUpAnOperationThatIsUnderWay) {
+  LogProgress progress;
+  EXPECT_THAT(progress.Consume(Snapshot(5, migration::v1::Operation::STATE_PENDING)),
+              ElementsAre("2026-08-22T10:04:11Z watching operation=7k2m database=core "
+                          "action=upgrade targets=head state=pending"));
+  EXPECT_THAT(progress.Consume(Heartbeat(5)), IsEmpty());
+  EXPECT_THAT(progress.Consume(Snapshot(6, migration::v1::Operation::STATE_RUNNING)), IsEmpty());
+}
+
+TEST(FeedProgress, TellsEachEndOnce) {
+  FeedProgress progress;
+  EXPECT_EQ(progress.Consume(Accepted(1)).size(), 1U);
+  const auto end = progress.Consume(Snapshot(7, migration::v1::Operation::STATE_CANCELLED, 9));
+  EXPECT_THAT(end, ElementsAre("2026-08-22T10:04:20Z 7k2m cancelled database=core steps=1 at=base "
+                               "duration=0ms"));
+  EXPECT_THAT(progress.Consume(Snapshot(7, migration::v1::Operation::STATE_CANCELLED, 9)),
+              IsEmpty());
+}
+
 }  // namespace
 }  // namespace migctl

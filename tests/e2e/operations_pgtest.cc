@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/types/optional.h"
 #include "gmock/gmock.h"
 #include "tests/support/service_fixture.h"
@@ -86,6 +87,17 @@ TEST_F(OperationsTest, ASecondCtrlCLeavesTheOperationRunning) {
   EXPECT_THAT(finished.err, HasSubstr("migctl operations watch "));
 }
 
+TEST_F(OperationsTest, DetachLeavesTheOperationToTheServer) {
+  const Finished detached = RunCommand(Upgrade({"--detach"}));
+  ASSERT_EQ(detached.exit_code, 0) << detached.err;
+  const std::string id(absl::StripSuffix(detached.out, "\n"));
+  EXPECT_THAT(detached.err, HasSubstr(absl::StrCat("migctl operations watch ", id)));
+  ASSERT_TRUE(SomebodyWaitsForALock());
+  Release();
+  EXPECT_EQ(Migctl({"operations", "watch", id}).exit_code, 0);
+  EXPECT_EQ(VersionRows(), "cc30");
+}
+
 TEST_F(OperationsTest, AnyoneCanCancel) {
   Process upgrade(Upgrade());
   ASSERT_TRUE(upgrade.WaitForOutput("applied  bb20"));
@@ -157,7 +169,7 @@ TEST_F(OperationsTest, SigtermLetsWhatIsRunningFinishWithinTheGrace) {
   migd().process().Signal(SIGTERM);
   // From now on it takes nothing new, and says so.
   EXPECT_TRUE(Eventually([this] { return Migctl({"health"}).exit_code == 3; }));
-  const Failure refused = FailureOf({"upgrade", "head"});
+  const Failure refused = FailureOf({"upgrade", "head", "--timeout", "1s"});
   EXPECT_EQ(refused.exit_code, 4);
   EXPECT_EQ(refused.reason(), "DRAINING");
 
@@ -168,7 +180,7 @@ TEST_F(OperationsTest, SigtermLetsWhatIsRunningFinishWithinTheGrace) {
 }
 
 TEST_F(OperationsTest, AServerThatIsKilledLeavesTheDatabaseWhole) {
-  Process upgrade(Upgrade());
+  Process upgrade(Upgrade({"--timeout", "10s"}));
   ASSERT_TRUE(upgrade.WaitForOutput("applied  bb20"));
   ASSERT_TRUE(SomebodyWaitsForALock());
   migd().process().Signal(SIGKILL);

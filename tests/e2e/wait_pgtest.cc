@@ -146,7 +146,7 @@ TEST_F(WaitTest, TimeThatIsOverLeavesTheGateShut) {
   const Failure failure = FailureOf({"wait", "aa10", "--for", "300ms"});
   EXPECT_EQ(failure.exit_code, 4);
   EXPECT_EQ(failure.reason(), "WAIT_TIMEOUT");
-  EXPECT_THAT(failure.text, HasSubstr("did not reach aa10 within"));
+  EXPECT_THAT(failure.text, HasSubstr("did not reach aa10 within 300ms: no revision"));
 }
 
 TEST_F(WaitTest, ARevisionThatNoFileHasOpensTheGateWithAWarning) {
