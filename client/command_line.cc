@@ -466,26 +466,26 @@ class Grammar {
     auto revision = Value<std::string>();
     auto patience = Value<std::string>();
     auto require_known = Value<bool>();
-    CLI::App* command =
-        Add(&app_, "wait", "Wait until the database is at a revision, or beyond it", kRevisions,
-            [=] {
-              return WaitCommand{Unmarked(*revision), DurationOf(*patience), *require_known};
-            });
-    command->add_option("REV", *revision, "A revision, such as head, ae10 or label@head; default heads")
-        ->option_text(" ");
+    CLI::App* command = Add(
+        &app_, "wait", "Wait until the database is at a revision, or beyond it", kRevisions, [=] {
+          return WaitCommand{Unmarked(*revision), DurationOf(*patience), *require_known};
+        });
     command
-        ->add_option("--for", *patience, "How long; 0 looks once; default without end")
+        ->add_option("REV", *revision,
+                     "A revision, such as head, ae10 or label@head; default heads")
+        ->option_text(" ");
+    command->add_option("--for", *patience, "How long; 0 looks once; default without end")
         ->option_text("DURATION")
         ->check(IsDuration());
     command->add_flag("--require-known", *require_known,
                       "Exit with 3 if the database is at a revision that no file has, and may or "
                       "may not be beyond REV");
-    command->footer(
-        Footer("A gate for what starts: exits with 0 when the database is there, 4 when the time is "
-               "over.\nA database or a server that is not there yet is waited for.\n\n"
-               "Examples:\n"
-               "  migctl wait --for 5m && exec my-service\n"
-               "  migctl wait billing@head --for 0"));
+    command->footer(Footer(
+        "A gate for what starts: exits with 0 when the database is there, 4 when the time is "
+        "over.\nA database or a server that is not there yet is waited for.\n\n"
+        "Examples:\n"
+        "  migctl wait --for 5m && exec my-service\n"
+        "  migctl wait billing@head --for 0"));
   }
 
   static void AddTarget(CLI::App* command, std::string& target) {
@@ -639,9 +639,8 @@ class Grammar {
     // Without a text of their own CLI11 lists what the flags exclude, which errors tell soon
     // enough.
     sql->option_text(" ");
-    for (const char* of_calls :
-         {"--request-id", "--mutex-timeout", "--lock-retries", "--terminate-blockers",
-          "--detach"}) {
+    for (const char* of_calls : {"--request-id", "--mutex-timeout", "--lock-retries",
+                                 "--terminate-blockers", "--detach"}) {
       sql->excludes(of_calls);
     }
     command
@@ -831,11 +830,11 @@ class Grammar {
   void AddWatchOperation(CLI::App* operations) {
     auto id = Value<std::string>();
     auto after = Value<int64_t>();
-    CLI::App* command = Add(operations, "watch",
-                            "Show the events of an operation until it is over, or those of all",
-                            "Commands", [=] {
-                              return WatchOperationCommand{*id, *after};
-                            });
+    CLI::App* command =
+        Add(operations, "watch",
+            "Show the events of an operation until it is over, or those of all", "Commands", [=] {
+              return WatchOperationCommand{*id, *after};
+            });
     CLI::Option* one =
         command
             ->add_option("OPERATION", *id,

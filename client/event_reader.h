@@ -22,16 +22,16 @@ using OpenStream = std::function<EventStream(Connection::Migrations&, grpc::Clie
 class EventReader {
  public:
   // A stream that has sent a snapshot or a heartbeat is taken for dead when nothing has come for
-  // `longest_silence`. Others may be silent for as long as they want: not every server sends signs of
-  // life. `connection` must outlive the reader.
+  // `longest_silence`. Others may be silent for as long as they want: not every server sends signs
+  // of life. `connection` must outlive the reader.
   EventReader(Connection& connection, absl::Duration longest_silence);
   ~EventReader();
   EventReader(const EventReader&) = delete;
   EventReader& operator=(const EventReader&) = delete;
 
   // Hands each message of a stream to `receive`, until its end or until `receive` returns false.
-  // Returns the status of the stream: UNAVAILABLE if it was silent for too long, CANCELLED if it was
-  // stopped, OK if `receive` wanted no more.
+  // Returns the status of the stream: UNAVAILABLE if it was silent for too long, CANCELLED if it
+  // was stopped, OK if `receive` wanted no more.
   using Receive = std::function<bool(const migration::v1::OperationEvent&)>;
   grpc::Status Read(const OpenStream& open, const Receive& receive);
 

@@ -36,6 +36,7 @@ FeedFollower::FeedFollower(Connection& connection, Output& output, FeedSettings 
 
 std::optional<Error> FeedFollower::Follow() {
   Backoff backoff(settings_.first_pause, settings_.longest_pause);
+  std::string told;
   while (true) {
     const int64_t before = messages_;
     const grpc::Status status = reader_.Read(Open(), [this](const OperationEvent& event) {
@@ -44,11 +45,17 @@ std::optional<Error> FeedFollower::Follow() {
     });
     if (reader_.stopped()) return std::nullopt;
     const Error error = ErrorOf(status, connection_.server());
-    if (messages_ > before) backoff.Reset();
+    if (messages_ > before) {
+      backoff.Reset();
+      told.clear();
+    }
     const absl::Duration pause = backoff.Next();
     if (!CanResume(status) || absl::Now() + pause > connection_.command_deadline()) return error;
-    output_.Note(absl::StrCat(Escape(error.message()), "; watching again in ",
-                              ShortDuration(pause)));
+    if (error.message() != told) {
+      output_.Note(
+          absl::StrCat(Escape(error.message()), "; watching again in ", ShortDuration(pause)));
+    }
+    told = error.message();
     reader_.Pause(pause);
     if (reader_.stopped()) return std::nullopt;
   }
@@ -66,8 +73,7 @@ OpenStream FeedFollower::Open() const {
 
 void FeedFollower::Receive(const OperationEvent& event) {
   ++messages_;
-  if (event.has_time() &&
-      (!last_time_.has_value() || ToTime(event.time()) > ToTime(*last_time_))) {
+  if (event.has_time() && (!last_time_.has_value() || ToTime(event.time()) > ToTime(*last_time_))) {
     last_time_ = event.time();
   }
   show_(event);

@@ -25,8 +25,8 @@ struct FeedSettings {
   absl::Duration longest_pause = absl::Seconds(5);
 };
 
-// Reads the stream of Watch. When it breaks, it is opened again from the time of its last message, so
-// that no end of an operation is missed. Follow is called once; Interrupt from any thread at any
+// Reads the stream of Watch. When it breaks, it is opened again from the time of its last message,
+// so that no end of an operation is missed. Follow is called once; Interrupt from any thread at any
 // time.
 class FeedFollower {
  public:

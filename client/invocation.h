@@ -167,11 +167,11 @@ struct HealthCommand {
 
 struct VersionCommand {};
 
-using Command =
-    std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand, ShowCommand,
-                 WaitCommand, PlanCommand, UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
-                 ComposeCommand, ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
-                 CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
+using Command = std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand,
+                             ShowCommand, WaitCommand, PlanCommand, UpgradeCommand,
+                             DowngradeCommand, StampCommand, ScriptCommand, ComposeCommand,
+                             ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
+                             CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
 
 struct Invocation {
   GlobalOptions global;

@@ -62,8 +62,8 @@ ExitCode PrintUsageError(const UsageError& usage) {
 ExitCode Main(const std::vector<std::string>& arguments) {
   // gRPC's own log lines would stand among the errors that migctl words itself.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
-  // Between two calls nobody drives a connection that is being made but gRPC's own timer, which comes
-  // by every five seconds: too late for who waits for a server.
+  // Between two calls nobody drives a connection that is being made but gRPC's own timer, which
+  // comes by every five seconds: too late for who waits for a server.
   setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "100", /*overwrite=*/0);
   const ParsedCommandLine parsed = ParseCommandLine(arguments, ProcessEnvironment);
   if (const auto* help = std::get_if<HelpText>(&parsed)) return PrintHelp(*help);

@@ -44,8 +44,7 @@ Ending Follow(const OpenStream& open, FollowSettings settings, Session& session)
   return {std::move(error), follower.outcome()};
 }
 
-ExitCode FollowAndReport(const OpenStream& open, const FollowSettings& settings,
-                         Session& session) {
+ExitCode FollowAndReport(const OpenStream& open, const FollowSettings& settings, Session& session) {
   const Ending ending = Follow(open, settings, session);
   if (ending.error.has_value()) return session.output.Fail(*ending.error);
   if (settings.detach && !ending.outcome.finished.has_value()) {
@@ -103,16 +102,16 @@ ExitCode FollowAll(Session& session) {
   FeedProgress progress;
   FeedSettings settings;
   settings.database = session.database;
-  FeedFollower follower(
-      session.connection, session.output, settings, [&](const OperationEvent& event) {
-        session.output.Result(event, [&](const TextSettings&) {
-          std::string text;
-          for (const std::string& line : progress.Consume(event)) {
-            absl::StrAppend(&text, line, "\n");
-          }
-          return text;
-        });
-      });
+  FeedFollower follower(session.connection, session.output, settings,
+                        [&](const OperationEvent& event) {
+                          session.output.Result(event, [&](const TextSettings&) {
+                            std::string text;
+                            for (const std::string& line : progress.Consume(event)) {
+                              absl::StrAppend(&text, line, "\n");
+                            }
+                            return text;
+                          });
+                        });
   const Interrupts::Subscription subscription(session.interrupts,
                                               [&follower] { follower.Interrupt(); });
   const std::optional<Error> error = follower.Follow();
@@ -171,8 +170,8 @@ ExitCode Run(const ListOperationsCommand& command, Session& session) {
       list, [&list](const TextSettings& settings) { return OperationListText(list, settings); });
   if (list.operations().empty()) session.output.Note("no operations");
   for (const Error& missing : list.database_errors()) {
-    session.output.Warning(absl::StrCat("the list may lack operations: ",
-                                        Escape(missing.message())));
+    session.output.Warning(
+        absl::StrCat("the list may lack operations: ", Escape(missing.message())));
   }
   return ExitCode::kDone;
 }

@@ -63,6 +63,7 @@ std::optional<Error> OperationFollower::Follow(const OpenStream& open) {
     if (messages_ > before || !reached_) {
       lost_since_ = absl::Now();
       backoff.Reset();
+      told_.clear();
     }
     const absl::Duration pause = backoff.Next();
     const absl::Time give_up =
@@ -100,16 +101,15 @@ bool OperationFollower::CanResume(const grpc::Status& status) const {
 }
 
 void OperationFollower::PauseAfter(const grpc::Status& status, absl::Duration pause) {
-  const std::string when = ShortDuration(pause);
-  if (!outcome_.operation.empty()) {
-    output_.Note(absl::StrCat("the connection to migd broke; watching operation ",
-                              Escape(outcome_.operation), " again in ", when));
-  } else {
-    const std::string why =
-        status.ok() ? "migd ended the stream"
-                    : Escape(ErrorFromStatus(status, connection_.server()).message());
-    output_.Note(absl::StrCat(why, "; repeating the call in ", when));
+  std::string what = absl::StrCat("the connection to migd broke; watching operation ",
+                                  Escape(outcome_.operation), " again");
+  if (outcome_.operation.empty()) {
+    const Error error = ErrorFromStatus(status, connection_.server());
+    what = absl::StrCat(status.ok() ? "migd ended the stream" : Escape(error.message()),
+                        "; repeating the call");
   }
+  if (what != told_) output_.Note(absl::StrCat(what, " in ", ShortDuration(pause)));
+  told_ = std::move(what);
   reader_.Pause(pause);
 }
 

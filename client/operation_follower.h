@@ -73,7 +73,7 @@ class OperationFollower {
   bool Receive(const migration::v1::OperationEvent& event);
   // The stream has ended too early, with a status after which it can be tried again.
   bool CanResume(const grpc::Status& status) const;
-  // Says what comes next. Returns early if the user leaves.
+  // Says what comes next, unless it has just said so. Returns early if the user leaves.
   void PauseAfter(const grpc::Status& status, absl::Duration pause);
   OpenStream WatchAgain() const;
 
@@ -101,6 +101,8 @@ class OperationFollower {
   // A server has been there: it broke off, or refused for now. Since when it has been lost.
   bool reached_ = false;
   absl::Time lost_since_ = absl::InfinitePast();
+  // What was said about it last.
+  std::string told_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -220,9 +220,9 @@ std::vector<std::string> LiveProgress::TakeUp(const Operation& operation) {
   }
   if (introduced_) return {};
   introduced_ = true;
-  return {Line("Watching", absl::StrCat("operation ", Escape(operation.operation()), " on ",
-                                        Escape(operation.database()), ": ",
-                                        OperationSummary(operation)))};
+  return {Line("Watching",
+               absl::StrCat("operation ", Escape(operation.operation()), " on ",
+                            Escape(operation.database()), ": ", OperationSummary(operation)))};
 }
 
 std::string LiveProgress::LiveLine(absl::Time now) const {
@@ -406,12 +406,11 @@ std::vector<std::string> LogProgress::TakeUp(const OperationEvent& event) {
   if (introduced_) return {};
   introduced_ = true;
   const std::string position = PositionText(operation);
-  return {absl::StrCat(LogTime(ToTime(event.time())), " watching operation=",
-                       Escape(operation.operation()), " database=", Escape(operation.database()),
-                       " action=", ActionName(operation.action()),
-                       " targets=", NameList(operation.targets()),
-                       " state=", StateName(operation.state()), position.empty() ? "" : " at ",
-                       position)};
+  return {absl::StrCat(
+      LogTime(ToTime(event.time())), " watching operation=", Escape(operation.operation()),
+      " database=", Escape(operation.database()), " action=", ActionName(operation.action()),
+      " targets=", NameList(operation.targets()), " state=", StateName(operation.state()),
+      position.empty() ? "" : " at ", position)};
 }
 
 std::vector<std::string> LogProgress::Advance(const OperationEvent& event) {
@@ -430,7 +429,8 @@ std::vector<std::string> FeedProgress::Consume(const OperationEvent& event) {
   if (event.operation().empty()) return {};
   constexpr size_t kMostKnown = 1000;
   if (known_.size() > kMostKnown) {
-    absl::erase_if(known_, [](const auto& pair) { return pair.second.outcome.finished.has_value(); });
+    absl::erase_if(known_,
+                   [](const auto& pair) { return pair.second.outcome.finished.has_value(); });
   }
   Known& known = known_[event.operation()];
   const bool was_finished = known.outcome.finished.has_value();
@@ -438,12 +438,12 @@ std::vector<std::string> FeedProgress::Consume(const OperationEvent& event) {
   std::vector<std::string> lines = known.progress.Consume(event);
   if (known.outcome.finished.has_value() && !was_finished) {
     const auto& finished = *known.outcome.finished;
-    lines = {absl::StrCat(LogTime(ToTime(event.time())), " ",
-                          PadRight(StateName(finished.state()), 8),
-                          " database=", Escape(known.outcome.accepted.value_or(OperationAccepted()).database()),
-                          " steps=", finished.finished_step_count(),
-                          " at=", NameList(finished.resulting_revisions(), "base"),
-                          " duration=", ShortDuration(ToDuration(finished.duration())))};
+    lines = {absl::StrCat(
+        LogTime(ToTime(event.time())), " ", PadRight(StateName(finished.state()), 8),
+        " database=", Escape(known.outcome.accepted.value_or(OperationAccepted()).database()),
+        " steps=", finished.finished_step_count(),
+        " at=", NameList(finished.resulting_revisions(), "base"),
+        " duration=", ShortDuration(ToDuration(finished.duration())))};
     if (finished.has_error()) {
       absl::StrAppend(&lines.back(), " error=", Escape(finished.error().message()));
     }

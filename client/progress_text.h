@@ -89,8 +89,8 @@ class LogProgress {
   migration::v1::Direction direction_ = migration::v1::DIRECTION_UPGRADE;
 };
 
-// One line per event of any operation, as LogProgress has it, with the id of the operation after the
-// time, and a line about each end:
+// One line per event of any operation, as LogProgress has it, with the id of the operation after
+// the time, and a line about each end:
 //
 //     2026-08-22T10:04:11Z 7k2m applying 7c20 statement=1/2
 //

@@ -602,11 +602,10 @@ absl::Status RequestIdReused(absl::string_view request_id, absl::string_view ope
 
 absl::Status WaitTimeout(absl::string_view revision, absl::Duration waited, absl::string_view place,
                          const Strings& rows) {
-  const std::string what =
-      waited == absl::ZeroDuration()
-          ? absl::StrCat("the database has not reached ", revision)
-          : absl::StrCat("the database did not reach ", revision, " within ",
-                         absl::FormatDuration(waited));
+  const std::string what = waited == absl::ZeroDuration()
+                               ? absl::StrCat("the database has not reached ", revision)
+                               : absl::StrCat("the database did not reach ", revision, " within ",
+                                              absl::FormatDuration(waited));
   return Make({absl::StatusCode::kDeadlineExceeded,
                migration::v1::ERROR_REASON_WAIT_TIMEOUT,
                absl::StrCat(what, ": ", place),

@@ -101,8 +101,8 @@ absl::Status ServerGone(absl::string_view server);
 absl::Status OperationInterrupted(int attempts, const absl::Status& error);
 absl::Status EventsPruned(absl::string_view operation, int64_t oldest_sequence);
 absl::Status RequestIdReused(absl::string_view request_id, absl::string_view operation);
-// `place` says where the database is instead: its `rows`, or why it cannot be asked. `waited` is how
-// long it was to have; zero, if it was only looked at.
+// `place` says where the database is instead: its `rows`, or why it cannot be asked. `waited` is
+// how long it was to have; zero, if it was only looked at.
 absl::Status WaitTimeout(absl::string_view revision, absl::Duration waited, absl::string_view place,
                          const Strings& rows);
 absl::Status Draining();

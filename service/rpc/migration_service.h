@@ -16,7 +16,8 @@
 namespace migd {
 
 // The answers of one call, on the caller's thread, for the RPCs that only read; streams of events
-// and those who wait for a revision cost no thread each, so their handlers are gRPC's callback ones.
+// and those who wait for a revision cost no thread each, so their handlers are gRPC's callback
+// ones.
 using MigrationServiceBase = migration::v1::MigrationService::WithCallbackMethod_Upgrade<
     migration::v1::MigrationService::WithCallbackMethod_Downgrade<
         migration::v1::MigrationService::WithCallbackMethod_Stamp<

@@ -22,8 +22,7 @@ struct Entry {
 absl::StatusOr<Entry> ReadRequest(const Catalog& catalog, const WaitRequest& request) {
   const auto workspace = catalog.Find(request.database());
   if (!workspace.ok()) return workspace.status();
-  auto symbol =
-      RevisionSymbol::Parse(request.revision().empty() ? "heads" : request.revision());
+  auto symbol = RevisionSymbol::Parse(request.revision().empty() ? "heads" : request.revision());
   if (!symbol.ok()) return symbol.status();
   WaitRoom::Wish wish{*std::move(symbol)};
   if (request.has_timeout()) wish.timeout = FromProtoDuration(request.timeout());

@@ -185,17 +185,17 @@ WaitRoom::~WaitRoom() {
 
 WaitRoom::Ticket WaitRoom::Enter(Workspace& workspace, Wish wish, Answer answer) {
   const absl::Time now = absl::Now();
-  const absl::Time deadline = wish.timeout == absl::ZeroDuration() ? absl::InfiniteFuture()
-                                                                    : now + wish.timeout;
+  const absl::Time deadline =
+      wish.timeout == absl::ZeroDuration() ? absl::InfiniteFuture() : now + wish.timeout;
   Ticket ticket;
   {
     MutexLock lock(mutex_);
     ticket = ++last_ticket_;
     if (!closed_) {
       Desk& desk = DeskOf(workspace);
-      waiters_.emplace(ticket, std::make_shared<Waiter>(
-                                   Waiter{ticket, desk, std::move(wish), std::move(answer), now,
-                                          deadline, desk.poller().Join()}));
+      waiters_.emplace(
+          ticket, std::make_shared<Waiter>(Waiter{ticket, desk, std::move(wish), std::move(answer),
+                                                  now, deadline, desk.poller().Join()}));
       news_ = true;
       changed_.NotifyAll();
       return ticket;

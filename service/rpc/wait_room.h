@@ -18,8 +18,9 @@
 namespace migd {
 
 // Keeps those who wait, for all databases. A waiter costs some memory and neither a thread nor a
-// connection: one thread looks after all waiters, reads the migration files and keeps the deadlines,
-// and each database that is waited for has one that reads its rows (RowPoller). Thread-safe.
+// connection: one thread looks after all waiters, reads the migration files and keeps the
+// deadlines, and each database that is waited for has one that reads its rows (RowPoller).
+// Thread-safe.
 class WaitRoom {
  public:
   // What a waiter wants to know.

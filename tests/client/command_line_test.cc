@@ -440,8 +440,7 @@ TEST(CommandLine, WatchWithoutAnIdWatchesAll) {
   EXPECT_EQ(ParseAs<WatchOperationCommand>({"operations", "watch"}).operation, "");
   EXPECT_EQ(ParseAs<WatchOperationCommand>({"operations", "watch", "7k2m"}).operation, "7k2m");
   EXPECT_THAT(ParseWrong({"operations", "watch", ""}).message, HasSubstr("is empty"));
-  EXPECT_THAT(ParseWrong({"operations", "watch", "--after", "3"}).message,
-              HasSubstr("OPERATION"));
+  EXPECT_THAT(ParseWrong({"operations", "watch", "--after", "3"}).message, HasSubstr("OPERATION"));
 }
 
 }  // namespace

@@ -342,9 +342,8 @@ TEST_F(FollowerTest, WatchingAllShowsWhoseEventItIsAndEndsByCtrlC) {
     while (!context->IsCancelled()) std::this_thread::yield();
     return grpc::Status::CANCELLED;
   };
-  std::future<ExitCode> exit_code = std::async(std::launch::async, [this] {
-    return RunCommand(WatchOperationCommand());
-  });
+  std::future<ExitCode> exit_code =
+      std::async(std::launch::async, [this] { return RunCommand(WatchOperationCommand()); });
   ASSERT_TRUE(released_.Wait());
   ASSERT_TRUE(out_.WaitFor("aaaa succeeded"));
   interrupts_.Raise();

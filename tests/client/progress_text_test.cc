@@ -285,9 +285,10 @@ TEST(HolderText, NamesWhatIsKnown) {
 
 TEST(LiveProgress, TakesUpAnOperationThatIsUnderWay) {
   LiveProgress progress{Style(false)};
-  EXPECT_THAT(progress.Consume(Snapshot(5, migration::v1::Operation::STATE_RUNNING)),
-              ElementsAre("   Watching  operation 7k2m on core: upgrade head, running, step 2 of 3, "
-                          "7c20, statement 2 of 4"));
+  EXPECT_THAT(
+      progress.Consume(Snapshot(5, migration::v1::Operation::STATE_RUNNING)),
+      ElementsAre("   Watching  operation 7k2m on core: upgrade head, running, step 2 of 3, "
+                  "7c20, statement 2 of 4"));
   EXPECT_EQ(progress.LiveLine(absl::FromUnixSeconds(1787393051 + 3)),
             "   Applying  7c20  [2/4]  3s  revision 2 of 3");
   EXPECT_THAT(progress.Consume(Snapshot(5, migration::v1::Operation::STATE_INTERRUPTED)), IsEmpty())

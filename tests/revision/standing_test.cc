@@ -13,10 +13,10 @@ namespace migd {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using testing::Graph;
+using ::testing::HasSubstr;
 using testing::IdsOf;
+using ::testing::IsEmpty;
 using Rows = std::set<std::string>;
 
 // How `rows` stand to what `symbol` names.

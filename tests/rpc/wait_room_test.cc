@@ -264,8 +264,7 @@ TEST_F(WaitRoomTest, TheTimeoutTellsWhereTheDatabaseIs) {
   database_.SetRows({"aa02"});
   const absl::Status error = Error("heads", absl::Milliseconds(100));
   EXPECT_EQ(errors::ReasonOf(error), migration::v1::ERROR_REASON_WAIT_TIMEOUT);
-  EXPECT_EQ(error.message(),
-            "the database did not reach heads (aa03) within 100ms: it is at aa02");
+  EXPECT_EQ(error.message(), "the database did not reach heads (aa03) within 100ms: it is at aa02");
   EXPECT_EQ(errors::ToProto(error).metadata().at("revisions"), "aa02");
   database_.SetRows({});
   EXPECT_THAT(std::string(Error("aa01", absl::Milliseconds(100)).message()),
