@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/support/catalogue_dump.h"
 
 namespace migd {
 namespace {
@@ -23,15 +24,34 @@ bool IsRandom(absl::string_view line) {
 
 }  // namespace
 
-Migd::Migd(const Arguments& arguments, const Environment& environment) {
-  Command command{{TestVariable("MIGD"), "--listen", address()}, environment};
-  command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
-  process_.emplace(command);
+std::string TextOf(const Migration& migration) {
+  const std::string options = migration.options.empty() ? "" : " " + migration.options;
+  return absl::StrCat(
+      "-- message of ", migration.id, "\n--\n", HeaderLine("Revision ID", migration.id),
+      HeaderLine("Revises", migration.revises), HeaderLine("Branch Labels", migration.labels),
+      HeaderLine("Depends On", migration.depends_on), "\n", "-- migrate:up", options, "\n",
+      migration.up, "\n\n-- migrate:down", options, "\n", migration.down, "\n");
+}
+
+Migd::Migd(const Arguments& arguments, const Environment& environment)
+    : command_{{TestVariable("MIGD"), "--listen", address()}, environment} {
+  command_.arguments.insert(command_.arguments.end(), arguments.begin(), arguments.end());
+  Start();
+}
+
+void Migd::Start() {
+  process_.emplace(command_);
   const bool answers = Eventually([this] {
     const auto health = RunCommand({{TestVariable("MIGCTL"), "--server", address(), "health"}});
     return health.exit_code == 0 || !process_->running();
   });
   if (!answers || !process_->running()) ADD_FAILURE() << "migd does not start:\n" << log();
+}
+
+void Migd::KillAndRestart() {
+  process_->Signal(SIGKILL);
+  process_->Wait();
+  Start();
 }
 
 Migd::~Migd() {
@@ -51,6 +71,7 @@ std::string ServiceTest::VersionRows(const ConnectionOptions& of) {
 }
 
 std::string ServiceTest::Dump(const ConnectionOptions& of) {
+  if (!TestCluster::HasPgDump()) return DumpByCatalogue(of);
   const Finished dump = RunCommand({{"pg_dump", "--exclude-schema=migration_service",
                                      absl::StrCat("--dbname=", TestCluster::Uri(of))}});
   EXPECT_EQ(dump.exit_code, 0) << dump.err;
@@ -70,14 +91,7 @@ bool ServiceTest::SomebodyWaitsForALock() const {
 }
 
 void ServiceTest::Add(const Migration& migration) const {
-  const std::string options = migration.options.empty() ? "" : " " + migration.options;
-  AddFile(
-      absl::StrCat(migration.id, "_test.sql"),
-      absl::StrCat(
-          "-- message of ", migration.id, "\n--\n", HeaderLine("Revision ID", migration.id),
-          HeaderLine("Revises", migration.revises), HeaderLine("Branch Labels", migration.labels),
-          HeaderLine("Depends On", migration.depends_on), "\n", "-- migrate:up", options, "\n",
-          migration.up, "\n\n-- migrate:down", options, "\n", migration.down, "\n"));
+  AddFile(absl::StrCat(migration.id, "_test.sql"), TextOf(migration));
 }
 
 void ServiceTest::AddFile(const std::string& name, const std::string& contents) const {

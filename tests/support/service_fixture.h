@@ -30,6 +30,9 @@ struct Migration {
   std::string depends_on = "";
 };
 
+// What its file holds.
+std::string TextOf(const Migration& migration);
+
 // The line of a migration's file on which its `up` begins.
 inline constexpr int kFirstLineOfUp = 9;
 
@@ -45,9 +48,15 @@ class Migd {
   // What it has printed so far.
   std::string log() const { return process_->out() + process_->err(); }
   Process& process() { return *process_; }
+  // Kills it, as if the machine had failed, and starts it again in its place. What it had printed is
+  // gone.
+  void KillAndRestart();
 
  private:
+  void Start();
+
   const TemporaryDirectory directory_;
+  Command command_;
   absl::optional<Process> process_;
 };
 

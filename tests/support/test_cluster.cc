@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/postgres/embedded_cluster.h"
+#include "tests/support/process.h"
 #include "tests/support/temporary_directory.h"
 
 namespace migd {
@@ -25,6 +26,7 @@ struct Cluster {
     options.directory = directory.path() + "/pg";
     options.database = "tests";
     options.durable = false;
+    options.program_directory = TestCluster::ProgramDirectory();
     options.settings["max_connections"] = "300";
     auto started = EmbeddedCluster::Start(options);
     if (!started.ok()) Abort(started.status().message());
@@ -66,6 +68,25 @@ std::string TestCluster::Query(const ConnectionOptions& database, const std::str
   } catch (const std::exception& failure) {
     Abort(absl::StrCat(sql, ": ", failure.what()));
   }
+}
+
+std::string TestCluster::ProgramDirectory() {
+  const char* directory = std::getenv("TEST_POSTGRES_PROGRAMS");
+  return directory == nullptr ? "" : directory;
+}
+
+int TestCluster::MajorVersion() {
+  return std::stoi(Query(Server().connection(), "SHOW server_version_num")) / 10000;
+}
+
+bool TestCluster::HasPgDump() {
+  static const bool has = [] {
+    // "pg_dump (PostgreSQL) 15.8 (Debian 15.8-0+deb12u1)"
+    const std::string version = RunCommand({{"pg_dump", "--version"}}).out;
+    const size_t number = version.find_first_of("0123456789");
+    return number != version.npos && std::atoi(version.c_str() + number) >= MajorVersion();
+  }();
+  return has;
 }
 
 std::string TestCluster::Uri(const ConnectionOptions& database) {

@@ -23,6 +23,14 @@ class TestCluster {
   // "" if there is none. Aborts if the server refuses it.
   static std::string Query(const ConnectionOptions& database, const std::string& sql);
 
+  // The folder of the server's programs that the environment names with TEST_POSTGRES_PROGRAMS;
+  // empty: those that migd finds by itself.
+  static std::string ProgramDirectory();
+  // The major version of the server, such as 15.
+  static int MajorVersion();
+  // False if the server is newer than the pg_dump at hand, which then refuses it.
+  static bool HasPgDump();
+
   // A connection as a URI, for other programs.
   static std::string Uri(const ConnectionOptions& database);
 };

@@ -1,0 +1,327 @@
+// Migrations that are cut off at random moments, in every way that we know. Whatever happened, the
+// database holds what a whole number of revisions leaves, the journal tells the rest, and the next
+// run goes on from there; no statement runs twice.
+//
+// CHAOS_ROUNDS says how often something is cut off, CHAOS_SEED repeats the choices of an earlier
+// run (moments depend on the machine, too). The outcomes are counted and printed.
+#include <signal.h>
+
+#include <iostream>
+#include <map>
+#include <memory>
+#include <pqxx/pqxx>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "gtest/gtest.h"
+#include "tests/chaos/chaos.h"
+#include "tests/support/connection_proxy.h"
+#include "tests/support/crash_cluster.h"
+#include "tests/support/json.h"
+#include "tests/support/service_fixture.h"
+#include "tests/support/tallied_migrations.h"
+
+namespace migd {
+namespace {
+
+constexpr int kServers = 2;
+constexpr uint64_t kDefaultRounds = 40;
+// A run that ends as it may is repeated so often before that counts as a failure.
+constexpr int kMostRuns = 10;
+
+enum class Strike {
+  kKillServer,
+  kKillBackend,
+  kTerminateBackend,
+  kStopDatabase,
+  kCut,
+  kCutAtAnswer,
+  kHoldAndCut,
+  kHoldAndRelease,
+};
+
+constexpr std::pair<Strike, const char*> kStrikes[] = {
+    {Strike::kKillServer, "migd killed"},
+    {Strike::kKillBackend, "backend killed"},
+    {Strike::kTerminateBackend, "backend terminated"},
+    {Strike::kStopDatabase, "immediate shutdown"},
+    {Strike::kCut, "connections cut"},
+    {Strike::kCutAtAnswer, "answer swallowed"},
+    {Strike::kHoldAndCut, "connections held, cut"},
+    {Strike::kHoldAndRelease, "connections held, let go"},
+};
+
+// The reason with which the service asks people what became of a statement.
+constexpr char kAsked[] = "STATEMENT_OUTCOME_UNKNOWN";
+
+// How a run of migctl ended.
+struct Outcome {
+  bool ok = false;
+  // "OK", the reason of the error, or its code if it has none.
+  std::string said;
+  // The place that the events last told.
+  std::string where;
+  Json error;
+  std::string text;
+};
+
+class InterruptionsTest : public ::testing::Test {
+ protected:
+  InterruptionsTest() {
+    std::cout << "CHAOS_SEED=" << seed_ << std::endl;
+    for (const Migration& file : migrations_.Files()) {
+      directory_.Write(absl::StrCat("migrations/", file.id, "_test.sql"), TextOf(file));
+    }
+    cluster_.Query(TalliedMigrations::SetupSql());
+    for (int i = 0; i < kServers; ++i) servers_.push_back(NewServer());
+  }
+
+  std::unique_ptr<Migd> NewServer() const {
+    return std::make_unique<Migd>(Arguments{"--database", TestCluster::Uri(proxy_.connection()),
+                                            "--migrations", directory_.path() + "/migrations"});
+  }
+
+  int Random(int below) { return std::uniform_int_distribution<int>(0, below - 1)(random_); }
+  absl::Duration Random(absl::Duration below) {
+    return std::uniform_real_distribution<double>(0, 1)(random_) * below;
+  }
+
+  // --- Runs ---
+
+  Command RunOfPass(size_t server, const Arguments& decision = {}) const {
+    Command command{{TestVariable("MIGCTL"), "--server", servers_[server]->address(), "--output",
+                     "json", pass_.upgrade ? "upgrade" : "downgrade",
+                     pass_.upgrade ? "head" : "base"}};
+    command.arguments.insert(command.arguments.end(), decision.begin(), decision.end());
+    return command;
+  }
+
+  Outcome OutcomeOf(const Finished& finished) const {
+    Outcome outcome;
+    outcome.ok = finished.exit_code == 0;
+    outcome.where = LastPlaceIn(finished.out);
+    outcome.text = absl::StrCat("exit code ", finished.exit_code, "\n", finished.out, finished.err);
+    outcome.said = "OK";
+    if (outcome.ok) return outcome;
+    outcome.error = Json::Parse(finished.err)["error"];
+    outcome.said = outcome.error["reason"].text();
+    if (outcome.said.empty()) outcome.said = outcome.error["code"].text();
+    return outcome;
+  }
+
+  std::string LastPlaceIn(const std::string& events) const {
+    std::string place = "before the plan";
+    // A line that was cut off is none.
+    for (const Json& event : Json::ParseLines(events.substr(0, events.rfind('\n') + 1))) {
+      if (event.Has("plan") || event.Has("step_finished")) place = "between steps";
+      const std::string state = event["operation_finished"]["state"].text();
+      if (state == "STATE_SUCCEEDED") place = "at the end";
+      if (!event.Has("step_started")) continue;
+      const std::string revision = event["step_started"]["step"]["revision"].text();
+      place =
+          migrations_.IsTransactional(revision, pass_.upgrade) ? "transaction" : "no transaction";
+    }
+    return place;
+  }
+
+  // What to add to the next run, if it is asked for.
+  Arguments DecisionFor(const Outcome& outcome) {
+    const Json failure = outcome.error["statement_failure"];
+    const std::string revision = failure["revision"].text();
+    int statement = 0;
+    EXPECT_TRUE(absl::SimpleAtoi(failure["statement_index"].text(), &statement)) << outcome.text;
+    EXPECT_TRUE(migrations_.IsProcedure(revision, pass_.upgrade, statement)) << outcome.text;
+    if (TalliedMigrations::HasRun(Look(), revision, pass_.upgrade, statement)) {
+      return {"--skip-statement", absl::StrCat(statement)};
+    }
+    return {"--resume"};
+  }
+
+  // --- Passes ---
+
+  TalliedMigrations::Snapshot Look() const {
+    TalliedMigrations::Snapshot snapshot;
+    cluster_.Run(
+        [&](pqxx::connection& database) { snapshot = TalliedMigrations::Read(database, pass_); });
+    return snapshot;
+  }
+
+  // Expects of the database what must hold at any instant; returns how many revisions are applied.
+  int ExpectWhole() const {
+    const TalliedMigrations::Snapshot snapshot = Look();
+    EXPECT_EQ(migrations_.Problems(snapshot, pass_), "");
+    return migrations_.AppliedIn(snapshot);
+  }
+
+  int Target() const { return pass_.upgrade ? migrations_.count() : 0; }
+
+  void BeginPass() {
+    cluster_.Run([this](pqxx::connection& database) {
+      pass_ = migrations_.Begin(database, !pass_.upgrade);
+    });
+  }
+
+  // Runs until the pass is at its end, without disturbing it; tells how it went.
+  std::string FinishPass(Arguments decision = {}) {
+    std::string went = decision.empty() ? "" : absl::StrCat(decision[0], ", ");
+    Outcome outcome;
+    for (int run = 0; run < kMostRuns; ++run) {
+      outcome = OutcomeOf(RunCommand(RunOfPass(static_cast<size_t>(Random(kServers)), decision)));
+      decision.clear();
+      if (outcome.ok) {
+        EXPECT_EQ(ExpectWhole(), Target()) << outcome.text;
+        return absl::StrCat(went, "reached the end");
+      }
+      if (outcome.said == kAsked) {
+        decision = DecisionFor(outcome);
+        absl::StrAppend(&went, decision[0], ", ");
+      } else {
+        // PostgreSQL has not come back yet, or a server still has a connection that is gone.
+        EXPECT_EQ(outcome.said, "DATABASE_UNAVAILABLE") << outcome.text;
+        cluster_.Query("SELECT 1");
+      }
+    }
+    ADD_FAILURE() << "the pass does not come to its end: " << outcome.text;
+    return absl::StrCat(went, "did not reach the end");
+  }
+
+  // --- Strikes ---
+
+  // The session of the operation that has the mutex; otherwise any of migd's. Empty if there is
+  // none.
+  std::string Backend() const {
+    return cluster_.Query(
+        "SELECT a.pid FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND "
+        "l.locktype = 'advisory' AND l.granted WHERE a.application_name LIKE 'migd%' "
+        "ORDER BY l.pid IS NULL LIMIT 1");
+  }
+
+  // Returns false if there was nothing to hit.
+  bool Hit(Strike strike, size_t server) {
+    int pid = 0;
+    switch (strike) {
+      case Strike::kKillServer:
+        servers_[server]->KillAndRestart();
+        return true;
+      case Strike::kKillBackend:
+        return absl::SimpleAtoi(Backend(), &pid) && kill(pid, SIGKILL) == 0;
+      case Strike::kTerminateBackend:
+        return absl::SimpleAtoi(Backend(), &pid) && kill(pid, SIGTERM) == 0;
+      case Strike::kStopDatabase:
+        cluster_.StopAtOnce();
+        return true;
+      case Strike::kCut:
+        proxy_.Cut();
+        return true;
+      case Strike::kHoldAndCut:
+      case Strike::kHoldAndRelease:
+        proxy_.Hold();
+        return true;
+      case Strike::kCutAtAnswer:
+        break;
+    }
+    return true;
+  }
+
+  void Mend(Strike strike) {
+    if (strike == Strike::kStopDatabase) cluster_.Start();
+    if (strike == Strike::kHoldAndCut) proxy_.Cut();
+    proxy_.Release();
+  }
+
+  // Whether a run that was struck may end so.
+  static bool MayEnd(Strike strike, const Outcome& outcome) {
+    if (outcome.ok || outcome.said == kAsked) return true;
+    if (strike == Strike::kHoldAndRelease || kOperationsAreDurable) return false;
+    if (strike == Strike::kKillServer) {
+      return outcome.said == "UNAVAILABLE" || outcome.said == "UNKNOWN_OPERATION";
+    }
+    return outcome.said == "DATABASE_UNAVAILABLE" || outcome.said == "OUTCOME_UNKNOWN";
+  }
+
+  // A run of the pass that is struck at some moment. What it leaves is expected to be whole.
+  Outcome RunStruck(const Arguments& decision) {
+    const auto& [strike, name] = kStrikes[Random(std::size(kStrikes))];
+    SCOPED_TRACE(name);
+    const auto server = static_cast<size_t>(Random(kServers));
+    if (strike == Strike::kCutAtAnswer) proxy_.CutAtAnswer(1 + Random(answers_of_pass_));
+    Process run(RunOfPass(server, decision));
+    bool hit = true;
+    if (strike != Strike::kCutAtAnswer) {
+      // No condition to wait for: any moment is meant.
+      absl::SleepFor(Random(length_of_pass_));
+      hit = Hit(strike, server);
+      if (strike != Strike::kStopDatabase) ExpectWhole();
+    }
+    Mend(strike);
+    const Outcome outcome = OutcomeOf(run.Wait());
+    if (strike == Strike::kCutAtAnswer) hit = !proxy_.KeepAnswers();
+    EXPECT_TRUE(MayEnd(strike, outcome)) << outcome.text;
+    const int applied = ExpectWhole();
+    // Who is told that it is done is told the truth.
+    EXPECT_TRUE(!outcome.ok || applied == Target()) << outcome.text;
+    struck_ =
+        absl::StrFormat("%-23s | %-15s | %s", hit ? name : "nothing", outcome.where, outcome.said);
+    return outcome;
+  }
+
+  // Learns how long a pass takes, and how many answers of PostgreSQL.
+  void Measure() {
+    const absl::Time begin = absl::Now();
+    const int answers = proxy_.answers();
+    BeginPass();
+    FinishPass();
+    length_of_pass_ = absl::Now() - begin;
+    answers_of_pass_ = proxy_.answers() - answers;
+  }
+
+  const uint64_t seed_ = ChaosSeed();
+  std::mt19937_64 random_{seed_};
+  const TalliedMigrations migrations_;
+  const TemporaryDirectory directory_;
+  CrashCluster cluster_;
+  ConnectionProxy proxy_{cluster_.connection()};
+  std::vector<std::unique_ptr<Migd>> servers_;
+  TalliedMigrations::Pass pass_{.upgrade = false};
+  absl::Duration length_of_pass_;
+  int answers_of_pass_ = 0;
+  // Of the last run that was struck: by what, where, and what it said.
+  std::string struck_;
+};
+
+void Print(const std::map<std::string, int>& counts) {
+  for (const auto& [what, count] : counts) std::cout << absl::StrFormat("%5d  %s\n", count, what);
+}
+
+TEST_F(InterruptionsTest, LeaveAWholeNumberOfRevisionsAndTheNextRunGoesOn) {
+  Measure();
+  Measure();
+  std::map<std::string, int> counts;
+  std::map<std::string, int> finishes;
+  const uint64_t rounds = NumberInEnvironment("CHAOS_ROUNDS", kDefaultRounds);
+  BeginPass();
+  Arguments decision;
+  for (uint64_t round = 1; round <= rounds && !HasFailure(); ++round) {
+    SCOPED_TRACE(absl::StrCat("CHAOS_SEED=", seed_, " round ", round));
+    const Outcome outcome = RunStruck(std::exchange(decision, {}));
+    ++counts[struck_];
+    if (outcome.said == kAsked) decision = DecisionFor(outcome);
+    // Otherwise the next run is struck as well.
+    const bool finish = !outcome.ok && (Random(2) == 0 || round == rounds);
+    if (finish) ++finishes[FinishPass(std::exchange(decision, {}))];
+    if (finish || outcome.ok) BeginPass();
+  }
+  std::cout << "  runs that were struck: by | at | said\n";
+  Print(counts);
+  std::cout << "  the next run, undisturbed\n";
+  Print(finishes);
+}
+
+}  // namespace
+}  // namespace migd
