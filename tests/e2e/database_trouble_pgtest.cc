@@ -293,7 +293,12 @@ TEST_F(PasswordTest, AUriThatCannotBeReadIsNotRepeated) {
 class EmbeddedTest : public DatabaseTroubleTest {
  protected:
   std::string data() const { return directory().path() + "/embedded"; }
-  Arguments flags() const { return {"--embedded", data(), "--migrations", migrations()}; }
+  Arguments flags() const {
+    Arguments flags = {"--embedded", data(), "--migrations", migrations()};
+    const std::string programs = TestCluster::ProgramDirectory();
+    if (!programs.empty()) flags.insert(flags.end(), {"--embedded-programs", programs});
+    return flags;
+  }
 
   pid_t PostgresPid() const {
     std::string line;

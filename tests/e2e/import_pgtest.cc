@@ -265,6 +265,7 @@ class AlembicImportTest : public ImportTest {
   // Everything in a database but what is the service's own, with its data. The rows of the version
   // table, whose order says nothing, stand at the end.
   static std::string DumpOf(const ConnectionOptions& database) {
+    if (!TestCluster::HasPgDump()) return Dump(database);
     const Finished dump = RunCommand(
         {{"pg_dump", "--exclude-schema=migration_service", "--exclude-table-data=alembic_version",
           absl::StrCat("--dbname=", TestCluster::Uri(database))}});
