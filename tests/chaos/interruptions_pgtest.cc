@@ -71,6 +71,12 @@ struct Outcome {
   std::string text;
 };
 
+std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+void Print(const std::map<std::string, int>& counts) {
+  for (const auto& [what, count] : counts) std::cout << absl::StrFormat("%5d  %s\n", count, what);
+}
+
 class InterruptionsTest : public ::testing::Test {
  protected:
   InterruptionsTest() {
@@ -229,45 +235,66 @@ class InterruptionsTest : public ::testing::Test {
     return true;
   }
 
-  void Mend(Strike strike) {
-    if (strike == Strike::kStopDatabase) cluster_.Start();
-    if (strike == Strike::kHoldAndCut) proxy_.Cut();
-    proxy_.Release();
-  }
-
   // Whether a run that was struck may end so.
-  static bool MayEnd(Strike strike, const Outcome& outcome) {
+  static bool MayEnd(const std::string& struck, const Outcome& outcome) {
     if (outcome.ok || outcome.said == kAsked) return true;
-    if (strike == Strike::kHoldAndRelease || kOperationsAreDurable) return false;
-    if (strike == Strike::kKillServer) {
+    if (kOperationsAreDurable || struck == "connections held, let go") return false;
+    if (struck == "migd killed") {
       return outcome.said == "UNAVAILABLE" || outcome.said == "UNKNOWN_OPERATION";
     }
     return outcome.said == "DATABASE_UNAVAILABLE" || outcome.said == "OUTCOME_UNKNOWN";
   }
 
+  // Strikes once; tells what was hit.
+  std::string StrikeOnce(size_t server) {
+    const auto& [strike, name] = kStrikes[Random(std::size(kStrikes))];
+    if (strike == Strike::kCutAtAnswer) {
+      proxy_.CutAtAnswer(1 + Random(answers_of_pass_));
+      return name;
+    }
+    // No condition to wait for: any moment is meant.
+    absl::SleepFor(Random(length_of_pass_));
+    const bool hit = Hit(strike, server);
+    if (strike != Strike::kStopDatabase) ExpectWhole();
+    if (strike == Strike::kStopDatabase) cluster_.Start();
+    if (strike == Strike::kHoldAndCut) proxy_.Cut();
+    proxy_.Release();
+    return hit ? name : "nothing";
+  }
+
+  // If `caller` has had its operation accepted, kills it, and returns somebody else who follows the
+  // operation.
+  std::unique_ptr<Process> ReplacementFor(std::unique_ptr<Process> caller, size_t server) {
+    // A whole line: the first event, or an error.
+    if (!caller->WaitForOutput("}\n") || caller->out().empty()) return caller;
+    caller->Signal(SIGKILL);
+    const std::string operation = Json::Parse(FirstLine(caller->out()))["operation"].text();
+    return std::make_unique<Process>(
+        Command{{TestVariable("MIGCTL"), "--server", servers_[server]->address(), "--output",
+                 "json", "operations", "watch", operation}});
+  }
+
   // A run of the pass that is struck at some moment. What it leaves is expected to be whole.
   Outcome RunStruck(const Arguments& decision) {
-    const auto& [strike, name] = kStrikes[Random(std::size(kStrikes))];
-    SCOPED_TRACE(name);
     const auto server = static_cast<size_t>(Random(kServers));
-    if (strike == Strike::kCutAtAnswer) proxy_.CutAtAnswer(1 + Random(answers_of_pass_));
-    Process run(RunOfPass(server, decision));
-    bool hit = true;
-    if (strike != Strike::kCutAtAnswer) {
-      // No condition to wait for: any moment is meant.
-      absl::SleepFor(Random(length_of_pass_));
-      hit = Hit(strike, server);
-      if (strike != Strike::kStopDatabase) ExpectWhole();
+    auto run = std::make_unique<Process>(RunOfPass(server, decision));
+    const bool forsaken = Random(4) == 0;
+    if (forsaken) {
+      run = ReplacementFor(std::move(run),
+                           kOperationsAreDurable ? static_cast<size_t>(Random(kServers)) : server);
     }
-    Mend(strike);
-    const Outcome outcome = OutcomeOf(run.Wait());
-    if (strike == Strike::kCutAtAnswer) hit = !proxy_.KeepAnswers();
-    EXPECT_TRUE(MayEnd(strike, outcome)) << outcome.text;
+    std::string struck = StrikeOnce(server);
+    // An operation is taken up again twice.
+    const bool again = kOperationsAreDurable && Random(3) == 0;
+    if (again) absl::StrAppend(&struck, " + ", StrikeOnce(server));
+    SCOPED_TRACE(struck);
+    const Outcome outcome = OutcomeOf(run->Wait());
+    proxy_.KeepAnswers();
+    EXPECT_TRUE(MayEnd(struck, outcome)) << outcome.text;
     const int applied = ExpectWhole();
     // Who is told that it is done is told the truth.
     EXPECT_TRUE(!outcome.ok || applied == Target()) << outcome.text;
-    struck_ =
-        absl::StrFormat("%-23s | %-15s | %s", hit ? name : "nothing", outcome.where, outcome.said);
+    ++counts_[absl::StrFormat("%-24s | %-15s | %s", struck, outcome.where, outcome.said)];
     return outcome;
   }
 
@@ -291,18 +318,13 @@ class InterruptionsTest : public ::testing::Test {
   TalliedMigrations::Pass pass_{.upgrade = false};
   absl::Duration length_of_pass_;
   int answers_of_pass_ = 0;
-  // Of the last run that was struck: by what, where, and what it said.
-  std::string struck_;
+  // Of the runs that were struck, by what, where the last event was, and what was said.
+  std::map<std::string, int> counts_;
 };
-
-void Print(const std::map<std::string, int>& counts) {
-  for (const auto& [what, count] : counts) std::cout << absl::StrFormat("%5d  %s\n", count, what);
-}
 
 TEST_F(InterruptionsTest, LeaveAWholeNumberOfRevisionsAndTheNextRunGoesOn) {
   Measure();
   Measure();
-  std::map<std::string, int> counts;
   std::map<std::string, int> finishes;
   const uint64_t rounds = NumberInEnvironment("CHAOS_ROUNDS", kDefaultRounds);
   BeginPass();
@@ -310,7 +332,6 @@ TEST_F(InterruptionsTest, LeaveAWholeNumberOfRevisionsAndTheNextRunGoesOn) {
   for (uint64_t round = 1; round <= rounds && !HasFailure(); ++round) {
     SCOPED_TRACE(absl::StrCat("CHAOS_SEED=", seed_, " round ", round));
     const Outcome outcome = RunStruck(std::exchange(decision, {}));
-    ++counts[struck_];
     if (outcome.said == kAsked) decision = DecisionFor(outcome);
     // Otherwise the next run is struck as well.
     const bool finish = !outcome.ok && (Random(2) == 0 || round == rounds);
@@ -318,7 +339,7 @@ TEST_F(InterruptionsTest, LeaveAWholeNumberOfRevisionsAndTheNextRunGoesOn) {
     if (finish || outcome.ok) BeginPass();
   }
   std::cout << "  runs that were struck: by | at | said\n";
-  Print(counts);
+  Print(counts_);
   std::cout << "  the next run, undisturbed\n";
   Print(finishes);
 }
