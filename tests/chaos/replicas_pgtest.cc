@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "tests/chaos/chaos.h"
@@ -27,7 +26,7 @@ namespace {
 using ::testing::SizeIs;
 
 constexpr int kClients = 50;
-// So many of them share their request_id with the next one.
+// So many pairs of them share a request_id.
 constexpr int kPairs = 10;
 constexpr int kKills = 4;
 constexpr absl::Duration kLongestBetweenKills = absl::Milliseconds(300);
@@ -47,17 +46,17 @@ class ReplicasTest : public ServiceTest, public ::testing::WithParamInterface<in
     for (const Migration& file : migrations_.Files()) Add(file);
     for (int i = 0; i < GetParam(); ++i) servers_.push_back(NewServer());
     for (int i = 0; i < kClients; ++i) {
-      Client& client = clients_.emplace_back();
-      const int name = i < 2 * kPairs ? i / 2 : i;
-      client.request_id = absl::StrFormat("00000000-0000-4000-8000-%012d", name);
+      const bool shares = i % 2 == 1 && i < 2 * kPairs;
+      clients_.push_back({shares ? clients_.back().request_id : NewRequestId(random_), {}});
     }
     pqxx::connection connection(FormatConninfo(database()));
     pass_ = migrations_.Begin(connection, true);
   }
 
   std::unique_ptr<Migd> NewServer() const {
-    return std::make_unique<Migd>(
-        Arguments{"--database", TestCluster::Uri(database()), "--migrations", migrations()});
+    return std::make_unique<Migd>(Arguments{"--database", TestCluster::Uri(database()),
+                                            "--migrations", migrations(), "--takeover-after",
+                                            kTakeoverAfter});
   }
 
   size_t RandomServer() {
@@ -85,9 +84,7 @@ class ReplicasTest : public ServiceTest, public ::testing::WithParamInterface<in
       EXPECT_EQ(VersionRows(), "ff60") << "a client was told: " << finished.out;
       return;
     }
-    const std::string reason = Json::Parse(finished.err)["error"]["reason"].text();
-    const bool forgotten = !kOperationsAreDurable && reason == "UNKNOWN_OPERATION";
-    EXPECT_TRUE(finished.exit_code == 4 || forgotten) << finished.err;
+    EXPECT_EQ(finished.exit_code, 4) << finished.err;
     ++repeated_;
     Start(client);
   }
@@ -139,9 +136,7 @@ TEST_P(ReplicasTest, ApplyEachRevisionOnceAndTellEveryClientTheTruth) {
   EXPECT_EQ(migrations_.Problems(snapshot, pass_), "");
   EXPECT_EQ(migrations_.AppliedIn(snapshot), migrations_.count());
   for (const auto& [request_id, operations] : operations_) {
-    if (kOperationsAreDurable) {
-      EXPECT_THAT(operations, SizeIs(1)) << request_id;
-    }
+    EXPECT_THAT(operations, SizeIs(1)) << request_id;
   }
   std::cout << kills << " kills, " << repeated_ << " requests repeated" << std::endl;
 }

@@ -128,6 +128,15 @@ int ConnectionProxy::answers() const {
   return answers_;
 }
 
+bool ConnectionProxy::WaitForAnswers(int count, absl::Duration patience) const {
+  const absl::Time deadline = absl::Now() + patience;
+  const MutexLock lock(mutex_);
+  while (answers_ < count && absl::Now() < deadline) {
+    answered_.WaitFor(mutex_, deadline - absl::Now());
+  }
+  return answers_ >= count;
+}
+
 void ConnectionProxy::Run() {
   while (true) {
     // What is closed meanwhile by Cut() is not looked at: the links are found again by their
@@ -195,7 +204,9 @@ bool ConnectionProxy::Forward(int from, int to) {
 }
 
 bool ConnectionProxy::IsLastAnswer() {
-  if (++answers_ != cut_at_answer_) return false;
+  ++answers_;
+  answered_.NotifyAll();
+  if (answers_ != cut_at_answer_) return false;
   cut_at_answer_ = 0;
   return true;
 }

@@ -44,6 +44,9 @@ class ConnectionProxy {
 
   // How many of the server's answers were passed on.
   int answers() const;
+  // Waits until there were `count` of them, but not longer than `patience`; false if there were
+  // not.
+  bool WaitForAnswers(int count, absl::Duration patience) const;
 
  private:
   struct Link {
@@ -65,6 +68,7 @@ class ConnectionProxy {
   // Written to when the thread has to look at what has changed.
   const UniqueFd wake_;
   mutable Mutex mutex_;
+  mutable CondVar answered_;
   std::vector<std::unique_ptr<Link>> links_ ABSL_GUARDED_BY(mutex_);
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
