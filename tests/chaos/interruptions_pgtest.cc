@@ -32,7 +32,7 @@ namespace migd {
 namespace {
 
 constexpr int kServers = 2;
-constexpr uint64_t kDefaultRounds = 40;
+constexpr uint64_t kDefaultRounds = 30;
 // A run that ends as it may is repeated so often before that counts as a failure.
 constexpr int kMostRuns = 10;
 

@@ -48,8 +48,8 @@ class Migd {
   // What it has printed so far.
   std::string log() const { return process_->out() + process_->err(); }
   Process& process() { return *process_; }
-  // Kills it, as if the machine had failed, and starts it again in its place. What it had printed is
-  // gone.
+  // Kills it, as if the machine had failed, and starts it again in its place. What it had printed
+  // is gone.
   void KillAndRestart();
 
  private:
