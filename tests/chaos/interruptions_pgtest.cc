@@ -35,6 +35,9 @@ constexpr int kServers = 2;
 constexpr uint64_t kDefaultRounds = 30;
 // A run that ends as it may is repeated so often before that counts as a failure.
 constexpr int kMostRuns = 10;
+constexpr absl::Duration kDelayOfMessage = absl::Milliseconds(2);
+// Longer than kTakeoverAfter.
+constexpr absl::Duration kLongestHold = absl::Seconds(2);
 
 enum class Strike {
   kKillServer,
@@ -45,6 +48,7 @@ enum class Strike {
   kCutAtAnswer,
   kHoldAndCut,
   kHoldAndRelease,
+  kDelay,
 };
 
 constexpr std::pair<Strike, const char*> kStrikes[] = {
@@ -56,6 +60,7 @@ constexpr std::pair<Strike, const char*> kStrikes[] = {
     {Strike::kCutAtAnswer, "answer swallowed"},
     {Strike::kHoldAndCut, "connections held, cut"},
     {Strike::kHoldAndRelease, "connections held, let go"},
+    {Strike::kDelay, "connections slow"},
 };
 
 // The reason with which the service asks people what became of a statement.
@@ -91,13 +96,12 @@ class InterruptionsTest : public ::testing::Test {
       directory_.Write(absl::StrCat("migrations/", file.id, "_test.sql"), TextOf(file));
     }
     cluster_.Query(TalliedMigrations::SetupSql());
-    for (int i = 0; i < kServers; ++i) servers_.push_back(NewServer());
-  }
-
-  std::unique_ptr<Migd> NewServer() const {
-    return std::make_unique<Migd>(Arguments{"--database", TestCluster::Uri(proxy_.connection()),
-                                            "--migrations", directory_.path() + "/migrations",
-                                            "--takeover-after", kTakeoverAfter});
+    for (int i = 0; i < kServers; ++i) {
+      proxies_.push_back(std::make_unique<ConnectionProxy>(cluster_.connection()));
+      servers_.push_back(std::make_unique<Migd>(
+          Arguments{"--database", TestCluster::Uri(proxies_.back()->connection()), "--migrations",
+                    directory_.path() + "/migrations", "--takeover-after", kTakeoverAfter}));
+    }
   }
 
   int Random(int below) { return std::uniform_int_distribution<int>(0, below - 1)(random_); }
@@ -246,11 +250,16 @@ class InterruptionsTest : public ::testing::Test {
         cluster_.StopAtOnce();
         return true;
       case Strike::kCut:
-        proxy_.Cut();
+        proxies_[server]->Cut();
+        return true;
+      case Strike::kDelay:
+        proxies_[server]->SetDelay(kDelayOfMessage);
         return true;
       case Strike::kHoldAndCut:
       case Strike::kHoldAndRelease:
-        proxy_.Hold();
+        proxies_[server]->Hold();
+        // A black hole can last; nobody is told of it, so there is nothing to wait for.
+        if (Random(3) == 0) absl::SleepFor(Random(kLongestHold));
         return true;
       case Strike::kCutAtAnswer:
         break;
@@ -259,29 +268,30 @@ class InterruptionsTest : public ::testing::Test {
   }
 
   // Waits for a moment of `run`, any of them.
-  void AwaitSomeMoment(Process& run) {
-    const int answer = proxy_.answers() + Random(answers_of_pass_);
-    while (run.running() && !proxy_.WaitForAnswers(answer, absl::Milliseconds(10))) continue;
+  void AwaitSomeMoment(Process& run, const ConnectionProxy& proxy) {
+    const int answer = proxy.answers() + Random(answers_of_pass_);
+    while (run.running() && !proxy.WaitForAnswers(answer, absl::Milliseconds(10))) continue;
     // Between two answers of PostgreSQL there is no condition to wait for.
     absl::SleepFor(Random(absl::Milliseconds(6)));
   }
 
-  // Strikes once while `run` runs, which goes through `server`; tells what was hit.
+  // Strikes a server, or what it needs, once while `run` runs; tells what was hit.
   std::string StrikeOnce(Process& run, size_t server) {
     const auto& [strike, name] = kStrikes[Random(std::size(kStrikes))];
+    ConnectionProxy& proxy = *proxies_[server];
     if (strike == Strike::kCutAtAnswer) {
-      proxy_.CutAtAnswer(1 + Random(answers_of_pass_));
+      proxy.CutAtAnswer(1 + Random(answers_of_pass_));
       return name;
     }
-    AwaitSomeMoment(run);
+    AwaitSomeMoment(run, proxy);
     const bool hit = Hit(strike, server);
     if (strike == Strike::kStopDatabase) {
       cluster_.Start();
     } else {
       ExpectWhole();
     }
-    if (strike == Strike::kHoldAndCut) proxy_.Cut();
-    proxy_.Release();
+    if (strike == Strike::kHoldAndCut) proxy.Cut();
+    proxy.Release();
     return hit ? name : "nothing";
   }
 
@@ -305,10 +315,13 @@ class InterruptionsTest : public ::testing::Test {
     std::string struck = StrikeOnce(*run, server);
     // An operation is taken up again twice.
     const bool twice = Random(4) == 0;
-    if (twice) absl::StrAppend(&struck, " + ", StrikeOnce(*run, server));
+    if (twice) absl::StrAppend(&struck, " + ", StrikeOnce(*run, RandomServer()));
     SCOPED_TRACE(struck);
     Outcome outcome = OutcomeOf(run->Wait());
-    proxy_.KeepAnswers();
+    for (const auto& proxy : proxies_) {
+      proxy->KeepAnswers();
+      proxy->SetDelay(absl::ZeroDuration());
+    }
     std::string said = outcome.said;
     if (!outcome.accepted) {
       EXPECT_TRUE(said == "UNAVAILABLE" || said == "DATABASE_UNAVAILABLE") << outcome.text;
@@ -326,10 +339,16 @@ class InterruptionsTest : public ::testing::Test {
 
   // Learns how many answers of PostgreSQL a pass takes.
   void Measure() {
-    const int answers = proxy_.answers();
+    const int answers = Answers();
     BeginPass();
     FinishPass();
-    answers_of_pass_ = proxy_.answers() - answers;
+    answers_of_pass_ = Answers() - answers;
+  }
+
+  int Answers() const {
+    int answers = 0;
+    for (const auto& proxy : proxies_) answers += proxy->answers();
+    return answers;
   }
 
   const uint64_t seed_ = ChaosSeed();
@@ -337,7 +356,8 @@ class InterruptionsTest : public ::testing::Test {
   const TalliedMigrations migrations_;
   const TemporaryDirectory directory_;
   CrashCluster cluster_;
-  ConnectionProxy proxy_{cluster_.connection()};
+  // Each server has its own.
+  std::vector<std::unique_ptr<ConnectionProxy>> proxies_;
   std::vector<std::unique_ptr<Migd>> servers_;
   TalliedMigrations::Pass pass_{.upgrade = false};
   int answers_of_pass_ = 0;
