@@ -126,6 +126,13 @@ FailureKind KindOf(const StatementFailure& failure) {
                              "again"));
 }
 
+// A fact that `status` carries; empty if it does not.
+std::string FactOf(const absl::Status& status, const std::string& key) {
+  const Error error = ToProto(status);
+  const auto found = error.metadata().find(key);
+  return found == error.metadata().end() ? "" : found->second;
+}
+
 std::map<std::string, std::string> MetadataOf(const StatementFailure& failure) {
   return {{"revision", failure.revision()},
           {"file", failure.file()},
@@ -281,12 +288,13 @@ absl::Status InvalidMigrations(absl::string_view directory, const Strings& probl
                {{"problem_count", absl::StrCat(problems.size())}}});
 }
 
-absl::Status DatabaseUnavailable(absl::string_view database, absl::string_view problem) {
+absl::Status DatabaseUnavailable(absl::string_view database, absl::string_view problem,
+                                 absl::string_view sqlstate) {
   return Make({absl::StatusCode::kUnavailable,
                migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE,
                absl::StrCat("PostgreSQL of database ", database, " does not answer: ", problem),
                "see that the server runs and that host and port are right, then try again",
-               {{"database", std::string(database)}}});
+               {{"database", std::string(database)}, {"sqlstate", std::string(sqlstate)}}});
 }
 
 absl::Status DatabaseLoginRefused(absl::string_view database, absl::string_view problem) {
@@ -480,14 +488,15 @@ absl::Status WithState(const absl::Status& status, absl::string_view revision,
   return stated;
 }
 
-absl::Status ConnectionLost(absl::string_view revision, absl::string_view problem,
+absl::Status ConnectionLost(absl::string_view revision, const absl::Status& loss,
                             absl::string_view state) {
   return Make({absl::StatusCode::kUnavailable,
                migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE,
                absl::StrCat("the connection broke while revision ", revision,
-                            " was running: ", problem, "; ", state),
+                            " was running: ", loss.message(), "; ", state),
                "when PostgreSQL answers again, run the same command again",
-               {{"revision", std::string(revision)}}});
+               {{"revision", std::string(revision)},
+                {"sqlstate", FactOf(loss, "sqlstate")}}});
 }
 
 absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view problem) {

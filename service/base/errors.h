@@ -39,7 +39,9 @@ absl::Status NotAHead(absl::string_view revision, const Strings& next_revisions)
 absl::Status InvalidMigrations(absl::string_view directory, const Strings& problems);
 
 // --- The database ---
-absl::Status DatabaseUnavailable(absl::string_view database, absl::string_view problem);
+// `sqlstate` is what PostgreSQL said when it ended the session; empty if it said nothing.
+absl::Status DatabaseUnavailable(absl::string_view database, absl::string_view problem,
+                                 absl::string_view sqlstate = "");
 absl::Status DatabaseLoginRefused(absl::string_view database, absl::string_view problem);
 absl::Status DatabaseMissing(absl::string_view database, absl::string_view problem);
 absl::Status DatabaseReadOnly(absl::string_view database);
@@ -81,7 +83,7 @@ absl::Status VersionRowMismatch(absl::string_view revision, absl::string_view pr
 absl::Status WithState(const absl::Status& status, absl::string_view revision,
                        absl::string_view state);
 // The connection broke inside a step, not at its commit; `state` says what stays.
-absl::Status ConnectionLost(absl::string_view revision, absl::string_view problem,
+absl::Status ConnectionLost(absl::string_view revision, const absl::Status& loss,
                             absl::string_view state);
 absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view problem);
 

@@ -189,8 +189,7 @@ absl::Status StepRunner::Explained(const absl::Status& status, const Context& co
     return Cancelled(context);
   }
   if (reason == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE) {
-    return errors::ConnectionLost(context.step.revision, status.message(),
-                                  StateAfterFailure(context));
+    return errors::ConnectionLost(context.step.revision, status, StateAfterFailure(context));
   }
   // A statement's failure and a cancellation have the state in them; after an unknown outcome there
   // is none to tell.

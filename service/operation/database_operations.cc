@@ -75,17 +75,19 @@ StoredEvents AcceptedEvent(const migration::v1::Operation& operation) {
   return {std::move(event)};
 }
 
-// Whether a run ended because its connection did, and another may go on. An administrator who ends
-// the session (57P01, admin_shutdown) wants it to end.
-bool IsCutOff(const absl::Status& status) {
+// Whether a run ended because its connection did.
+bool IsConnectionLoss(const absl::Status& status) {
   const migration::v1::ErrorReason reason = errors::ReasonOf(status);
-  if (reason != migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE &&
-      reason != migration::v1::ERROR_REASON_OUTCOME_UNKNOWN) {
-    return false;
-  }
+  return reason == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE ||
+         reason == migration::v1::ERROR_REASON_OUTCOME_UNKNOWN;
+}
+
+// Whether PostgreSQL ended the session because somebody told it to (57P01, admin_shutdown): the
+// session, or the whole server.
+bool IsTermination(const absl::Status& status) {
   const migration::v1::Error error = errors::ToProto(status);
   const auto sqlstate = error.metadata().find("sqlstate");
-  return sqlstate == error.metadata().end() || sqlstate->second != "57P01";
+  return sqlstate != error.metadata().end() && sqlstate->second == "57P01";
 }
 
 bool IsStopped(const absl::Status& status) {
@@ -273,7 +275,8 @@ void DatabaseOperations::RunToEnd(Run& run) {
       AwaitWritten(operation, nullptr, absl::Now() + kLastWords).IgnoreError();
       break;
     }
-    if (IsCutOff(result.status) && operation.attempt() < kMostAttempts) {
+    const bool cut_off = IsCutOff(result.status);
+    if (cut_off && operation.attempt() < kMostAttempts) {
       LogWarning("operation interrupted", {{"operation", operation.id()},
                                            {"attempt", absl::StrCat(operation.attempt())},
                                            {"error", std::string(result.status.message())}});
@@ -281,7 +284,7 @@ void DatabaseOperations::RunToEnd(Run& run) {
       Wake(true);
       result.status = AwaitRecovery(run);
       if (result.status.ok()) continue;
-    } else if (IsCutOff(result.status)) {
+    } else if (cut_off) {
       result.status = errors::OperationInterrupted(kMostAttempts, result.status);
     }
     if (!operation.owned()) break;
@@ -291,6 +294,14 @@ void DatabaseOperations::RunToEnd(Run& run) {
     break;
   }
   turnstile_.Leave(operation.id());
+}
+
+bool DatabaseOperations::IsCutOff(const absl::Status& status) {
+  if (!IsConnectionLoss(status)) return false;
+  if (!IsTermination(status)) return true;
+  // An administrator who ends the session of a migration wants it to end, unless all of PostgreSQL
+  // was stopped, to come back soon.
+  return !store_.List({}, 0, 1).ok();
 }
 
 absl::Status DatabaseOperations::AwaitRecovery(Run& run) {

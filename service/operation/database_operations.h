@@ -112,6 +112,8 @@ class DatabaseOperations {
   // Runs an operation to its end, through interruptions.
   void RunToEnd(Run& run);
   ExecuteResult RunOnce(Run& run);
+  // Whether a run was cut off, and another may go on.
+  bool IsCutOff(const absl::Status& status);
   // The next attempt may begin: the interruption is stored, hence the database answers again.
   absl::Status AwaitRecovery(Run& run);
   // Waits until all that has happened to the operation is stored. DatabaseUnavailable at

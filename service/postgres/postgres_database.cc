@@ -121,7 +121,7 @@ absl::StatusOr<LockState> PostgresDatabase::ReadLockState(int pid) {
 
 absl::StatusOr<absl::optional<migration::v1::StatementProgress>> PostgresDatabase::ReadProgress(
     int pid) {
-  return OnReader([pid](PostgresSession& session) { return session.ReadProgress(pid); });
+  return WithReader([pid](PostgresSession& session) { return session.ReadProgress(pid); });
 }
 
 absl::StatusOr<bool> PostgresDatabase::TerminateSession(int pid) {

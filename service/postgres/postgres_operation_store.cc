@@ -12,6 +12,7 @@
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
 #include "service/database/service_sql.h"
+#include "service/postgres/privileges.h"
 #include "service/postgres/status_translation.h"
 
 namespace migd {
@@ -388,9 +389,9 @@ class PostgresLedger : public Ledger {
 absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRecord& record,
                                                                const StoredEvents& accepted) {
   return database_.WithReader([&](PostgresSession& session) -> absl::StatusOr<OperationRecord> {
-    absl::Status status = session.CheckWritable();
-    if (!status.ok()) return status;
-    return Translated(database_.name(), [&]() -> absl::StatusOr<OperationRecord> {
+    const absl::Status writable = session.CheckWritable();
+    if (!writable.ok()) return writable;
+    auto inserted = Translated(database_.name(), [&]() -> absl::StatusOr<OperationRecord> {
       if (!OperationsExist(session)) Prepare(session);
       pqxx::nontransaction work(session.connection());
       const pqxx::result added = work.exec(absl::StrCat(
@@ -407,6 +408,15 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
           QuoteLiteral(record.operation.operation()),
           " OR request_id = ", QuoteLiteral(record.operation.request_id()), " LIMIT 1")));
     });
+    if (errors::ReasonOf(inserted.status()) !=
+        migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE) {
+      return inserted;
+    }
+    // PostgreSQL names the first privilege that is missing; there may be more.
+    const absl::Status missing = Translated(database_.name(), [&] {
+      return CheckPrivileges(session.connection(), database_.name(), session.version_table());
+    });
+    return missing.ok() ? inserted.status() : missing;
   });
 }
 

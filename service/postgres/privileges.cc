@@ -24,6 +24,8 @@ struct ServiceTable {
 
 const std::vector<ServiceTable>& ServiceTables() {
   static const std::vector<ServiceTable> tables = {
+      {"operation", {"SELECT", "INSERT", "UPDATE", "DELETE"}},
+      {"operation_events", {"SELECT", "INSERT", "DELETE"}},
       {"revision_log", {"INSERT"}},
       {"statement_journal", {"SELECT"}},
       {"statement_journal", {"SELECT", "INSERT", "UPDATE", "DELETE"}, true},

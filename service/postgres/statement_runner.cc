@@ -68,16 +68,20 @@ absl::StatusOr<StatementResult> StatementRunner::Run(absl::string_view sql,
 
   StatementResult collected;
   std::string loss;
+  std::string loss_sqlstate;
   // Every result must be fetched, also after an error, before the connection takes a new query.
   while (OwnedResult result{PQgetResult(handle())}) {
     if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR && IsLoss(handle(), result.get())) {
-      if (loss.empty()) loss = PQresultErrorMessage(result.get());
+      if (loss.empty()) {
+        loss = PQresultErrorMessage(result.get());
+        loss_sqlstate = Field(result.get(), PG_DIAG_SQLSTATE);
+      }
       if (PQstatus(handle()) == CONNECTION_BAD) break;
       continue;
     }
     Collect(result.get(), copy_data, collected);
   }
-  if (!loss.empty() || PQstatus(handle()) == CONNECTION_BAD) return Lost(loss);
+  if (!loss.empty() || PQstatus(handle()) == CONNECTION_BAD) return Lost(loss, loss_sqlstate);
   return collected;
 }
 
@@ -135,10 +139,10 @@ void StatementRunner::DrainCopy(StatementResult& into) {
   }
 }
 
-absl::Status StatementRunner::Lost(absl::string_view fallback) const {
+absl::Status StatementRunner::Lost(absl::string_view fallback, absl::string_view sqlstate) const {
   absl::string_view message = absl::StripAsciiWhitespace(PQerrorMessage(handle()));
   if (message.empty()) message = absl::StripAsciiWhitespace(fallback);
-  return errors::DatabaseUnavailable(database_, ToValidUtf8(message));
+  return errors::DatabaseUnavailable(database_, ToValidUtf8(message), sqlstate);
 }
 
 void StatementRunner::OnNotice(void* runner, const PGresult* result) {

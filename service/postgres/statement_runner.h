@@ -37,7 +37,7 @@ class StatementRunner {
                StatementResult& into);
   void FeedCopy(absl::optional<absl::string_view> data);
   void DrainCopy(StatementResult& into);
-  absl::Status Lost(absl::string_view fallback) const;
+  absl::Status Lost(absl::string_view fallback, absl::string_view sqlstate = "") const;
 
   PGconn* handle() const { return connection_.handle(); }
 

@@ -68,7 +68,7 @@ std::vector<absl::Status> OneOfEach() {
           errors::RevisionHalfDone("a", false, "statement 1"),
           errors::TransactionBroken(failure),
           errors::VersionRowMismatch("a", "no row"),
-          errors::ConnectionLost("a", "gone", "nothing remains"),
+          errors::ConnectionLost("a", errors::DatabaseUnavailable("app", "gone"), "nothing remains"),
           errors::OutcomeUnknown("a", "gone"),
           errors::MutexTimeout(absl::Seconds(3), "pid 4711"),
           errors::OperationCancelled("asked for"),

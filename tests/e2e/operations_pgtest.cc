@@ -149,17 +149,21 @@ TEST_F(OperationsTest, AWatcherThatComesLateSeesItAll) {
   EXPECT_THAT(watched.err, HasSubstr("applied  cc30"));
 }
 
-TEST_F(OperationsTest, SigtermCancelsWhatIsStillRunningAfterTheGrace) {
-  Process upgrade(Upgrade());
+TEST_F(OperationsTest, SigtermLeavesWhatIsStillRunningAfterTheGraceToTheNextServer) {
+  Process upgrade(Upgrade({"--timeout", "3s"}));
   ASSERT_TRUE(upgrade.WaitForOutput("applied  bb20"));
   ASSERT_TRUE(SomebodyWaitsForALock());
   migd().process().Signal(SIGTERM);
-  const Finished client = upgrade.Wait();
-  EXPECT_EQ(client.exit_code, 130);
-  EXPECT_THAT(client.err, HasSubstr("the server shuts down"));
   EXPECT_EQ(migd().process().Wait().exit_code, 0) << migd().log();
-  Release();
   ExpectAtBb20();
+  const Finished client = upgrade.Wait();
+  EXPECT_EQ(client.exit_code, 4);
+  EXPECT_THAT(client.err, AllOf(HasSubstr("cut off  attempt 1 of 3"),
+                                HasSubstr("the server is shutting down")));
+  Release();
+  StartMigdWith({"--takeover-after", "1h"});
+  EXPECT_TRUE(Eventually([this] { return StateOfNewestOperation() == "STATE_SUCCEEDED"; }));
+  EXPECT_EQ(VersionRows(), "cc30");
 }
 
 TEST_F(OperationsTest, SigtermLetsWhatIsRunningFinishWithinTheGrace) {
