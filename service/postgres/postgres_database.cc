@@ -82,6 +82,14 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::ConnectReader
   return reader;
 }
 
+absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::ConnectForOperations() {
+  auto session = ConnectReader();
+  if (!session.ok()) return session;
+  const absl::Status guarded = (*session)->Guard();
+  if (!guarded.ok()) return guarded;
+  return session;
+}
+
 absl::Status PostgresDatabase::EnterReader() {
   const absl::Time deadline = absl::Now() + kReaderTimeout;
   MutexLock lock(mutex_);

@@ -55,10 +55,9 @@ class PostgresDatabase : public Database {
     return result;
   }
 
-  // A connection for what a server writes about its operations, bounded in time as reads are.
-  absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectForOperations() {
-    return ConnectReader();
-  }
+  // A connection for what a server writes about its operations, bounded in time as reads are. It
+  // ends soon after the server is lost (PostgresSession::Guard).
+  absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectForOperations();
 
  private:
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);

@@ -254,12 +254,13 @@ TEST(Privileges, OfTablesThatAreThereAreNeededToo) {
   EXPECT_EQ(RefusalOf(stranger.owner).message(), "");
   const migration::v1::Error error = RefusalOf(stranger.options);
   EXPECT_EQ(error.message(),
-            absl::StrCat("database ", stranger.owner.name, ": role ", stranger.role,
-                         " lacks USAGE on schema migration_service; SELECT, INSERT, UPDATE, DELETE "
-                         "on table public.alembic_version; INSERT on table "
-                         "migration_service.revision_log; SELECT, INSERT, UPDATE, DELETE on table "
-                         "migration_service.statement_journal; INSERT on table "
-                         "migration_service.statement_decision"));
+            absl::StrCat(
+                "database ", stranger.owner.name, ": role ", stranger.role,
+                " lacks USAGE, CREATE on schema migration_service; SELECT, INSERT, UPDATE, DELETE "
+                "on table public.alembic_version; INSERT on table "
+                "migration_service.revision_log; SELECT, INSERT, UPDATE, DELETE on table "
+                "migration_service.statement_journal; INSERT on table "
+                "migration_service.statement_decision"));
   RunHint(stranger, error.hint());
   EXPECT_EQ(RefusalOf(stranger.options).message(), "");
   PostgresDatabase database(stranger.options);
