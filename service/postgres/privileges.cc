@@ -27,8 +27,6 @@ const std::vector<ServiceTable>& ServiceTables() {
       {"operation", {"SELECT", "INSERT", "UPDATE", "DELETE"}},
       {"operation_events", {"SELECT", "INSERT", "DELETE"}},
       {"revision_log", {"INSERT"}},
-      {"operation", {"SELECT", "INSERT", "UPDATE", "DELETE"}},
-      {"operation_events", {"SELECT", "INSERT", "DELETE"}},
       {"statement_journal", {"SELECT"}},
       {"statement_journal", {"SELECT", "INSERT", "UPDATE", "DELETE"}, true},
       {"statement_decision", {"INSERT"}, true},

@@ -95,7 +95,7 @@ class SeveralServersTest : public ServiceTest {
 TEST_F(SeveralServersTest, AnotherServerListsAndShowsTheOperation) {
   const std::string id = BeginUpgrade();
   const Json list = ObjectAt(*second_, {"operations", "list", "--state", "running"});
-  ASSERT_EQ(list["operations"].size(), 1U);
+  ASSERT_EQ(list["operations"].size(), 1);
   const Json operation = list["operations"][0];
   EXPECT_EQ(operation["operation"].text(), id);
   EXPECT_EQ(operation["finished_step_count"].text(), "1");
