@@ -226,13 +226,15 @@ class InterruptionsTest : public ::testing::Test {
 
   // --- Strikes ---
 
-  // The session of the operation that has the mutex; otherwise any of migd's. Empty if there is
-  // none.
-  std::string Backend() const {
-    return cluster_.Query(
+  // A session of migd's: mostly the one that has the database's mutex (see
+  // service/database/service_sql.h), otherwise any, such as the one that tells that a server lives.
+  // Empty if there is none.
+  std::string Backend() {
+    return cluster_.Query(absl::StrCat(
         "SELECT a.pid FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND "
-        "l.locktype = 'advisory' AND l.granted WHERE a.application_name LIKE 'migd%' "
-        "ORDER BY l.pid IS NULL LIMIT 1");
+        "l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = 1835624292 AND "
+        "l.objid = 1 WHERE a.application_name LIKE 'migd%' ORDER BY ",
+        Random(4) == 0 ? "random()" : "l.pid IS NULL", " LIMIT 1"));
   }
 
   // Returns false if there was nothing to hit.
