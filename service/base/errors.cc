@@ -578,6 +578,13 @@ absl::Status ServerGone(absl::string_view server) {
                {{"server", std::string(server)}}});
 }
 
+absl::Status ServerStops(absl::string_view server) {
+  return Make({absl::StatusCode::kAborted, migration::v1::ERROR_REASON_OPERATION_INTERRUPTED,
+               absl::StrCat("server ", server, " stops and has let the operation go"),
+               "wait: another server takes the operation up, or this one when it is started again",
+               {{"server", std::string(server)}}});
+}
+
 absl::Status OperationInterrupted(int attempts, const absl::Status& error) {
   return Make({absl::StatusCode::kAborted,
                migration::v1::ERROR_REASON_OPERATION_INTERRUPTED,

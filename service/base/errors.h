@@ -99,6 +99,8 @@ absl::Status UnknownOperation(absl::string_view operation);
 absl::Status AmbiguousOperation(absl::string_view operation, const Strings& candidates);
 // What cut an operation off: the server that ran it has died.
 absl::Status ServerGone(absl::string_view server);
+// The same: it has let the operation go, because it stops.
+absl::Status ServerStops(absl::string_view server);
 // `error` is what cut it off last.
 absl::Status OperationInterrupted(int attempts, const absl::Status& error);
 absl::Status EventsPruned(absl::string_view operation, int64_t oldest_sequence);

@@ -27,7 +27,7 @@ struct OperationRecord {
   std::string cancel_reason;
   // Grows from one operation to the next.
   int64_t number = 0;
-  // How long ago it was written, when it was read; by the database's clock.
+  // How long ago it was written or touched, when it was read; by the database's clock.
   absl::Duration age;
 };
 
@@ -59,6 +59,10 @@ class Ledger {
 
   // The last plan with steps that was written for the operation; without steps if there was none.
   virtual absl::StatusOr<migration::v1::Plan> ReadPlan(absl::string_view operation) = 0;
+
+  // Notes of the operations of `server` that are not finished that it still sees to them, though
+  // nothing has happened to them.
+  virtual absl::Status Touch(int server) = 0;
 
   // The numbers of the servers that are alive.
   virtual absl::StatusOr<std::vector<int>> ReadLiveServers() = 0;

@@ -49,6 +49,8 @@ constexpr size_t kMostUnwritten = 20'000;
 constexpr absl::Duration kLongestInterruption = absl::Hours(1);
 
 constexpr absl::Duration kBetweenForgetting = absl::Hours(1);
+// Far more often than that.
+constexpr absl::Duration kBetweenTouches = absl::Minutes(1);
 
 // An operation of another server that has more events is seen without its past.
 constexpr int64_t kLongestPast = 1000;
@@ -270,7 +272,8 @@ void DatabaseOperations::RunToEnd(Run& run) {
       hand_over = run.hand_over;
     }
     if (hand_over && IsStopped(result.status)) {
-      operation.Interrupt(errors::Draining(), true);
+      turnstile_.Leave(operation.id());
+      operation.Interrupt(errors::ServerStops(server_.name), true);
       Wake(true);
       AwaitWritten(operation, nullptr, absl::Now() + kLastWords).IgnoreError();
       break;
@@ -289,6 +292,8 @@ void DatabaseOperations::RunToEnd(Run& run) {
     }
     if (!operation.owned()) break;
     LogEnd(operation.id(), result);
+    // Before anybody hears of the end, and comes with the next.
+    turnstile_.Leave(operation.id());
     operation.Finish(result);
     Wake(true);
     break;
@@ -514,7 +519,8 @@ absl::Status DatabaseOperations::Poll() {
     const absl::Status status = See(std::move(record));
     if (!status.ok()) return status;
   }
-  return ForgetOld();
+  const absl::Status touched = TouchOwn();
+  return touched.ok() ? ForgetOld() : touched;
 }
 
 absl::Status DatabaseOperations::See(OperationRecord record) {
@@ -627,6 +633,16 @@ absl::Status DatabaseOperations::TakeOver(const std::shared_ptr<Operation>& oper
   operation->Interrupt(status, true);
   Wake(true);
   return absl::OkStatus();
+}
+
+absl::Status DatabaseOperations::TouchOwn() {
+  const absl::Time now = absl::Now();
+  if (now < next_touch_) return absl::OkStatus();
+  next_touch_ = now + kBetweenTouches;
+  const auto owned = Owned();
+  const bool has_unfinished = std::any_of(
+      owned.begin(), owned.end(), [](const auto& operation) { return !operation->finished(); });
+  return has_unfinished ? ledger_->Touch(server_.number) : absl::OkStatus();
 }
 
 absl::Status DatabaseOperations::ForgetOld() {

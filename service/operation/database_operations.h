@@ -138,6 +138,8 @@ class DatabaseOperations {
   absl::Status TakeOverIfOrphan(const std::shared_ptr<Operation>& operation,
                                 const OperationRecord& record);
   absl::Status TakeOver(const std::shared_ptr<Operation>& operation, const OperationRecord& record);
+  // What takes long without an event is not forgotten by its server.
+  absl::Status TouchOwn();
   absl::Status ForgetOld();
   // What goes wrong with the store is logged when it begins and when it ends.
   void ReportTrouble(const absl::Status& status);
@@ -193,6 +195,7 @@ class DatabaseOperations {
   absl::optional<NumberTracker> numbers_;
   std::map<std::string, absl::Time> orphaned_since_;
   absl::optional<std::set<int>> live_servers_;  // as far as this poll has asked
+  absl::Time next_touch_ = absl::InfinitePast();
   absl::Time next_forgetting_ = absl::InfinitePast();
   bool in_trouble_ = false;
 

@@ -19,11 +19,13 @@ namespace {
 bool IsUrgent(const OperationEvent& event) {
   switch (event.kind_case()) {
     case OperationEvent::kOperationAccepted:
-    case OperationEvent::kPlan:
     case OperationEvent::kOperationInterrupted:
     case OperationEvent::kOperationResumed:
     case OperationEvent::kOperationFinished:
       return true;
+    case OperationEvent::kPlan:
+      // Without steps it is told together with the end.
+      return event.plan().steps_size() > 0;
     default:
       return false;
   }

@@ -313,6 +313,18 @@ class PostgresLedger : public Ledger {
     });
   }
 
+  absl::Status Touch(int server) override {
+    return Translated(database_, [&]() -> absl::Status {
+      pqxx::nontransaction work(session_->connection());
+      if (!Exist(work)) return absl::OkStatus();
+      work.exec_params(
+          "UPDATE migration_service.operation SET change_time = clock_timestamp() "
+          "WHERE server = $1 AND finish_time IS NULL",
+          server);
+      return absl::OkStatus();
+    });
+  }
+
   absl::StatusOr<std::vector<int>> ReadLiveServers() override {
     return Translated(database_, [&]() -> absl::StatusOr<std::vector<int>> {
       pqxx::nontransaction work(session_->connection());

@@ -73,6 +73,8 @@ std::vector<absl::Status> OneOfEach() {
           errors::MutexTimeout(absl::Seconds(3), "pid 4711"),
           errors::OperationCancelled("asked for"),
           errors::UnknownOperation("7k2m"),
+          errors::ServerGone("db1:77"),
+          errors::ServerStops("db1:77"),
           errors::OperationInterrupted(3, errors::DatabaseUnavailable("app", "gone")),
           errors::EventsPruned("7k2m", 12),
           errors::RequestIdReused("id", "7k2m"),

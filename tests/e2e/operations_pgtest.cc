@@ -159,7 +159,7 @@ TEST_F(OperationsTest, SigtermLeavesWhatIsStillRunningAfterTheGraceToTheNextServ
   const Finished client = upgrade.Wait();
   EXPECT_EQ(client.exit_code, 4);
   EXPECT_THAT(client.err, AllOf(HasSubstr("cut off  attempt 1 of 3"),
-                                HasSubstr("the server is shutting down")));
+                                HasSubstr("stops and has let the operation go")));
   Release();
   StartMigdWith({"--takeover-after", "1h"});
   EXPECT_TRUE(Eventually([this] { return StateOfNewestOperation() == "STATE_SUCCEEDED"; }));

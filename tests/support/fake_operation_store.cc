@@ -66,6 +66,15 @@ class FakeOperationStore::FakeLedger : public Ledger {
     return store_.entries_[std::string(operation)].plan;
   }
 
+  absl::Status Touch(int server) override {
+    MutexLock lock(store_.mutex_);
+    if (const absl::Status fault = Fault(); !fault.ok()) return fault;
+    for (auto& [id, entry] : store_.entries_) {
+      if (entry.record.server == server) entry.change_time = absl::Now();
+    }
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<std::vector<int>> ReadLiveServers() override {
     MutexLock lock(store_.mutex_);
     if (const absl::Status fault = Fault(); !fault.ok()) return fault;

@@ -267,6 +267,20 @@ TEST_P(OperationStoreContract, AServerLivesAsLongAsItsLedger) {
   EXPECT_THAT(*observer->ReadLiveServers(), ElementsAre(1));
 }
 
+TEST_P(OperationStoreContract, TellsHowLongAgoAnOperationWasSeenTo) {
+  const auto ledger = OpenLedger();
+  Insert(NewRecord("a"));
+  const auto read_age = [&ledger] { return ledger->Read(kNewest, {})->front().age; };
+  absl::Duration age;
+  while (age < absl::Milliseconds(15)) age = read_age();
+  ASSERT_TRUE(ledger->Touch(kServer + 1).ok());
+  EXPECT_GE(read_age(), age);
+  const absl::Time before = absl::Now();
+  ASSERT_TRUE(ledger->Touch(kServer).ok());
+  const absl::Duration touched = read_age();
+  EXPECT_LE(touched, absl::Now() - before);
+}
+
 TEST_P(OperationStoreContract, EventsCanBeForgotten) {
   const auto ledger = OpenLedger();
   OperationRecord record = Insert(NewRecord("a"));
