@@ -844,7 +844,7 @@ class Grammar {
             ->check(IsNotEmpty());
     command->add_option("--after", *after, "Only the events after this sequence")
         ->option_text("SEQUENCE")
-        ->check(IsCount())
+        ->check(CLI::NonNegativeNumber)
         ->needs(one);
     command->footer(
         Footer("Ctrl-C leaves the operation running. Without an id it is the only end: a server\n"

@@ -170,12 +170,17 @@ TEST_F(LineTest, EventsAreOneObjectALineWithoutGaps) {
 TEST_F(LineTest, WatchReplaysAnOperationFromAnySequence) {
   const std::vector<Json> events = Events({"upgrade", "head"});
   const std::string operation = events.front()["operation"].text();
-  const std::vector<Json> replayed = Events({"operations", "watch", operation});
-  ExpectGapFree(replayed);
-  EXPECT_EQ(replayed.size(), events.size());
-  const std::vector<Json> rest = Events({"operations", "watch", "--after", "3", operation});
-  EXPECT_EQ(rest.size(), events.size() - 3);
-  EXPECT_EQ(rest.front()["sequence"].text(), "4");
+  for (const size_t after : {0, 3}) {
+    std::vector<Json> replayed =
+        Events({"operations", "watch", "--after", absl::StrCat(after), operation});
+    ASSERT_EQ(replayed.size(), 1 + events.size() - after);
+    // How it stands comes first, at the place where the replay begins.
+    EXPECT_EQ(replayed[0]["sequence"].text(), absl::StrCat(after));
+    EXPECT_EQ(replayed[0]["operation_snapshot"]["operation"]["state"].text(), "STATE_SUCCEEDED");
+    for (size_t i = 1; i < replayed.size(); ++i) {
+      EXPECT_EQ(replayed[i]["sequence"].text(), absl::StrCat(after + i));
+    }
+  }
 }
 
 TEST_F(LineTest, OperationsAreListedNewestFirst) {
