@@ -495,8 +495,7 @@ absl::Status ConnectionLost(absl::string_view revision, const absl::Status& loss
                absl::StrCat("the connection broke while revision ", revision,
                             " was running: ", loss.message(), "; ", state),
                "when PostgreSQL answers again, run the same command again",
-               {{"revision", std::string(revision)},
-                {"sqlstate", FactOf(loss, "sqlstate")}}});
+               {{"revision", std::string(revision)}, {"sqlstate", FactOf(loss, "sqlstate")}}});
 }
 
 absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view problem) {
@@ -579,7 +578,8 @@ absl::Status ServerGone(absl::string_view server) {
 }
 
 absl::Status ServerStops(absl::string_view server) {
-  return Make({absl::StatusCode::kAborted, migration::v1::ERROR_REASON_OPERATION_INTERRUPTED,
+  return Make({absl::StatusCode::kAborted,
+               migration::v1::ERROR_REASON_OPERATION_INTERRUPTED,
                absl::StrCat("server ", server, " stops and has let the operation go"),
                "wait: another server takes the operation up, or this one when it is started again",
                {{"server", std::string(server)}}});

@@ -420,8 +420,7 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
           QuoteLiteral(record.operation.operation()),
           " OR request_id = ", QuoteLiteral(record.operation.request_id()), " LIMIT 1")));
     });
-    if (errors::ReasonOf(inserted.status()) !=
-        migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE) {
+    if (errors::ReasonOf(inserted.status()) != migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE) {
       return inserted;
     }
     // PostgreSQL names the first privilege that is missing; there may be more.

@@ -4,14 +4,12 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "gmock/gmock.h"
 #include "migration/v1/migration_service.grpc.pb.h"
 #include "tests/support/service_fixture.h"
@@ -112,17 +110,6 @@ class Crowd {
   std::vector<std::unique_ptr<MigrationService::Stub>> stubs_;
   std::vector<std::unique_ptr<Waiting>> waiting_;
 };
-
-int ThreadsOf(pid_t pid) {
-  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
-  int threads = 0;
-  for (std::string line; std::getline(status, line);) {
-    absl::string_view value = line;
-    if (!absl::ConsumePrefix(&value, "Threads:")) continue;
-    EXPECT_TRUE(absl::SimpleAtoi(value, &threads));
-  }
-  return threads;
-}
 
 TEST_F(WaitTest, TheGateOpensWhenAnUpgradeHasFinished) {
   const Finished before = LookOnce();

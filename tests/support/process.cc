@@ -12,8 +12,11 @@
 #include <sstream>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
 
@@ -148,6 +151,17 @@ Finished Process::Wait() {
     Eventually([this] { return !running(); });
   }
   return {exit_code_.value_or(-1), out(), err()};
+}
+
+int ThreadsOf(pid_t pid) {
+  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
+  std::string line;
+  int threads = 0;
+  while (std::getline(status, line)) {
+    absl::string_view value = line;
+    if (absl::ConsumePrefix(&value, "Threads:") && absl::SimpleAtoi(value, &threads)) break;
+  }
+  return threads;
 }
 
 Finished RunCommand(const Command& command) { return Process(command).Wait(); }

@@ -70,6 +70,9 @@ class Process {
   absl::optional<int> exit_code_;
 };
 
+// How many threads a running process has.
+int ThreadsOf(pid_t pid);
+
 // Runs a program to its end.
 Finished RunCommand(const Command& command);
 
