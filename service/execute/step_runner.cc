@@ -123,19 +123,27 @@ StepRunner::StepRunner(Session& session, const ScriptSet& scripts, const Execute
 absl::Status StepRunner::Run(const Step& step, const VersionRows& resulting_rows,
                              const std::vector<std::string>& finished,
                              const SectionJournal& journal) {
+  SectionJournal done = journal;
   for (int attempt = 1;; ++attempt) {
-    absl::Status status = Attempt(step, resulting_rows, finished, journal);
+    absl::Status status = Attempt(step, resulting_rows, finished, done);
     if (errors::ReasonOf(status) != migration::v1::ERROR_REASON_LOCK_TIMEOUT) return status;
     status = errors::WithBlockers(status, monitor_.blockers());
-    if (attempt > request_.lock_retries || !CanRepeat(step)) return status;
+    if (attempt > request_.lock_retries) return status;
     if (!PauseAfter(attempt, step, status)) {
-      return errors::OperationCancelled(
-          absl::StrCat(cancellation_.why(), "; nothing of ", step.revision, " remains"));
+      return errors::OperationCancelled(absl::StrCat(
+          cancellation_.why(), "; ",
+          IsTransactional(step) ? absl::StrCat("nothing of ", step.revision, " remains")
+                                : std::string(status.message())));
     }
+    // A transaction that was rolled back has left nothing; otherwise this attempt has done more.
+    if (IsTransactional(step)) continue;
+    auto found = session_.ReadJournal();
+    if (!found.ok()) return found.status();
+    done = std::move((*found)[{step.revision, step.direction}]);
   }
 }
 
-bool StepRunner::CanRepeat(const Step& step) const {
+bool StepRunner::IsTransactional(const Step& step) const {
   const Section* section = SectionOf(scripts_, step);
   return section == nullptr || section->transactional;
 }

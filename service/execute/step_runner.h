@@ -60,8 +60,8 @@ class StepRunner {
   // Runs the step once.
   absl::Status Attempt(const Step& step, const VersionRows& resulting_rows,
                        const std::vector<std::string>& finished, const SectionJournal& journal);
-  // Whether the step leaves nothing when it fails, so that it can be run again from its beginning.
-  bool CanRepeat(const Step& step) const;
+  // Whether the step leaves nothing when it fails.
+  bool IsTransactional(const Step& step) const;
   // Waits before the attempt that follows `failed`, the number of attempts so far. False if the
   // operation is to stop.
   bool PauseAfter(int failed, const Step& step, const absl::Status& status);

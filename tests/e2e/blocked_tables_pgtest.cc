@@ -101,6 +101,23 @@ TEST_F(BlockedTablesTest, AStepSucceedsWhenTheTableIsFree) {
             "1");
 }
 
+TEST_F(BlockedTablesTest, OutsideATransactionOnlyWhatIsNotDoneIsTriedAgain) {
+  Add({.id = "cc30",
+       .revises = "bb20",
+       .up = "CREATE TABLE once AS SELECT 1;\nALTER TABLE users ADD COLUMN height int;",
+       .options = "transaction:false"});
+  StartAtAa10();
+  Migctl({"upgrade", "bb20"});
+  Block();
+  Process upgrade(
+      MigctlCommand({"upgrade", "head", "--lock-timeout", "50ms", "--lock-retries", "100"}));
+  ASSERT_TRUE(upgrade.WaitForOutput("retrying cc30"));
+  Unblock();
+  const Finished finished = upgrade.Wait();
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(VersionRows(), "cc30");
+}
+
 TEST_F(BlockedTablesTest, ABuildOfAnIndexWaitsForOldTransactionsAndIsWatchedToo) {
   Add({.id = "cc30",
        .revises = "bb20",
