@@ -35,6 +35,9 @@ constexpr absl::Duration kBetweenWrites = absl::Milliseconds(20);
 constexpr absl::Duration kIdlePoll = absl::Seconds(1);
 constexpr absl::Duration kBusyPoll = absl::Milliseconds(250);
 
+// After an operation could not be taken over.
+constexpr absl::Duration kBeforeNextTakeover = absl::Seconds(30);
+
 // After the store failed.
 constexpr absl::Duration kBeforeRetry = absl::Milliseconds(500);
 
@@ -172,6 +175,10 @@ void DatabaseOperations::Start(migration::v1::Operation wanted, OnAccepted on_ac
 absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
     migration::v1::Operation wanted) {
   const MutexLock accepting(accept_mutex_);
+  {
+    MutexLock lock(mutex_);
+    if (draining_) return errors::Draining();
+  }
   if (const auto known = FindRequest(wanted.request_id()); known != nullptr) {
     if (IsSameRequest(known->Snapshot(), wanted)) return Accepted{known, false};
     return errors::RequestIdReused(wanted.request_id(), known->id());
@@ -203,7 +210,7 @@ absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
   if (!is_new && !IsSameRequest(stored->operation, operation)) {
     return errors::RequestIdReused(operation.request_id(), stored->operation.operation());
   }
-  if (!is_new) return Accepted{Know(*stored, {}, false), false};
+  if (!is_new) return Accepted{Recall(*stored), false};
   LogInfo("operation accepted", {{"operation", operation.operation()},
                                  {"database", workspace_.name},
                                  {"action", migration::v1::Action_Name(operation.action())},
@@ -211,12 +218,14 @@ absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
   return Accepted{Know(*stored, events, true), true};
 }
 
+std::shared_ptr<Operation> DatabaseOperations::FindHere(absl::string_view id) const {
+  auto known = FindKnown(std::string(id));
+  return known != nullptr && (known->owned() || known->finished()) ? known : nullptr;
+}
+
 absl::StatusOr<std::vector<std::shared_ptr<Operation>>> DatabaseOperations::Find(
     absl::string_view id) {
   const auto known = FindKnown(std::string(id));
-  if (known != nullptr && (known->owned() || known->finished())) {
-    return std::vector<std::shared_ptr<Operation>>{known};
-  }
   const auto records = store_.Find(id);
   if (!records.ok()) return records.status();
   std::vector<std::shared_ptr<Operation>> found;
@@ -224,9 +233,7 @@ absl::StatusOr<std::vector<std::shared_ptr<Operation>>> DatabaseOperations::Find
     record.operation.set_database(workspace_.name);
     // Whoever comes from another server must not be told less than it was there.
     if (known != nullptr && known->id() == record.operation.operation()) known->CatchUp(record);
-    // One that is finished does not change any more: it needs no place among those that do.
-    found.push_back(IsFinal(record.operation.state()) ? std::make_shared<Operation>(record)
-                                                      : Know(record, {}, false));
+    found.push_back(Recall(record));
   }
   if (!found.empty() && found.front()->id() == id) found.resize(1);
   return found;
@@ -266,20 +273,8 @@ void DatabaseOperations::RunToEnd(Run& run) {
   Operation& operation = *run.operation;
   while (operation.owned()) {
     ExecuteResult result = RunOnce(run);
-    bool hand_over = false;
-    {
-      MutexLock lock(mutex_);
-      hand_over = run.hand_over;
-    }
-    if (hand_over && IsStopped(result.status)) {
-      turnstile_.Leave(operation.id());
-      operation.Interrupt(errors::ServerStops(server_.name), true);
-      Wake(true);
-      AwaitWritten(operation, nullptr, absl::Now() + kLastWords).IgnoreError();
-      break;
-    }
     const bool cut_off = IsCutOff(result.status);
-    if (cut_off && operation.attempt() < kMostAttempts) {
+    if (cut_off && operation.attempt() < kMostAttempts && !IsHandedOver(run)) {
       LogWarning("operation interrupted", {{"operation", operation.id()},
                                            {"attempt", absl::StrCat(operation.attempt())},
                                            {"error", std::string(result.status.message())}});
@@ -287,7 +282,15 @@ void DatabaseOperations::RunToEnd(Run& run) {
       Wake(true);
       result.status = AwaitRecovery(run);
       if (result.status.ok()) continue;
-    } else if (cut_off) {
+    }
+    if (IsHandedOver(run) && (cut_off || IsStopped(result.status))) {
+      turnstile_.Leave(operation.id());
+      operation.Interrupt(errors::ServerStops(server_.name), true);
+      Wake(true);
+      AwaitWritten(operation, nullptr, absl::Now() + kLastWords).IgnoreError();
+      break;
+    }
+    if (IsCutOff(result.status)) {
       result.status = errors::OperationInterrupted(kMostAttempts, result.status);
     }
     if (!operation.owned()) break;
@@ -299,6 +302,11 @@ void DatabaseOperations::RunToEnd(Run& run) {
     break;
   }
   turnstile_.Leave(operation.id());
+}
+
+bool DatabaseOperations::IsHandedOver(const Run& run) const {
+  MutexLock lock(mutex_);
+  return run.hand_over;
 }
 
 bool DatabaseOperations::IsCutOff(const absl::Status& status) {
@@ -334,11 +342,9 @@ ExecuteResult DatabaseOperations::RunOnce(Run& run) {
   request.purge = wanted.purge();
   result.status = ReadRunOptions(wanted.options(), workspace_, request);
   if (!result.status.ok()) return result;
-  if (operation.attempt() > 1) {
-    request.earlier_plan = run.plan;
-    // They were about what was in question when the call was made.
-    request.decisions = RunDecisions();
-  }
+  request.earlier_plan = run.plan;
+  // They were about what was in question when the call was made.
+  if (run.plan.steps_size() > 0) request.decisions = RunDecisions();
   request.before_first_step = [this, &run] {
     Wake(true);
     return AwaitWritten(*run.operation, &run.cancellation, absl::Now() + kLongestWrite);
@@ -403,6 +409,8 @@ void DatabaseOperations::Follow() {
     ReportTrouble(status);
     if (status.ok()) continue;
     ledger_.reset();
+    // Who could not look cannot say that others were gone all the time.
+    orphaned_since_.clear();
     for (const auto& operation : Owned()) operation->ShowUnwritten();
     not_before = absl::Now() + kBeforeRetry;
     next_poll = not_before;
@@ -455,10 +463,16 @@ absl::Status DatabaseOperations::OpenLedger() {
   for (OperationRecord& record : *records) stored[record.operation.operation()] = record;
   for (const auto& operation : owned) {
     const auto found = stored.find(operation->id());
-    if (found != stored.end() && found->second.operation.attempt() > operation->attempt()) {
-      operation->Disown();
+    if (found == stored.end()) {
+      operation->MarkStored(OperationRecord());
+    } else if (found->second.operation.attempt() > operation->attempt() ||
+               found->second.operation.last_sequence() > operation->last_sequence() ||
+               IsFinal(found->second.operation.state())) {
+      found->second.operation.set_database(workspace_.name);
+      GiveUp(*operation);
+      operation->Mirror(found->second, {});
     } else {
-      operation->MarkStored(found == stored.end() ? OperationRecord() : found->second);
+      operation->MarkStored(found->second);
     }
   }
   return absl::OkStatus();
@@ -480,15 +494,10 @@ absl::Status DatabaseOperations::Write(Operation& operation, const Operation::Ba
   if (!written.ok()) return written.status();
   if (*written) {
     operation.MarkWritten(batch);
-  } else {
-    LogWarning("operation taken over by another server", {{"operation", operation.id()}});
-    operation.Disown();
-  }
-  {
     MutexLock lock(mutex_);
-    const RunPointer run = *written ? nullptr : FindRun(operation.id());
-    if (run != nullptr) run->cancellation.Request("another server has taken the operation over");
     written_.NotifyAll();
+  } else {
+    GiveUp(operation);
   }
   const migration::v1::Operation& state = batch.record.operation;
   const int64_t kept = state.last_sequence() - state.first_sequence() + 1;
@@ -500,6 +509,16 @@ absl::Status DatabaseOperations::Write(Operation& operation, const Operation::Ba
   if (!first.ok()) return first.status();
   operation.SetFirstSequence(*first);
   return absl::OkStatus();
+}
+
+void DatabaseOperations::GiveUp(Operation& operation) {
+  operation.Disown();
+  MutexLock lock(mutex_);
+  if (const RunPointer run = FindRun(operation.id())) {
+    LogWarning("operation taken over by another server", {{"operation", operation.id()}});
+    run->cancellation.Request("another server has taken the operation over");
+  }
+  written_.NotifyAll();
 }
 
 absl::Status DatabaseOperations::Poll() {
@@ -515,10 +534,14 @@ absl::Status DatabaseOperations::Poll() {
   }
   auto records = ledger_->Read(numbers_->SeenUpTo(absl::Now()), ids);
   if (!records.ok()) return records.status();
+  absl::Status trouble;
   for (OperationRecord& record : *records) {
     const absl::Status status = See(std::move(record));
-    if (!status.ok()) return status;
+    if (IsConnectionLoss(status)) return status;
+    // What cannot be done about one is no reason not to look at the next.
+    if (!status.ok()) trouble = status;
   }
+  if (!trouble.ok()) return trouble;
   const absl::Status touched = TouchOwn();
   return touched.ok() ? ForgetOld() : touched;
 }
@@ -586,7 +609,9 @@ absl::Status DatabaseOperations::TakeOverIfOrphan(const std::shared_ptr<Operatio
   {
     MutexLock lock(mutex_);
     // It may still be on its way out of this server's hands.
-    if (draining_ || FindRun(operation->id()) != nullptr) return absl::OkStatus();
+    const bool may = !draining_ && FindRun(operation->id()) == nullptr &&
+                     now >= no_takeover_before_ && CountRunning() < kMostRunning;
+    if (!may) return absl::OkStatus();
   }
   orphaned_since_.erase(operation->id());
   return TakeOver(operation, record);
@@ -614,7 +639,12 @@ absl::Status DatabaseOperations::TakeOver(const std::shared_ptr<Operation>& oper
   }
   const auto batch = operation->NextBatch(server_.number);
   absl::Status status = batch ? Write(*operation, *batch) : absl::OkStatus();
-  if (!status.ok()) operation->Disown();
+  if (!status.ok()) {
+    // Not again at once: it may be a standby, which refuses for as long as it is one.
+    no_takeover_before_ = absl::Now() + kBeforeNextTakeover;
+    operation->Disown();
+    operation->Mirror(record, {});
+  }
   if (!status.ok() || !operation->owned()) return status;
   if (!end.status.ok()) {
     LogEnd(operation->id(), end);
@@ -689,13 +719,23 @@ std::shared_ptr<Operation> DatabaseOperations::Know(const OperationRecord& recor
     MutexLock lock(mutex_);
     auto& known = known_[operation->id()];
     // The one that is known already follows the store by itself.
-    if (known != nullptr) return known;
+    if (known != nullptr) {
+      if (own) known->Own();
+      return known;
+    }
     known = operation;
     known_by_number_[record.number] = operation->id();
     ForgetFinished(*operation);
   }
   if (!own) on_new_();
   return operation;
+}
+
+std::shared_ptr<Operation> DatabaseOperations::Recall(const OperationRecord& record) {
+  // One that is finished does not change any more: it needs no place among those that do, and is no
+  // news to anybody.
+  return IsFinal(record.operation.state()) ? std::make_shared<Operation>(record)
+                                           : Know(record, {}, false);
 }
 
 void DatabaseOperations::ForgetFinished(const Operation& but) {
@@ -723,8 +763,7 @@ absl::StatusOr<StoredEvents> DatabaseOperations::ReadEvents(const std::string& i
 
 absl::Status DatabaseOperations::StartThread(const RunPointer& run, std::function<void()> body) {
   MutexLock lock(mutex_);
-  const auto running = std::count_if(runs_.begin(), runs_.end(),
-                                     [](const RunPointer& other) { return !other->ended; });
+  const int running = CountRunning();
   if (running >= kMostRunning) return errors::TooManyOperations(kMostRunning);
   try {
     // The thread needs the mutex at its end, hence until `run` is among the others.
@@ -735,10 +774,15 @@ absl::Status DatabaseOperations::StartThread(const RunPointer& run, std::functio
       written_.NotifyAll();
     });
   } catch (const std::system_error&) {
-    return errors::TooManyOperations(static_cast<int>(running));
+    return errors::TooManyOperations(running);
   }
   runs_.push_back(run);
   return absl::OkStatus();
+}
+
+int DatabaseOperations::CountRunning() const {
+  return static_cast<int>(
+      std::count_if(runs_.begin(), runs_.end(), [](const RunPointer& run) { return !run->ended; }));
 }
 
 DatabaseOperations::RunPointer DatabaseOperations::FindRun(const std::string& id) const {

@@ -62,11 +62,13 @@ class DatabaseOperations {
 
   using OnAccepted = std::function<void(absl::StatusOr<std::shared_ptr<Operation>>)>;
   // Makes an operation of `wanted` (of which what the caller says is set), and runs it; or finds
-  // the one that the same request has made. Tells `on_accepted`, on another thread, when it is
-  // stored, or why it is not: RequestIdReused, Draining, TooManyOperations, the errors of
+  // the one that the same request has made. Tells `on_accepted`, mostly mostly on another thread, when it
+  // is stored, or why it is not: RequestIdReused, Draining, TooManyOperations, the errors of
   // OperationStore.
   void Start(migration::v1::Operation wanted, OnAccepted on_accepted);
 
+  // The operation with this id if it is known without asking the store; null otherwise.
+  std::shared_ptr<Operation> FindHere(absl::string_view id) const;
   // The operations whose id begins with `id`; one whose id it is comes alone.
   absl::StatusOr<std::vector<std::shared_ptr<Operation>>> Find(absl::string_view id);
 
@@ -112,6 +114,8 @@ class DatabaseOperations {
   // Runs an operation to its end, through interruptions.
   void RunToEnd(Run& run);
   ExecuteResult RunOnce(Run& run);
+  // The server stops, and leaves the operation to others.
+  bool IsHandedOver(const Run& run) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether a run was cut off, and another may go on.
   bool IsCutOff(const absl::Status& status);
   // The next attempt may begin: the interruption is stored, hence the database answers again.
@@ -132,6 +136,8 @@ class DatabaseOperations {
   absl::Status OpenLedger();
   absl::Status WriteAll();
   absl::Status Write(Operation& operation, const Operation::Batch& batch);
+  // Another server has the operation: this one stops what it runs of it.
+  void GiveUp(Operation& operation);
   absl::Status Poll();
   absl::Status See(OperationRecord record);
   absl::Status SeeForeign(const OperationRecord& record);
@@ -150,6 +156,8 @@ class DatabaseOperations {
   // The operation of a record, in memory from now on; as it is there, if it is known already.
   std::shared_ptr<Operation> Know(const OperationRecord& record, const StoredEvents& events,
                                   bool own);
+  // The operation of a record that was looked up.
+  std::shared_ptr<Operation> Recall(const OperationRecord& record);
   // Drops from memory the oldest finished operations that are too many, all `but` one.
   void ForgetFinished(const Operation& but) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // All events of an operation behind a sequence.
@@ -158,6 +166,7 @@ class DatabaseOperations {
   absl::Status StartThread(const RunPointer& run, std::function<void()> body)
       ABSL_LOCKS_EXCLUDED(mutex_);
   RunPointer FindRun(const std::string& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int CountRunning() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasUnwritten() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<std::shared_ptr<Operation>> Owned() const;
   // Joins the threads of operations that have ended.
@@ -195,6 +204,7 @@ class DatabaseOperations {
   absl::optional<NumberTracker> numbers_;
   std::map<std::string, absl::Time> orphaned_since_;
   absl::optional<std::set<int>> live_servers_;  // as far as this poll has asked
+  absl::Time no_takeover_before_ = absl::InfinitePast();
   absl::Time next_touch_ = absl::InfinitePast();
   absl::Time next_forgetting_ = absl::InfinitePast();
   bool in_trouble_ = false;

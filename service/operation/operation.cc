@@ -179,6 +179,11 @@ int Operation::attempt() const {
   return state_.attempt();
 }
 
+int64_t Operation::visible_sequence() const {
+  MutexLock lock(mutex_);
+  return visible_.last_sequence();
+}
+
 int64_t Operation::last_sequence() const {
   MutexLock lock(mutex_);
   return state_.last_sequence();
@@ -209,7 +214,8 @@ bool Operation::CanWait() const {
 
 size_t Operation::unwritten() const {
   MutexLock lock(mutex_);
-  return owned_ ? static_cast<size_t>(state_.last_sequence() - written_sequence_) : 0;
+  const int64_t count = owned_ ? state_.last_sequence() - written_sequence_ : 0;
+  return static_cast<size_t>(std::max<int64_t>(count, 0));
 }
 
 void Operation::MarkWritten(const Batch& batch) {
@@ -220,6 +226,8 @@ void Operation::MarkWritten(const Batch& batch) {
     written_sequence_ = std::max(written_sequence_, written.last_sequence());
     written_attempt_ = written.attempt();
     written_released_ = batch.record.server == 0;
+    // Any server may take it now, this one as well.
+    if (written_released_) owned_ = false;
     written_progress_ = batch.progress;
     if (written.last_sequence() >= visible_.last_sequence()) visible_ = written;
     Trim();
@@ -269,6 +277,11 @@ void Operation::CatchUp(const OperationRecord& record) {
 }
 
 void Operation::MirrorLocked(const OperationRecord& record, const StoredEvents& events) {
+  if (record.operation.attempt() != state_.attempt()) {
+    // What was seen of an attempt that was cut off may not be what is kept of it.
+    events_.clear();
+    bytes_ = 0;
+  }
   owned_ = false;
   const int64_t last = record.operation.last_sequence();
   // A crash of PostgreSQL may have taken the newest events back, and what was never written is

@@ -45,6 +45,8 @@ class Operation {
   // The operation as callers see it, up to the last event that they may see.
   migration::v1::Operation Snapshot() const;
   bool finished() const;
+  // Of the last event that readers may see.
+  int64_t visible_sequence() const;
   // How it ended; OK before the end, and for one that succeeded.
   absl::Status final_status() const;
 

@@ -22,6 +22,8 @@ namespace {
 // Lookups and pages of old events; a database that does not answer holds up one each.
 constexpr int kWorkers = 4;
 
+// One for each database: two of them may be the same to PostgreSQL, with other version tables, and
+// each must be seen to live.
 ServerIdentity NewIdentity() {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
@@ -70,16 +72,17 @@ absl::StatusOr<std::vector<int64_t>> ReadPlace(absl::string_view place, size_t c
 }  // namespace
 
 OperationManager::OperationManager(OperationSettings settings)
-    : settings_(settings), server_(NewIdentity()), workers_(kWorkers) {}
+    : settings_(settings), workers_(kWorkers) {}
 
 OperationManager::~OperationManager() { Drain(absl::ZeroDuration()); }
 
 void OperationManager::Follow(Workspace& workspace) {
   if (workspace.operations == nullptr) return;
-  auto operations = std::make_unique<DatabaseOperations>(workspace, server_, settings_, [this] {
-    ++known_count_;
-    new_operations_.Notify();
-  });
+  auto operations =
+      std::make_unique<DatabaseOperations>(workspace, NewIdentity(), settings_, [this] {
+        ++known_count_;
+        new_operations_.Notify();
+      });
   MutexLock lock(mutex_);
   databases_[workspace.name] = std::move(operations);
 }
@@ -97,6 +100,10 @@ void OperationManager::Start(const Workspace& workspace, migration::v1::Operatio
 
 OperationManager::Found OperationManager::Find(absl::string_view id) {
   if (id.empty()) return errors::InvalidRequest("operation", "is empty; name an operation");
+  // A database that does not answer is no reason to make those wait who ask for another's.
+  for (const DatabaseOperations* database : Databases()) {
+    if (auto known = database->FindHere(id)) return known;
+  }
   std::vector<std::shared_ptr<Operation>> found;
   absl::Status trouble;
   for (DatabaseOperations* database : Databases()) {

@@ -98,7 +98,6 @@ class OperationManager {
   std::vector<DatabaseOperations*> Databases() const;
 
   const OperationSettings settings_;
-  const ServerIdentity server_;
   std::atomic<int64_t> known_count_ = 0;
   Listeners new_operations_;
   mutable Mutex mutex_;

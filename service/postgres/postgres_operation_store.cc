@@ -57,8 +57,8 @@ CREATE TABLE migration_service.operation (
   details bytea NOT NULL,
   plan bytea
 );
-CREATE UNIQUE INDEX operation_request_id ON migration_service.operation (request_id)
-  WHERE request_id IS NOT NULL;
+CREATE UNIQUE INDEX operation_request_id
+  ON migration_service.operation (version_table, request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX operation_unfinished ON migration_service.operation (number)
   WHERE finish_time IS NULL;
 COMMENT ON TABLE migration_service.operation IS
@@ -407,18 +407,18 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
       if (!OperationsExist(session)) Prepare(session);
       pqxx::nontransaction work(session.connection());
       const pqxx::result added = work.exec(absl::StrCat(
-          "WITH written AS (INSERT INTO migration_service.operation (", kValueColumns, ") VALUES (",
-          RecordValues(session.version_table(), record),
-          ") ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO NOTHING "
-          "RETURNING ",
-          kRecordColumns, "), added AS (", AddEventsSql(record.operation.operation(), accepted),
-          ") SELECT * FROM written"));
+          "SET synchronous_commit = on; "
+          "WITH written AS (INSERT INTO migration_service.operation (",
+          kValueColumns, ") VALUES (", RecordValues(session.version_table(), record),
+          ") ON CONFLICT DO NOTHING RETURNING ", kRecordColumns, "), added AS (",
+          AddEventsSql(record.operation.operation(), accepted), ") SELECT * FROM written"));
       if (!added.empty()) return ToRecord(added[0]);
       // The same request made it, or this very call, whose answer was lost.
       return ToRecord(work.exec1(absl::StrCat(
           "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE operation = ",
-          QuoteLiteral(record.operation.operation()),
-          " OR request_id = ", QuoteLiteral(record.operation.request_id()), " LIMIT 1")));
+          QuoteLiteral(record.operation.operation()), " OR (version_table, request_id) = (",
+          TableText(session.version_table()), ", ", QuoteLiteral(record.operation.request_id()),
+          ") LIMIT 1")));
     });
     if (errors::ReasonOf(inserted.status()) != migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE) {
       return inserted;

@@ -24,6 +24,8 @@ Operation::EventPointer EventCursor::TakeSnapshot() {
 }
 
 Operation::EventPointer EventCursor::Take() {
+  // Memory may have caught up with a page that is on its way.
+  if (loading_) return nullptr;
   EventPointer event;
   if (!page_.empty()) {
     event = page_.front();

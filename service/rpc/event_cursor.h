@@ -33,6 +33,9 @@ class EventCursor {
   // must be loaded first.
   EventPointer Take();
 
+  // Whether the operation has fewer events than were read: it is time for a snapshot.
+  bool IsAhead() const { return sequence_ > operation_->visible_sequence(); }
+
   // Whether the next event must be loaded, and is not on its way.
   bool NeedsPage() const;
   // Loads it: `manager` passes the page on to `on_page`, which must hand it to Add.

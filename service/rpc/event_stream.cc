@@ -1,5 +1,6 @@
 #include "service/rpc/event_stream.h"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <set>
@@ -54,7 +55,8 @@ class EventStream : public MessageStream {
   void Advance() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!refusal_.ok()) return End(refusal_);
     if (!cursor_) return;
-    if (std::exchange(snapshot_due_, false)) return Write(cursor_->TakeSnapshot());
+    const bool was_set_back = options_.snapshot && cursor_->IsAhead();
+    if (std::exchange(snapshot_due_, false) || was_set_back) return Write(cursor_->TakeSnapshot());
     if (auto message = cursor_->Take()) return Write(std::move(message));
     if (cursor_->NeedsPage()) {
       cursor_->Load(
@@ -126,19 +128,23 @@ class AllEventsStream : public MessageStream {
       return Write(message);
     }
     FindNew();
-    for (auto entry = followed_.begin(); entry != followed_.end();) {
-      Followed& followed = entry->second;
-      if (std::exchange(followed.snapshot_due, false)) {
-        return Write(followed.cursor.TakeSnapshot());
+    // Behind the one that was served last: a busy one does not keep the others from being heard.
+    std::vector<std::string> ids;
+    for (const auto& [id, followed] : followed_) ids.push_back(id);
+    std::rotate(ids.begin(), std::upper_bound(ids.begin(), ids.end(), last_served_), ids.end());
+    for (const std::string& id : ids) {
+      Followed& followed = followed_.at(id);
+      const bool snapshot =
+          std::exchange(followed.snapshot_due, false) || followed.cursor.IsAhead();
+      auto message = snapshot ? followed.cursor.TakeSnapshot() : followed.cursor.Take();
+      if (message != nullptr) {
+        last_served_ = id;
+        return Write(std::move(message));
       }
-      if (auto message = followed.cursor.Take()) return Write(std::move(message));
-      if (followed.cursor.NeedsPage()) Load(entry->first, followed.cursor);
-      if (!followed.cursor.AtEnd()) {
-        ++entry;
-        continue;
-      }
+      if (followed.cursor.NeedsPage()) Load(id, followed.cursor);
+      if (!followed.cursor.AtEnd()) continue;
       Unfollow(followed.cursor.operation().listeners());
-      entry = followed_.erase(entry);
+      followed_.erase(id);
     }
     if (sources_.closing) End(errors::Draining());
   }
@@ -206,6 +212,7 @@ class AllEventsStream : public MessageStream {
   // Snapshots of those that had finished before the stream began.
   std::deque<MessagePointer> finished_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Followed> followed_ ABSL_GUARDED_BY(mutex_);
+  std::string last_served_ ABSL_GUARDED_BY(mutex_);
 };
 
 class RefusedStream : public EventReactor {

@@ -271,7 +271,9 @@ TEST_F(OperationTest, WhatAnotherServerDoesIsAsItIsStored) {
   interrupted->set_sequence(2);
   interrupted->mutable_operation_interrupted()->set_attempt(1);
   operation_.Mirror(record, {interrupted});
-  EXPECT_THAT(Seen(operation_), ElementsAre("accepted head", "interrupted 1/0"));
+  // What came before is read from the store again.
+  EXPECT_TRUE(operation_.ReadAfter(0).stored);
+  EXPECT_THAT(Seen(operation_, 1), ElementsAre("interrupted 1/0"));
   EXPECT_EQ(operation_.Snapshot().attempt(), 2);
   EXPECT_FALSE(operation_.NextBatch(kServer).has_value());
 }

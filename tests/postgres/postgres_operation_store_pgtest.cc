@@ -76,10 +76,17 @@ TEST(PostgresOperationStore, OperationsOfAnotherVersionTableAreNotSeen) {
   PostgresUnderTest one(options);
   options.version_table.name = "billing_version";
   PostgresUnderTest other(options);
-  ASSERT_TRUE(one.store.Insert(NewRecord("a"), Accepted("a")).ok());
+  OperationRecord request = NewRecord("a");
+  request.operation.set_request_id("deploy 7");
+  ASSERT_TRUE(one.store.Insert(request, Accepted("a")).ok());
+  request.operation.set_operation("b");
+  EXPECT_EQ(other.store.Insert(request, Accepted("b"))->operation.operation(), "b");
+  EXPECT_TRUE(one.store.Find("b")->empty());
   EXPECT_TRUE(other.store.Find("a")->empty());
-  EXPECT_TRUE(other.store.List({}, 100, 10)->empty());
-  EXPECT_TRUE(other.store.OpenLedger(1).value()->Read(0, {"a"})->empty());
+  EXPECT_EQ(other.store.List({}, 100, 10)->size(), 1U);
+  const auto read = other.store.OpenLedger(1).value()->Read(0, {"a"});
+  ASSERT_EQ(read->size(), 1U);
+  EXPECT_EQ(read->front().operation.operation(), "b");
 }
 
 TEST(PostgresOperationStore, ARoleThatMayNotMakeTheTablesIsTold) {
