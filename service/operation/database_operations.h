@@ -62,9 +62,9 @@ class DatabaseOperations {
 
   using OnAccepted = std::function<void(absl::StatusOr<std::shared_ptr<Operation>>)>;
   // Makes an operation of `wanted` (of which what the caller says is set), and runs it; or finds
-  // the one that the same request has made. Tells `on_accepted`, mostly mostly on another thread, when it
-  // is stored, or why it is not: RequestIdReused, Draining, TooManyOperations, the errors of
-  // OperationStore.
+  // the one that the same request has made. Tells `on_accepted`, mostly mostly on another thread,
+  // when it is stored, or why it is not: RequestIdReused, Draining, TooManyOperations, the errors
+  // of OperationStore.
   void Start(migration::v1::Operation wanted, OnAccepted on_accepted);
 
   // The operation with this id if it is known without asking the store; null otherwise.
