@@ -611,6 +611,21 @@ TEST_F(OperationManagerTest, AServerWhoseOperationWasTakenOverStopsAndFollows) {
   EXPECT_TRUE(Eventually([&] { return fake_.database().open_sessions() == 0; }));
 }
 
+TEST_F(OperationManagerTest, ItNoticesThatAlsoWhenItHasNothingToWrite) {
+  const OperationPointer operation = StartEndless();
+  ASSERT_TRUE(Eventually([&] { return operation->unwritten() == 0; }));
+  OperationRecord taken = fake_.store().Find(operation->id())->front();
+  taken.server = kDeadServer;
+  taken.operation.set_attempt(2);
+  const auto other = fake_.store().OpenLedger(kDeadServer).value();
+  ASSERT_TRUE(other->Write(taken, 1, {}, Durability::kSurvivesCrash).value());
+  // It was cut off from the store, or it would not have been taken over from.
+  fake_.store().Lose(operation->id(), operation->Snapshot().last_sequence());
+  EXPECT_TRUE(Eventually([&] { return fake_.database().open_sessions() == 0; }));
+  EXPECT_FALSE(operation->owned());
+  EXPECT_FALSE(operation->finished());
+}
+
 // --- Seen from another server ---
 
 TEST_F(OperationManagerTest, AnotherServerSeesEveryEvent) {
@@ -656,6 +671,19 @@ TEST_F(OperationManagerTest, DrainingLetsOperationsEndInTheirTime) {
   server_->manager().Drain(absl::Minutes(1));
   canceller.join();
   EXPECT_EQ(operation->Snapshot().state(), State::STATE_CANCELLED);
+}
+
+TEST_F(OperationManagerTest, DrainingLeavesAlsoWhatIsAboutToBeTriedAgain) {
+  fake_.database().LoseConnectionAt("CREATE TABLE a");
+  const OperationPointer operation = Start();
+  ASSERT_TRUE(
+      Eventually([&] { return operation->Snapshot().state() == State::STATE_INTERRUPTED; }));
+  server_->manager().Drain(absl::ZeroDuration());
+  EXPECT_EQ(operation->Snapshot().state(), State::STATE_INTERRUPTED);
+  EXPECT_EQ(fake_.store().Find(operation->id())->front().server, 0);
+  fake_.database().Heal();
+  Server other(fake_);
+  EXPECT_EQ(EndOf(other.Find(operation->id())), State::STATE_SUCCEEDED);
 }
 
 TEST_F(OperationManagerTest, DrainingWithoutGraceLeavesWhatRunsToAnotherServer) {
