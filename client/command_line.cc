@@ -151,6 +151,17 @@ const CLI::Validator& IsNotEmpty() {
   return validator;
 }
 
+const CLI::Validator& IsSequence() {
+  static const CLI::Validator validator(
+      [](std::string& text) -> std::string {
+        int64_t value = 0;
+        if (absl::SimpleAtoi(text, &value) && value >= 0) return "";
+        return absl::StrCat("'", text, "' is no number from 0 on");
+      },
+      "", "sequence");
+  return validator;
+}
+
 const CLI::Validator& IsCount() {
   static const CLI::Validator validator(
       [](std::string& text) -> std::string {
@@ -844,7 +855,7 @@ class Grammar {
             ->check(IsNotEmpty());
     command->add_option("--after", *after, "Only the events after this sequence")
         ->option_text("SEQUENCE")
-        ->check(CLI::NonNegativeNumber)
+        ->check(IsSequence())
         ->needs(one);
     command->footer(
         Footer("Ctrl-C leaves the operation running. Without an id it is the only end: a server\n"

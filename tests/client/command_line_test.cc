@@ -441,6 +441,8 @@ TEST(CommandLine, WatchWithoutAnIdWatchesAll) {
   EXPECT_EQ(ParseAs<WatchOperationCommand>({"operations", "watch", "7k2m"}).operation, "7k2m");
   EXPECT_THAT(ParseWrong({"operations", "watch", ""}).message, HasSubstr("is empty"));
   EXPECT_THAT(ParseWrong({"operations", "watch", "--after", "3"}).message, HasSubstr("OPERATION"));
+  EXPECT_THAT(ParseWrong({"operations", "watch", "7k", "--after", "x"}).message,
+              HasSubstr("'x' is no number from 0 on"));
 }
 
 }  // namespace
