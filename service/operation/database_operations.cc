@@ -854,6 +854,10 @@ void DatabaseOperations::Drain(absl::Duration grace) {
   MutexLock lock(mutex_);
   if (!stopping_at_) stopping_at_ = absl::Now() + kLastWords;
   work_.NotifyAll();
+  // Whoever follows an operation to its end hears of it before the streams are ended.
+  while (HasUnwritten() && absl::Now() < *stopping_at_) {
+    written_.WaitFor(mutex_, absl::Milliseconds(50));
+  }
 }
 
 }  // namespace migd
