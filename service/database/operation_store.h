@@ -18,8 +18,8 @@ namespace migd {
 // An operation as it is stored.
 struct OperationRecord {
   // As callers see it, and all that is needed to run it: its `attempt` says who may write, its
-  // `last_sequence` which events belong to it. Its `database` is the name that the server which
-  // wrote it has for the database.
+  // `last_sequence` which events belong to it. Read, its `database` is the name that this server
+  // has for the database, whatever that of the server which wrote it is.
   migration::v1::Operation operation;
   // The number of the server that runs it; 0 if a server has let it go, for any other to take up.
   int server = 0;

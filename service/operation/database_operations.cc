@@ -206,7 +206,6 @@ absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
     accepting_.erase(operation.operation());
   }
   if (!stored.ok()) return stored.status();
-  stored->operation.set_database(workspace_.name);
   if (!is_new && !IsSameRequest(stored->operation, operation)) {
     return errors::RequestIdReused(operation.request_id(), stored->operation.operation());
   }
@@ -229,8 +228,7 @@ absl::StatusOr<std::vector<std::shared_ptr<Operation>>> DatabaseOperations::Find
   const auto records = store_.Find(id);
   if (!records.ok()) return records.status();
   std::vector<std::shared_ptr<Operation>> found;
-  for (OperationRecord record : *records) {
-    record.operation.set_database(workspace_.name);
+  for (const OperationRecord& record : *records) {
     // Whoever comes from another server must not be told less than it was there.
     if (known != nullptr && known->id() == record.operation.operation()) known->CatchUp(record);
     found.push_back(Recall(record));
@@ -241,10 +239,7 @@ absl::StatusOr<std::vector<std::shared_ptr<Operation>>> DatabaseOperations::Find
 
 absl::StatusOr<std::vector<OperationRecord>> DatabaseOperations::List(
     const std::vector<State::State>& states, int64_t before_number, int limit) {
-  auto records = store_.List(states, before_number, limit);
-  if (!records.ok()) return records;
-  for (OperationRecord& record : *records) record.operation.set_database(workspace_.name);
-  return records;
+  return store_.List(states, before_number, limit);
 }
 
 std::vector<std::shared_ptr<Operation>> DatabaseOperations::Known() const {
@@ -274,7 +269,9 @@ void DatabaseOperations::RunToEnd(Run& run) {
   while (operation.owned()) {
     ExecuteResult result = RunOnce(run);
     const bool cut_off = IsCutOff(result.status);
-    if (cut_off && operation.attempt() < kMostAttempts && !IsHandedOver(run)) {
+    if (cut_off && operation.attempt() >= kMostAttempts) {
+      result.status = errors::OperationInterrupted(kMostAttempts, result.status);
+    } else if (cut_off && !IsHandedOver(run)) {
       LogWarning("operation interrupted", {{"operation", operation.id()},
                                            {"attempt", absl::StrCat(operation.attempt())},
                                            {"error", std::string(result.status.message())}});
@@ -289,9 +286,6 @@ void DatabaseOperations::RunToEnd(Run& run) {
       Wake(true);
       AwaitWritten(operation, nullptr, absl::Now() + kLastWords).IgnoreError();
       break;
-    }
-    if (IsCutOff(result.status)) {
-      result.status = errors::OperationInterrupted(kMostAttempts, result.status);
     }
     if (!operation.owned()) break;
     LogEnd(operation.id(), result);
@@ -468,7 +462,6 @@ absl::Status DatabaseOperations::OpenLedger() {
     } else if (found->second.operation.attempt() > operation->attempt() ||
                found->second.operation.last_sequence() > operation->last_sequence() ||
                IsFinal(found->second.operation.state())) {
-      found->second.operation.set_database(workspace_.name);
       GiveUp(*operation);
       operation->Mirror(found->second, {});
     } else {
@@ -535,8 +528,8 @@ absl::Status DatabaseOperations::Poll() {
   auto records = ledger_->Read(numbers_->SeenUpTo(absl::Now()), ids);
   if (!records.ok()) return records.status();
   absl::Status trouble;
-  for (OperationRecord& record : *records) {
-    const absl::Status status = See(std::move(record));
+  for (const OperationRecord& record : *records) {
+    const absl::Status status = See(record);
     if (IsConnectionLoss(status)) return status;
     // What cannot be done about one is no reason not to look at the next.
     if (!status.ok()) trouble = status;
@@ -546,10 +539,9 @@ absl::Status DatabaseOperations::Poll() {
   return touched.ok() ? ForgetOld() : touched;
 }
 
-absl::Status DatabaseOperations::See(OperationRecord record) {
+absl::Status DatabaseOperations::See(const OperationRecord& record) {
   numbers_->See(record.number, absl::Now());
   const std::string& id = record.operation.operation();
-  record.operation.set_database(workspace_.name);
   {
     MutexLock lock(mutex_);
     if (accepting_.count(id) > 0) return absl::OkStatus();

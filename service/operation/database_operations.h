@@ -139,7 +139,7 @@ class DatabaseOperations {
   // Another server has the operation: this one stops what it runs of it.
   void GiveUp(Operation& operation);
   absl::Status Poll();
-  absl::Status See(OperationRecord record);
+  absl::Status See(const OperationRecord& record);
   absl::Status SeeForeign(const OperationRecord& record);
   absl::Status TakeOverIfOrphan(const std::shared_ptr<Operation>& operation,
                                 const OperationRecord& record);

@@ -198,21 +198,12 @@ absl::Status OperationManager::Cancel(const Operation& operation, const std::str
 }
 
 void OperationManager::Drain(absl::Duration grace) {
-  {
-    MutexLock lock(mutex_);
-    draining_ = true;
-  }
   // All at the same time: the grace is for all of them together.
   std::vector<std::thread> drains;
   for (DatabaseOperations* operations : Databases()) {
     drains.emplace_back([operations, grace] { operations->Drain(grace); });
   }
   for (std::thread& drain : drains) drain.join();
-}
-
-bool OperationManager::draining() const {
-  MutexLock lock(mutex_);
-  return draining_;
 }
 
 DatabaseOperations* OperationManager::Of(absl::string_view database) const {

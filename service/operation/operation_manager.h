@@ -90,7 +90,6 @@ class OperationManager {
 
   // See DatabaseOperations::Drain.
   void Drain(absl::Duration grace);
-  bool draining() const;
 
  private:
   // Null for a database that is not followed.
@@ -101,7 +100,6 @@ class OperationManager {
   std::atomic<int64_t> known_count_ = 0;
   Listeners new_operations_;
   mutable Mutex mutex_;
-  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   // By name; never removed, so pointers stay good.
   std::map<std::string, std::unique_ptr<DatabaseOperations>, std::less<>> databases_
       ABSL_GUARDED_BY(mutex_);

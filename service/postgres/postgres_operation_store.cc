@@ -149,7 +149,7 @@ absl::string_view AsText(const pqxx::binarystring& bytes) {
   return absl::string_view(bytes.get(), bytes.size());
 }
 
-absl::StatusOr<OperationRecord> ToRecord(const pqxx::row& row) {
+absl::StatusOr<OperationRecord> ToRecord(const pqxx::row& row, const std::string& database) {
   OperationRecord record;
   record.number = row[0].as<int64_t>();
   record.server = row[1].as<int>();
@@ -160,17 +160,32 @@ absl::StatusOr<OperationRecord> ToRecord(const pqxx::row& row) {
     return errors::Internal(
         absl::StrCat("row ", record.number, " of migration_service.operation cannot be read"));
   }
+  record.operation.set_database(database);
   return record;
 }
 
-absl::StatusOr<std::vector<OperationRecord>> ToRecords(const pqxx::result& rows) {
+absl::StatusOr<std::vector<OperationRecord>> ToRecords(const pqxx::result& rows,
+                                                       const std::string& database) {
   std::vector<OperationRecord> records;
   for (const pqxx::row row : rows) {
-    auto record = ToRecord(row);
+    auto record = ToRecord(row, database);
     if (!record.ok()) return record.status();
     records.push_back(*std::move(record));
   }
   return records;
+}
+
+// The operations of a version table that a condition holds for, which may be followed by ORDER BY
+// and LIMIT. The tables must be there.
+absl::StatusOr<std::vector<OperationRecord>> SelectRecords(pqxx::transaction_base& work,
+                                                           const VersionTable& table,
+                                                           const std::string& database,
+                                                           const std::string& condition) {
+  return ToRecords(work.exec(absl::StrCat(
+                       "SELECT ", kRecordColumns,
+                       " FROM migration_service.operation WHERE version_table = ", TableText(table),
+                       " AND ", condition)),
+                   database);
 }
 
 // Values for the columns of an operation, but for `number` and those that have defaults.
@@ -287,11 +302,11 @@ class PostgresLedger : public Ledger {
     return Translated(database_, [&]() -> absl::StatusOr<std::vector<OperationRecord>> {
       pqxx::nontransaction work(session_->connection());
       if (!Exist(work)) return std::vector<OperationRecord>();
-      return ToRecords(work.exec(absl::StrCat(
-          "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE version_table = ",
-          TableText(session_->version_table()), " AND (finish_time IS NULL OR number > ",
-          after_number, ids.empty() ? "" : absl::StrCat(" OR operation IN (", Literals(ids), ")"),
-          ") ORDER BY number")));
+      return SelectRecords(
+          work, session_->version_table(), database_,
+          absl::StrCat("(finish_time IS NULL OR number > ", after_number,
+                       ids.empty() ? "" : absl::StrCat(" OR operation IN (", Literals(ids), ")"),
+                       ") ORDER BY number"));
     });
   }
 
@@ -412,13 +427,15 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
           kValueColumns, ") VALUES (", RecordValues(session.version_table(), record),
           ") ON CONFLICT DO NOTHING RETURNING ", kRecordColumns, "), added AS (",
           AddEventsSql(record.operation.operation(), accepted), ") SELECT * FROM written"));
-      if (!added.empty()) return ToRecord(added[0]);
+      if (!added.empty()) return ToRecord(added[0], database_.name());
       // The same request made it, or this very call, whose answer was lost.
-      return ToRecord(work.exec1(absl::StrCat(
-          "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE operation = ",
-          QuoteLiteral(record.operation.operation()), " OR (version_table, request_id) = (",
-          TableText(session.version_table()), ", ", QuoteLiteral(record.operation.request_id()),
-          ") LIMIT 1")));
+      return ToRecord(
+          work.exec1(absl::StrCat(
+              "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE operation = ",
+              QuoteLiteral(record.operation.operation()), " OR (version_table, request_id) = (",
+              TableText(session.version_table()), ", ", QuoteLiteral(record.operation.request_id()),
+              ") LIMIT 1")),
+          database_.name());
     });
     if (errors::ReasonOf(inserted.status()) != migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE) {
       return inserted;
@@ -431,35 +448,32 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
   });
 }
 
-absl::StatusOr<std::vector<OperationRecord>> PostgresOperationStore::Find(absl::string_view id) {
-  constexpr int kMostCandidates = 10;
+absl::StatusOr<std::vector<OperationRecord>> PostgresOperationStore::ReadRecords(
+    const std::string& condition) {
   return database_.WithReader([&](PostgresSession& session) {
     return Translated(database_.name(), [&]() -> absl::StatusOr<std::vector<OperationRecord>> {
       pqxx::nontransaction work(session.connection());
       if (!OperationsExist(work)) return std::vector<OperationRecord>();
-      return ToRecords(work.exec(absl::StrCat(
-          "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE version_table = ",
-          TableText(session.version_table()), " AND starts_with(operation, ", QuoteLiteral(id),
-          ") ORDER BY operation <> ", QuoteLiteral(id), ", number DESC LIMIT ", kMostCandidates)));
+      return SelectRecords(work, session.version_table(), database_.name(), condition);
     });
   });
+}
+
+absl::StatusOr<std::vector<OperationRecord>> PostgresOperationStore::Find(absl::string_view id) {
+  constexpr int kMostCandidates = 10;
+  return ReadRecords(absl::StrCat("starts_with(operation, ", QuoteLiteral(id),
+                                  ") ORDER BY operation <> ", QuoteLiteral(id),
+                                  ", number DESC LIMIT ", kMostCandidates));
 }
 
 absl::StatusOr<std::vector<OperationRecord>> PostgresOperationStore::List(
     const std::vector<Operation::State>& states, int64_t before_number, int limit) {
   std::vector<std::string> names;
   for (const Operation::State state : states) names.push_back(StateText(state));
-  return database_.WithReader([&](PostgresSession& session) {
-    return Translated(database_.name(), [&]() -> absl::StatusOr<std::vector<OperationRecord>> {
-      pqxx::nontransaction work(session.connection());
-      if (!OperationsExist(work)) return std::vector<OperationRecord>();
-      return ToRecords(work.exec(absl::StrCat(
-          "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE version_table = ",
-          TableText(session.version_table()), " AND number < ", before_number,
-          names.empty() ? "" : absl::StrCat(" AND state IN (", Literals(names), ")"),
-          " ORDER BY number DESC LIMIT ", limit)));
-    });
-  });
+  return ReadRecords(
+      absl::StrCat("number < ", before_number,
+                   names.empty() ? "" : absl::StrCat(" AND state IN (", Literals(names), ")"),
+                   " ORDER BY number DESC LIMIT ", limit));
 }
 
 absl::StatusOr<StoredEvents> PostgresOperationStore::ReadEvents(absl::string_view operation,

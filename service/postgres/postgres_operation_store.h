@@ -32,6 +32,9 @@ class PostgresOperationStore : public OperationStore {
   absl::StatusOr<std::unique_ptr<Ledger>> OpenLedger(int server) override;
 
  private:
+  // The operations that a condition holds for, which may be followed by ORDER BY and LIMIT.
+  absl::StatusOr<std::vector<OperationRecord>> ReadRecords(const std::string& condition);
+
   PostgresDatabase& database_;
 };
 
