@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "client/lock_text.h"
 #include "client/operation_report.h"
+#include "client/safety_text.h"
 #include "client/statement_progress_text.h"
 #include "client/text.h"
 #include "client/time_text.h"
@@ -183,6 +184,18 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
     case OperationEvent::kOperationSnapshot:
       since_ = time;
       return TakeUp(event.operation_snapshot().operation());
+    case OperationEvent::kLintFinding:
+      return {Line("Lint", FindingText(event.lint_finding()))};
+    case OperationEvent::kChecksumAccepted:
+      return {Line("Accepted", ChecksumAcceptedText(event.checksum_accepted()))};
+    case OperationEvent::kBackupStarted:
+      return {Line("Backup", BackupStartedText(event.backup_started()))};
+    case OperationEvent::kBackupFinished:
+      return {Line("Backup", BackupText(event.backup_finished()))};
+    case OperationEvent::kSchemaCompared:
+      return {Line("Compared", SchemaComparedText(event.schema_compared()))};
+    case OperationEvent::kBackupProgress:
+    case OperationEvent::kDriftReported:
     case OperationEvent::kHeartbeat:
     case OperationEvent::KIND_NOT_SET:
       break;
@@ -376,6 +389,18 @@ std::vector<std::string> LogProgress::Consume(const OperationEvent& event) {
       return Tell(event);
     case OperationEvent::kOperationSnapshot:
       return TakeUp(event);
+    case OperationEvent::kLintFinding:
+      return line("lint", FindingText(event.lint_finding()));
+    case OperationEvent::kChecksumAccepted:
+      return line("accepted", ChecksumAcceptedText(event.checksum_accepted()));
+    case OperationEvent::kBackupStarted:
+      return line("backup", BackupStartedText(event.backup_started()));
+    case OperationEvent::kBackupFinished:
+      return line("backup", BackupText(event.backup_finished()));
+    case OperationEvent::kSchemaCompared:
+      return line("compared", SchemaComparedText(event.schema_compared()));
+    case OperationEvent::kBackupProgress:
+    case OperationEvent::kDriftReported:
     case OperationEvent::kHeartbeat:
     case OperationEvent::KIND_NOT_SET:
       break;

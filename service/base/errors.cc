@@ -1,5 +1,7 @@
 #include "service/base/errors.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -15,6 +17,9 @@ namespace {
 using migration::v1::Error;
 using migration::v1::ErrorDetail;
 using migration::v1::ErrorReason;
+using migration::v1::Finding;
+using migration::v1::Loss;
+using migration::v1::SchemaDifference;
 using migration::v1::StatementFailure;
 
 // Everything that a status made here carries.
@@ -44,6 +49,47 @@ absl::Status Make(const Parts& parts) {
   status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
   status.SetPayload(kErrorDetailUrl, absl::Cord(detail.SerializeAsString()));
   return status;
+}
+
+// `status` with more in its detail.
+template <typename Change>
+absl::Status WithDetail(const absl::Status& status, Change change) {
+  absl::Status changed = status;
+  ErrorDetail detail;
+  if (const auto payload = status.GetPayload(kErrorDetailUrl)) {
+    detail.ParseFromString(std::string(*payload));
+  }
+  change(detail);
+  changed.SetPayload(kErrorDetailUrl, absl::Cord(detail.SerializeAsString()));
+  return changed;
+}
+
+// Adds the first `most` of `items`, and returns how many are left out: a status must stay small.
+template <typename Item>
+int AddFirst(const std::vector<Item>& items, google::protobuf::RepeatedPtrField<Item>& to,
+             size_t most = 20) {
+  const size_t shown = std::min(items.size(), most);
+  to.Add(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(shown));
+  return static_cast<int>(items.size() - shown);
+}
+
+absl::Status WithLosses(const absl::Status& status, const std::vector<Loss>& losses) {
+  return WithDetail(status, [&](ErrorDetail& detail) {
+    detail.mutable_losses()->set_omitted_count(
+        AddFirst(losses, *detail.mutable_losses()->mutable_losses()));
+  });
+}
+
+// The first few, such as "table orders, column users.phone and 3 more".
+std::string DescribeLosses(const std::vector<Loss>& losses) {
+  constexpr size_t kShown = 5;
+  std::string text;
+  for (size_t i = 0; i < losses.size() && i < kShown; ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : ", ", losses[i].object_kind(), " ",
+                    losses[i].object_name());
+  }
+  if (losses.size() > kShown) absl::StrAppend(&text, " and ", losses.size() - kShown, " more");
+  return text;
 }
 
 std::string Join(const Strings& items) { return absl::StrJoin(items, ", "); }
@@ -510,18 +556,143 @@ absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view proble
 absl::Status WithBlockers(const absl::Status& status,
                           const std::vector<migration::v1::Blocker>& blockers) {
   if (blockers.empty()) return status;
-  absl::Status blocked = status;
-  ErrorDetail detail;
-  if (const auto payload = status.GetPayload(kErrorDetailUrl)) {
-    detail.ParseFromString(std::string(*payload));
-  }
-  // The status must stay small.
-  constexpr size_t kShown = 5;
-  for (size_t i = 0; i < blockers.size() && i < kShown; ++i) {
-    *detail.mutable_blockers()->add_sessions() = blockers[i];
-  }
-  blocked.SetPayload(kErrorDetailUrl, absl::Cord(detail.SerializeAsString()));
-  return blocked;
+  return WithDetail(status, [&](ErrorDetail& detail) {
+    AddFirst(blockers, *detail.mutable_blockers()->mutable_sessions(), 5);
+  });
+}
+
+absl::Status PlanStale(absl::string_view wanted, absl::string_view actual) {
+  return Make({absl::StatusCode::kAborted,
+               migration::v1::ERROR_REASON_PLAN_STALE,
+               absl::StrCat("the plan is not ", wanted,
+                            " any more: the database's revisions or the "
+                            "migration files have changed since it was made"),
+               "make the plan again (migctl plan), look at it, and give the hash that it has now",
+               {{"plan_hash", std::string(actual)}}});
+}
+
+absl::Status LintFailed(const std::vector<Finding>& findings) {
+  const Finding first = findings.empty() ? Finding() : findings.front();
+  const absl::Status status = Make(
+      {absl::StatusCode::kFailedPrecondition,
+       migration::v1::ERROR_REASON_LINT_FAILED,
+       absl::StrCat("lint does not let ", findings.size(), " ",
+                    findings.size() == 1 ? "statement" : "statements", " pass: ", first.path(), ":",
+                    first.line(), ":", first.column(), ": ", first.message(), " (", first.rule(),
+                    ")"),
+       "`migctl lint` says what to write instead; a line `-- lint:allow RULE because ...` before "
+       "the statement lets one pass, --lint=warn all of this call",
+       {{"rule", first.rule()}, {"file", first.path()}, {"line", absl::StrCat(first.line())}}});
+  return WithDetail(status, [&](ErrorDetail& detail) {
+    detail.mutable_findings()->set_omitted_count(
+        AddFirst(findings, *detail.mutable_findings()->mutable_findings()));
+  });
+}
+
+absl::Status ChecksumMismatch(absl::string_view revision, absl::string_view file,
+                              absl::string_view applied_checksum, absl::string_view file_checksum,
+                              int others) {
+  return Make(
+      {absl::StatusCode::kFailedPrecondition,
+       migration::v1::ERROR_REASON_CHECKSUM_MISMATCH,
+       absl::StrCat(file, " was changed after revision ", revision,
+                    " was applied: its checksum was ", applied_checksum, " and is ", file_checksum,
+                    others == 0 ? "" : absl::StrCat("; so were ", others, " more files")),
+       absl::StrCat("put the file back as it was and write the change as a new revision; or, if "
+                    "the database is right as it is, accept the file with --accept-checksum ",
+                    revision),
+       {{"revision", std::string(revision)},
+        {"file", std::string(file)},
+        {"applied_checksum", std::string(applied_checksum)},
+        {"file_checksum", std::string(file_checksum)}}});
+}
+
+absl::Status ConfirmationRequired(absl::string_view database, const std::vector<Loss>& losses,
+                                  absl::string_view confirmation) {
+  const absl::Status status = Make(
+      {absl::StatusCode::kFailedPrecondition,
+       migration::v1::ERROR_REASON_CONFIRMATION_REQUIRED,
+       absl::StrCat("this would destroy data of database ", database, ": ", DescribeLosses(losses)),
+       "look at the plan (migctl plan), make a backup (--backup), then confirm: give the call the "
+       "confirmation that this error carries, which is good for exactly this plan; migctl asks "
+       "for it, or takes --yes",
+       {{"database", std::string(database)}, {"confirmation", std::string(confirmation)}}});
+  return WithLosses(status, losses);
+}
+
+absl::Status DatabaseProtected(absl::string_view database, const std::vector<Loss>& losses) {
+  const absl::Status status = Make(
+      {absl::StatusCode::kPermissionDenied,
+       migration::v1::ERROR_REASON_DATABASE_PROTECTED,
+       absl::StrCat("database ", database,
+                    " is protected, and this would destroy data: ", DescribeLosses(losses)),
+       "nothing that destroys data is run on it; if it must be, the server's configuration can "
+       "allow it for the database with `destructive: confirm`",
+       {{"database", std::string(database)}}});
+  return WithLosses(status, losses);
+}
+
+absl::Status BackupUnavailable(absl::string_view problem, absl::string_view hint) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_BACKUP_UNAVAILABLE,
+               absl::StrCat("no backup can be made: ", problem),
+               std::string(hint),
+               {}});
+}
+
+absl::Status BackupFailed(absl::string_view problem, absl::string_view hint) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_BACKUP_FAILED,
+               absl::StrCat("the backup failed, so nothing was migrated: ", problem),
+               std::string(hint),
+               {}});
+}
+
+absl::Status ScratchUnavailable(absl::string_view problem, absl::string_view hint) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_SCRATCH_UNAVAILABLE,
+               absl::StrCat("no scratch database can be made: ", problem),
+               std::string(hint),
+               {}});
+}
+
+absl::Status ReplayFailed(absl::string_view revision, const absl::Status& cause) {
+  const absl::Status status = Make(
+      {absl::StatusCode::kFailedPrecondition,
+       migration::v1::ERROR_REASON_REPLAY_FAILED,
+       absl::StrCat("the migration files cannot be replayed in an empty database: ",
+                    cause.message()),
+       absl::StrCat("find out what revision ", revision,
+                    " takes for granted that no file makes (an extension, a role, a table from "
+                    "elsewhere), and make it in a revision before it"),
+       {{"revision", std::string(revision)}}});
+  const Error error = ToProto(cause);
+  if (!error.has_statement_failure()) return status;
+  return WithDetail(status, [&](ErrorDetail& detail) {
+    *detail.mutable_statement_failure() = error.statement_failure();
+  });
+}
+
+absl::Status SchemaDiffers(absl::string_view database, absl::string_view expected,
+                           const std::vector<SchemaDifference>& differences) {
+  const absl::Status status =
+      Make({absl::StatusCode::kFailedPrecondition,
+            migration::v1::ERROR_REASON_SCHEMA_DIFFERS,
+            absl::StrCat("the schema of database ", database, " is not that of ", expected, ": ",
+                         differences.size(),
+                         differences.size() == 1 ? " object differs" : " objects differ"),
+            "`migctl verify` shows each with both definitions; stamp the revision whose schema the "
+            "database has, or mend the database first",
+            {{"database", std::string(database)}}});
+  return WithDetail(status, [&](ErrorDetail& detail) {
+    auto& listed = *detail.mutable_schema_differences();
+    listed.set_omitted_count(AddFirst(differences, *listed.mutable_differences()));
+    for (SchemaDifference& difference : *listed.mutable_differences()) {
+      difference.clear_expected_definition();
+      difference.clear_actual_definition();
+      difference.clear_attributes();
+    }
+  });
 }
 
 absl::Status TerminateNotAllowed(absl::string_view database) {
@@ -679,6 +850,11 @@ Error ToProto(const absl::Status& status) {
       payload && detail.ParseFromString(std::string(*payload))) {
     error.set_hint(detail.hint());
     if (detail.has_blockers()) *error.mutable_blockers() = detail.blockers();
+    if (detail.has_losses()) *error.mutable_losses() = detail.losses();
+    if (detail.has_schema_differences()) {
+      *error.mutable_schema_differences() = detail.schema_differences();
+    }
+    if (detail.has_findings()) *error.mutable_findings() = detail.findings();
     if (detail.has_statement_failure()) {
       *error.mutable_statement_failure() = detail.statement_failure();
     }
@@ -701,6 +877,11 @@ absl::Status FromProto(const Error& error) {
   ErrorDetail detail;
   detail.set_hint(error.hint());
   if (error.has_blockers()) *detail.mutable_blockers() = error.blockers();
+  if (error.has_losses()) *detail.mutable_losses() = error.losses();
+  if (error.has_schema_differences()) {
+    *detail.mutable_schema_differences() = error.schema_differences();
+  }
+  if (error.has_findings()) *detail.mutable_findings() = error.findings();
   if (error.has_statement_failure()) {
     *detail.mutable_statement_failure() = error.statement_failure();
   }

@@ -11,6 +11,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "migration/v1/error.pb.h"
+#include "migration/v1/finding.pb.h"
+#include "migration/v1/schema.pb.h"
+#include "migration/v1/statement.pb.h"
 
 namespace migd::errors {
 
@@ -56,6 +59,32 @@ absl::Status LockTimeout(absl::string_view problem);
 absl::Status StatementTimeout(absl::string_view problem);
 // Likewise: PostgreSQL ended the service's own query to resolve a deadlock or a conflict.
 absl::Status TransactionConflict(absl::string_view problem);
+
+// --- Before the first step ---
+// `wanted` and `actual` are plan hashes.
+absl::Status PlanStale(absl::string_view wanted, absl::string_view actual);
+// `findings` are those that the gate does not let pass.
+absl::Status LintFailed(const std::vector<migration::v1::Finding>& findings);
+// `revision` is the first whose file changed, `others` how many more there are.
+absl::Status ChecksumMismatch(absl::string_view revision, absl::string_view file,
+                              absl::string_view applied_checksum, absl::string_view file_checksum,
+                              int others);
+// `confirmation` is what confirms the plan that loses `losses`.
+absl::Status ConfirmationRequired(absl::string_view database,
+                                  const std::vector<migration::v1::Loss>& losses,
+                                  absl::string_view confirmation);
+absl::Status DatabaseProtected(absl::string_view database,
+                               const std::vector<migration::v1::Loss>& losses);
+absl::Status BackupUnavailable(absl::string_view problem, absl::string_view hint);
+absl::Status BackupFailed(absl::string_view problem, absl::string_view hint);
+
+// --- A scratch database ---
+absl::Status ScratchUnavailable(absl::string_view problem, absl::string_view hint);
+// `cause` is what happened to the step of `revision` there; it keeps its statement failure.
+absl::Status ReplayFailed(absl::string_view revision, const absl::Status& cause);
+// `expected` says whose schema it should be, such as "revision 2ff41522b3bc".
+absl::Status SchemaDiffers(absl::string_view database, absl::string_view expected,
+                           const std::vector<migration::v1::SchemaDifference>& differences);
 
 // --- A step ---
 // Chooses reason, code and hint by `failure.sqlstate()`.

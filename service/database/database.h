@@ -18,6 +18,7 @@
 #include "migration/v1/error.pb.h"
 #include "migration/v1/operation.pb.h"
 #include "service/plan/plan.h"
+#include "service/schema/schema.h"
 #include "service/script/run_mode.h"
 #include "service/script/statement.h"
 
@@ -254,6 +255,10 @@ class Database {
 
   // When each revision was last applied, as far as the log knows. Writes nothing.
   virtual absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() = 0;
+
+  // Everything that the catalogue has, in one snapshot. Reads the catalogue only, and waits for no
+  // lock on a table.
+  virtual absl::StatusOr<Schema> ReadSchema() = 0;
 
   // Who keeps the session `pid` waiting. Does not wait for locks.
   virtual absl::StatusOr<LockState> ReadLockState(int pid) = 0;

@@ -8,6 +8,8 @@
 #include "absl/time/time.h"
 #include "service/database/database.h"
 #include "service/database/operation_store.h"
+#include "service/database/scratch.h"
+#include "service/execute/policy.h"
 #include "service/script/script_directory.h"
 
 namespace migd {
@@ -24,6 +26,8 @@ struct Workspace {
   std::unique_ptr<Database> database;
   // Where the operations on `database` are kept; null with it.
   std::unique_ptr<OperationStore> operations;
+  // Makes scratch databases for `database`; null with it.
+  std::unique_ptr<ScratchSource> scratch;
   // Where `database` keeps its rows; what a script for it names, also with --offline.
   VersionTable version_table;
   // For requests that set none.
@@ -31,6 +35,8 @@ struct Workspace {
   int default_lock_retries = 0;
   // Whether requests may have the sessions ended that are in their way.
   bool allow_terminate_blockers = false;
+  // What else its configuration demands.
+  Policy policy;
 };
 
 }  // namespace migd

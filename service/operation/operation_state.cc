@@ -61,14 +61,16 @@ bool IsFinal(State::State state) {
 }
 
 bool IsTransient(const OperationEvent& event) {
-  return event.has_operation_snapshot() || event.has_heartbeat() || event.has_statement_progress();
+  return event.has_operation_snapshot() || event.has_heartbeat() ||
+         event.has_statement_progress() || event.has_backup_progress() ||
+         event.has_drift_reported();
 }
 
 void ApplyEvent(const OperationEvent& event, migration::v1::Operation& state) {
   if (event.has_statement_progress()) {
     *state.mutable_position()->mutable_progress() = event.statement_progress();
-    return;
   }
+  if (IsTransient(event)) return;
   state.set_last_sequence(event.sequence());
   if (state.first_sequence() == 0) state.set_first_sequence(event.sequence());
   switch (event.kind_case()) {
@@ -79,6 +81,9 @@ void ApplyEvent(const OperationEvent& event, migration::v1::Operation& state) {
       if (!state.has_start_time()) *state.mutable_start_time() = event.time();
       state.set_step_count(state.finished_step_count() + event.plan().steps_size());
       *state.mutable_resulting_revisions() = event.plan().starting_revisions();
+      break;
+    case OperationEvent::kBackupFinished:
+      *state.mutable_backup() = event.backup_finished();
       break;
     case OperationEvent::kStepStarted:
       StartStep(event, *state.mutable_position());

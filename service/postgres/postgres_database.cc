@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
+#include "service/postgres/schema_reader.h"
 #include "service/postgres/status_translation.h"
 
 namespace migd {
@@ -121,6 +122,15 @@ absl::StatusOr<VersionRows> PostgresDatabase::ReadRows() {
 
 absl::StatusOr<std::map<std::string, absl::Time>> PostgresDatabase::ReadApplyTimes() {
   return WithReader([](PostgresSession& session) { return session.ReadApplyTimes(); });
+}
+
+absl::StatusOr<Schema> PostgresDatabase::ReadSchema() {
+  return WithReader([this](PostgresSession& session) {
+    return Translated(name(), [&]() -> absl::StatusOr<Schema> {
+      pqxx::transaction<pqxx::isolation_level::repeatable_read> work(session.connection());
+      return migd::ReadSchema(work, session.version_table());
+    });
+  });
 }
 
 absl::StatusOr<LockState> PostgresDatabase::ReadLockState(int pid) {

@@ -33,7 +33,8 @@ Command PythonExample(const std::string& directory) {
   const Finished protoc = RunCommand(
       {{"protoc", "--proto_path", source + "/proto", "--python_out", stubs, "--grpc_python_out",
         stubs, "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin",
-        "migration/v1/error.proto", "migration/v1/revision.proto", "migration/v1/operation.proto",
+        "migration/v1/error.proto", "migration/v1/finding.proto", "migration/v1/revision.proto",
+        "migration/v1/schema.proto", "migration/v1/statement.proto", "migration/v1/operation.proto",
         "migration/v1/migration_service.proto", "google/rpc/status.proto",
         "google/rpc/error_details.proto"}});
   EXPECT_EQ(protoc.exit_code, 0) << protoc.err;

@@ -79,11 +79,17 @@ const std::map<std::string, std::set<std::string>>& AllowedLayers() {
       {"revision", {"base"}},
       {"script", {"base", "revision"}},
       {"plan", {"base", "revision", "script"}},
-      {"database", {"base", "script", "plan"}},
-      {"execute", {"base", "revision", "script", "plan", "database"}},
-      {"operation", {"base", "revision", "script", "plan", "database", "execute"}},
-      {"rpc", {"base", "revision", "script", "plan", "database", "execute", "operation"}},
-      {"postgres", {"base", "script", "plan", "database"}},
+      {"sql", {"base", "script"}},
+      {"lint", {"base", "revision", "script", "sql"}},
+      {"schema", {"base"}},
+      {"database", {"base", "script", "plan", "schema"}},
+      {"execute", {"base", "revision", "script", "sql", "lint", "schema", "plan", "database"}},
+      {"operation",
+       {"base", "revision", "script", "sql", "lint", "schema", "plan", "database", "execute"}},
+      {"rpc",
+       {"base", "revision", "script", "sql", "lint", "schema", "plan", "database", "execute",
+        "operation"}},
+      {"postgres", {"base", "script", "plan", "schema", "database"}},
   };
   return allowed;
 }

@@ -555,6 +555,14 @@ absl::StatusOr<std::map<std::string, absl::Time>> FakeDatabase::ReadApplyTimes()
   return committed_.apply_times;
 }
 
+absl::StatusOr<Schema> FakeDatabase::ReadSchema() {
+  MutexLock lock(mutex_);
+  if (!connect_fault_.ok()) return connect_fault_;
+  Schema schema;
+  for (const std::string& table : committed_.tables) schema[{"table", "public." + table}] = {};
+  return schema;
+}
+
 void FakeDatabase::SetRows(const VersionRows& rows) {
   MutexLock lock(mutex_);
   committed_.rows = rows;

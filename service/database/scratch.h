@@ -1,0 +1,40 @@
+// Databases that exist for a moment, to try things in.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "service/database/database.h"
+
+namespace migd {
+
+// A scratch database. Destroying it removes it; what a crash leaves is removed by the next server
+// that makes one.
+class Scratch {
+ public:
+  virtual ~Scratch() = default;
+
+  // What is in it, as the engine sees it: with the version table of the database that it stands
+  // for.
+  virtual Database& database() = 0;
+  // Where it is, in words: "database migd_scratch_... on the same server", "a private cluster".
+  virtual std::string description() const = 0;
+};
+
+// Makes scratch databases for one database: on the same server, or, where the role may not create
+// databases, in a private cluster of the same version. With the encoding and the collation of that
+// database. Thread-safe.
+//
+// Errors of every function: ScratchUnavailable, and those of Database.
+class ScratchSource {
+ public:
+  virtual ~ScratchSource() = default;
+
+  // An empty one.
+  virtual absl::StatusOr<std::unique_ptr<Scratch>> MakeEmpty() = 0;
+  // One with the schema of the database and the rows of its version table, and no other data.
+  virtual absl::StatusOr<std::unique_ptr<Scratch>> CopySchema() = 0;
+};
+
+}  // namespace migd

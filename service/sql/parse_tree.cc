@@ -1,0 +1,67 @@
+#include "service/sql/parse_tree.h"
+
+#include <pthread.h>
+
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+
+namespace migd {
+namespace {
+
+// A longer one is data rather than a change of the schema. The time that a tree takes grows with
+// the square of its depth: seconds for 1+1+1... of this length.
+constexpr size_t kLargestStatement = 128 << 10;
+
+// For a term of two bytes at each level, as in 1+1+1..., with room to spare. Memory is used only as
+// far as the stack grows.
+constexpr size_t kStackSize = size_t{256} << 20;
+
+void* RunWork(void* argument) {
+  (*static_cast<const std::function<void()>*>(argument))();
+  return nullptr;
+}
+
+}  // namespace
+
+void ParseTree::Free::operator()(PgQuery__ParseResult* result) const {
+  pg_query__parse_result__free_unpacked(result, nullptr);
+}
+
+ParseTree ParseTree::Read(absl::string_view statement) {
+  ParseTree tree;
+  if (statement.size() > kLargestStatement) {
+    tree.problem_ = absl::StrCat("it has ", statement.size(), " bytes");
+    return tree;
+  }
+  PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(std::string(statement).c_str());
+  if (parsed.error != nullptr) {
+    tree.problem_ = parsed.error->message;
+  } else {
+    tree.result_.reset(pg_query__parse_result__unpack(
+        nullptr, parsed.parse_tree.len, reinterpret_cast<const uint8_t*>(parsed.parse_tree.data)));
+    if (tree.root() == nullptr) tree.problem_ = "it is not one statement";
+  }
+  pg_query_free_protobuf_parse_result(parsed);
+  return tree;
+}
+
+const PgQuery__Node* ParseTree::root() const {
+  if (result_ == nullptr || result_->n_stmts != 1) return nullptr;
+  return result_->stmts[0]->stmt;
+}
+
+void RunOnDeepStack(const std::function<void()>& work) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackSize);
+  const int failed =
+      pthread_create(&thread, &attributes, RunWork, const_cast<std::function<void()>*>(&work));
+  pthread_attr_destroy(&attributes);
+  // As std::thread's constructor, with which a process without room for a thread ends as well.
+  if (failed != 0) std::abort();
+  pthread_join(thread, nullptr);
+}
+
+}  // namespace migd

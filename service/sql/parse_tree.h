@@ -1,0 +1,42 @@
+// Statements as PostgreSQL's own grammar reads them (libpg_query, the grammar of PostgreSQL 15).
+#pragma once
+
+#include <pg_query.h>
+#include <pg_query/pg_query.pb-c.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace migd {
+
+// The tree of one statement. The locations in it are bytes from the beginning of the statement.
+class ParseTree {
+ public:
+  // Reads one statement, without COPY data. Inside RunOnDeepStack, where the tree must also be used
+  // and destroyed: all of these go as deep as the statement is nested, and a process whose stack
+  // ends there dies.
+  static ParseTree Read(absl::string_view statement);
+
+  // Null if the grammar cannot read the statement. That says nothing against it: it may be of a
+  // later PostgreSQL, or too large (over 128 KB) to be read in bounded time.
+  const PgQuery__Node* root() const;
+  // Why it could not be read; empty if it was.
+  const std::string& problem() const { return problem_; }
+
+ private:
+  struct Free {
+    void operator()(PgQuery__ParseResult* result) const;
+  };
+
+  std::unique_ptr<PgQuery__ParseResult, Free> result_;
+  std::string problem_;
+};
+
+// Runs `work` to its end on a thread whose stack is deep enough for any statement that
+// ParseTree::Read reads, and for walking its tree. Costs a thread: read many statements in one go.
+void RunOnDeepStack(const std::function<void()>& work);
+
+}  // namespace migd
