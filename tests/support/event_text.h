@@ -88,6 +88,22 @@ inline std::string Brief(const migration::v1::OperationEvent& event) {
     case OperationEvent::kStatementProgress:
       return absl::StrCat("progress ", event.statement_progress().command(), " ",
                           event.statement_progress().phase());
+    case OperationEvent::kLintFinding:
+      return absl::StrCat("lint ", event.lint_finding().rule(), " ",
+                          event.lint_finding().revision(), ":", event.lint_finding().line());
+    case OperationEvent::kChecksumAccepted:
+      return absl::StrCat("accept checksum ", event.checksum_accepted().revision());
+    case OperationEvent::kBackupStarted:
+      return "backup begins";
+    case OperationEvent::kBackupProgress:
+      return "backup goes on";
+    case OperationEvent::kBackupFinished:
+      return "backup done";
+    case OperationEvent::kSchemaCompared:
+      return absl::StrCat("compared ", event.schema_compared().differences_size(), " different",
+                          event.schema_compared().has_error() ? ", failed" : "");
+    case OperationEvent::kDriftReported:
+      return absl::StrCat("drift ", event.drift_reported().difference_count());
     case OperationEvent::KIND_NOT_SET:
       break;
   }
