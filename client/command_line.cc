@@ -1,6 +1,7 @@
 #include "client/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -117,6 +118,7 @@ struct RunText {
   int skip_statement = 0;
   bool detach = false;
   std::string request_id;
+  std::vector<std::string> accept_checksums;
 };
 
 // upgrade, downgrade or stamp as a script.
@@ -195,20 +197,46 @@ const CLI::Validator& IsRequestId() {
   return validator;
 }
 
+constexpr std::array<std::pair<const char*, migration::v1::LintGate>, 3> kLintGates = {
+    {{"error", migration::v1::LINT_GATE_ERROR},
+     {"warn", migration::v1::LINT_GATE_WARN},
+     {"off", migration::v1::LINT_GATE_OFF}}};
+
+// Unspecified for an empty text.
+migration::v1::LintGate LintGateOf(const std::string& text) {
+  for (const auto& [name, gate] : kLintGates) {
+    if (text == name) return gate;
+  }
+  return migration::v1::LINT_GATE_UNSPECIFIED;
+}
+
+const CLI::Validator& IsLintGate() {
+  static const CLI::Validator validator(
+      [](std::string& text) -> std::string {
+        if (LintGateOf(text) != migration::v1::LINT_GATE_UNSPECIFIED) return "";
+        return absl::StrCat("'", text, "' is none of error, warn and off");
+      },
+      "", "gate");
+  return validator;
+}
+
 std::optional<absl::Duration> DurationOf(const std::string& text) {
   return text.empty() ? std::nullopt : ParseDuration(text);
 }
 
 RunSettings SettingsOf(const RunText& text) {
-  return {DurationOf(text.lock_timeout),
-          DurationOf(text.statement_timeout),
-          DurationOf(text.mutex_timeout),
-          text.lock_retries,
-          text.terminate_blockers,
-          text.resume,
-          text.skip_statement,
-          text.detach,
-          text.request_id.empty() ? NewRequestId() : text.request_id};
+  RunSettings settings;
+  settings.lock_timeout = DurationOf(text.lock_timeout);
+  settings.statement_timeout = DurationOf(text.statement_timeout);
+  settings.mutex_timeout = DurationOf(text.mutex_timeout);
+  settings.lock_retries = text.lock_retries;
+  settings.terminate_blockers = text.terminate_blockers;
+  settings.resume = text.resume;
+  settings.skip_statement = text.skip_statement;
+  settings.detach = text.detach;
+  settings.request_id = text.request_id.empty() ? NewRequestId() : text.request_id;
+  settings.accept_checksums = text.accept_checksums;
+  return settings;
 }
 
 const std::vector<std::pair<std::string, Operation::State>>& StateNames() {
@@ -240,6 +268,7 @@ class Grammar {
     AddBranches();
     AddShow();
     AddWait();
+    AddCheck();
     AddPlan();
     AddUpgrade();
     AddDowngrade();
@@ -499,6 +528,30 @@ class Grammar {
         "  migctl wait billing@head --for 0"));
   }
 
+  void AddCheck() {
+    auto heads = Value<std::vector<std::string>>();
+    auto lint = Value<std::string>();
+    auto allow_pending = Value<bool>();
+    CLI::App* command =
+        Add(&app_, "check", "Check that all is well for an upgrade", kRevisions, [=] {
+          return CheckCommand{Unmarked(*heads), LintGateOf(*lint), *allow_pending};
+        });
+    command
+        ->add_option("--head", *heads,
+                     "The id of a head that there is to be; repeatable; default one, whichever")
+        ->option_text("ID")
+        ->check(IsNotEmpty());
+    command->add_option("--lint", *lint, "What lint may fail; default as the server has it")
+        ->option_text("error|warn|off")
+        ->check(IsLintGate());
+    command->add_flag("--allow-pending", *allow_pending, "Pending revisions are no failure");
+    command->footer(
+        Footer("Exits with 3 if something is not as it should be. For CI, and before a start.\n\n"
+               "Examples:\n"
+               "  migctl check\n"
+               "  migctl check --allow-pending --head 2ff41522b3bc"));
+  }
+
   static void AddTarget(CLI::App* command, std::string& target) {
     command->add_option("REV", target, "A revision, such as head, ae10, label@head, +2 or -1")
         ->option_text(" ")
@@ -565,6 +618,12 @@ class Grammar {
     AddRunOptions(command, *run);
     AddScript(command, *script);
     AddDecisions(command, *run);
+    command
+        ->add_option("--accept-checksum", run->accept_checksums,
+                     "Accept this revision's file as it is, though it is not what was applied; "
+                     "repeatable")
+        ->option_text("REV")
+        ->check(IsNotEmpty());
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl upgrade head\n"

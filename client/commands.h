@@ -33,6 +33,9 @@ ExitCode Run(const PlanCommand& command, Session& session);
 // Blocks until the database is there, or the time is over.
 ExitCode Run(const WaitCommand& command, Session& session);
 
+// Whether all is well for an upgrade.
+ExitCode Run(const CheckCommand& command, Session& session);
+
 // What changes no database: a script, a new migration file.
 ExitCode Run(const ScriptCommand& command, Session& session);
 ExitCode Run(const ComposeCommand& command, Session& session);

@@ -39,6 +39,8 @@ struct RunSettings {
   bool detach = false;
   // A UUID; never empty after parsing.
   std::string request_id;
+  // Upgrade only: revisions whose files are accepted as they are.
+  std::vector<std::string> accept_checksums;
 };
 
 struct CurrentCommand {
@@ -72,6 +74,14 @@ struct BranchesCommand {
 
 struct ShowCommand {
   std::string revision;
+};
+
+struct CheckCommand {
+  // The ids of the heads that there are to be; any one if empty.
+  std::vector<std::string> heads;
+  migration::v1::LintGate lint = migration::v1::LINT_GATE_UNSPECIFIED;
+  // Pending revisions are no failure.
+  bool allow_pending = false;
 };
 
 struct WaitCommand {
@@ -168,7 +178,7 @@ struct HealthCommand {
 struct VersionCommand {};
 
 using Command = std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand,
-                             ShowCommand, WaitCommand, PlanCommand, UpgradeCommand,
+                             ShowCommand, WaitCommand, CheckCommand, PlanCommand, UpgradeCommand,
                              DowngradeCommand, StampCommand, ScriptCommand, ComposeCommand,
                              ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
                              CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;

@@ -105,6 +105,15 @@ struct LogEntry {
   VersionRows resulting_rows;
 };
 
+// A migration file that is accepted though it is not the one that was applied.
+struct ChecksumAcceptance {
+  std::string revision;
+  // MigrationFile::checksum() of what was applied, and of the file that is accepted.
+  std::string applied_checksum;
+  std::string file_checksum;
+  std::string operation;
+};
+
 // One section in the journal of statements.
 struct JournalKey {
   std::string revision;
@@ -210,6 +219,8 @@ class Session {
   virtual absl::Status WriteVersion(const VersionWrite& write, absl::string_view revision) = 0;
   // Adds to the log of applied revisions.
   virtual absl::Status AppendLog(const LogEntry& entry) = 0;
+  // Adds to those that are kept for good. Not inside a transaction, after PrepareForWriting.
+  virtual absl::Status AcceptChecksum(const ChecksumAcceptance& acceptance) = 0;
 
   // What is needed of the index of a concurrent build. Not inside a transaction.
   virtual absl::StatusOr<BuiltIndex> InspectBuild(const ConcurrentBuild& build) = 0;
@@ -255,6 +266,10 @@ class Database {
 
   // When each revision was last applied, as far as the log knows. Writes nothing.
   virtual absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() = 0;
+
+  // The checksum of each revision that was applied last, or accepted since, as far as the log
+  // knows: none of one that was taken down or stamped after that. Writes nothing.
+  virtual absl::StatusOr<std::map<std::string, std::string>> ReadChecksums() = 0;
 
   // Everything that the catalogue has, in one snapshot. Reads the catalogue only, and waits for no
   // lock on a table.

@@ -144,6 +144,21 @@ COMMENT ON TABLE migration_service.statement_decision IS
   'what was decided about statements whose outcome nobody knew; only ever added to';
 )";
 
+const absl::string_view kCreateChecksumAcceptance = R"(
+CREATE TABLE migration_service.checksum_acceptance (
+  entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  version_table text NOT NULL,
+  revision text NOT NULL,
+  applied_checksum text NOT NULL,
+  file_checksum text NOT NULL,
+  operation text NOT NULL,
+  accepted_by text NOT NULL DEFAULT session_user,
+  accept_time timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE migration_service.checksum_acceptance IS
+  'migration files that were accepted though they changed after they were applied; only ever added to';
+)";
+
 std::string QuoteName(absl::string_view name) {
   return absl::StrCat("\"", absl::StrReplaceAll(name, {{"\"", "\"\""}}), "\"");
 }
@@ -237,6 +252,30 @@ std::string AppendLogSql(const VersionTable& table, const LogEntry& entry,
       QuoteLiteral(entry.operation), ", ", start_time, ", ",
       // Ids have no commas.
       "string_to_array(", QuoteLiteral(absl::StrJoin(entry.resulting_rows, ",")), ", ','))");
+}
+
+std::string AcceptChecksumSql(const VersionTable& table, const ChecksumAcceptance& acceptance) {
+  return absl::StrCat(
+      "INSERT INTO migration_service.checksum_acceptance (version_table, revision, "
+      "applied_checksum, file_checksum, operation) VALUES (",
+      LoggedTableSql(table), ", ", QuoteLiteral(acceptance.revision), ", ",
+      QuoteLiteral(acceptance.applied_checksum), ", ", QuoteLiteral(acceptance.file_checksum), ", ",
+      QuoteLiteral(acceptance.operation), ")");
+}
+
+std::string ReadChecksumsSql(const VersionTable& table, bool with_acceptances) {
+  const std::string of_table = absl::StrCat(" WHERE version_table = ", LoggedTableSql(table));
+  const std::string acceptances = absl::StrCat(
+      " UNION ALL SELECT revision, 'upgrade', file_checksum, accept_time "
+      "FROM migration_service.checksum_acceptance",
+      of_table);
+  return absl::StrCat(
+      "SELECT revision, checksum FROM (SELECT DISTINCT ON (revision) revision, direction, checksum "
+      "FROM (SELECT revision, direction, checksum, finish_time AS time "
+      "FROM migration_service.revision_log",
+      of_table, with_acceptances ? acceptances : "",
+      ") AS entry ORDER BY revision, time DESC) AS last "
+      "WHERE direction = 'upgrade' AND checksum IS NOT NULL");
 }
 
 std::string ReadJournalSql(const VersionTable& table) {

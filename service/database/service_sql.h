@@ -49,6 +49,8 @@ extern const absl::string_view kCreateServiceSchema;
 extern const absl::string_view kCreateRevisionLog;
 // The journal of statements, and the decisions about what it could not settle.
 extern const absl::string_view kCreateStatementJournal;
+// The acceptances of checksums.
+extern const absl::string_view kCreateChecksumAcceptance;
 
 // A query for whether this session holds the mutex.
 std::string HoldsMutexSql();
@@ -62,6 +64,12 @@ std::string VersionWriteProblem(const VersionTable& table, const VersionWrite& w
 // Adds `entry` to the log, whose start_time is not used: `start_time` is the expression for it.
 std::string AppendLogSql(const VersionTable& table, const LogEntry& entry,
                          absl::string_view start_time);
+
+// Adds to the acceptances of checksums.
+std::string AcceptChecksumSql(const VersionTable& table, const ChecksumAcceptance& acceptance);
+// A query for revision and checksum; see Database::ReadChecksums. `with_acceptances` if their table
+// is there.
+std::string ReadChecksumsSql(const VersionTable& table, bool with_acceptances);
 
 // A query for the journal: revision, direction, index, fingerprint, summary, state, operation.
 std::string ReadJournalSql(const VersionTable& table);

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
+#include "service/execute/checksums.h"
 #include "service/execute/interrupter.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
@@ -179,8 +180,9 @@ absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scr
     *event.mutable_plan() = described;
     sink(std::move(event));
   }
-  if (plan.steps.empty()) return absl::OkStatus();
-  absl::Status status = request.before_first_step ? request.before_first_step() : absl::OkStatus();
+  absl::Status status = SettleChecksums(database, session, scripts, plan, request, sink);
+  if (!status.ok() || plan.steps.empty()) return status;
+  if (request.before_first_step) status = request.before_first_step();
   if (status.ok()) status = session.PrepareForWriting();
   if (!status.ok()) return status;
 

@@ -44,6 +44,8 @@ struct ExecuteRequest {
   std::string operation;
   // What to do with statements of an earlier run that are in question.
   RunDecisions decisions;
+  // Upgrade only: symbols of revisions whose files are accepted as they are.
+  std::vector<std::string> accept_checksums;
   // The plan of an earlier attempt that was cut off: what is left of it is run, instead of planning
   // anew from targets that may be relative. Without steps if there was none.
   migration::v1::Plan earlier_plan;

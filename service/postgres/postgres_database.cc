@@ -124,6 +124,10 @@ absl::StatusOr<std::map<std::string, absl::Time>> PostgresDatabase::ReadApplyTim
   return WithReader([](PostgresSession& session) { return session.ReadApplyTimes(); });
 }
 
+absl::StatusOr<std::map<std::string, std::string>> PostgresDatabase::ReadChecksums() {
+  return WithReader([](PostgresSession& session) { return session.ReadChecksums(); });
+}
+
 absl::StatusOr<Schema> PostgresDatabase::ReadSchema() {
   return WithReader([this](PostgresSession& session) {
     return Translated(name(), [&]() -> absl::StatusOr<Schema> {

@@ -37,6 +37,7 @@ class PostgresDatabase : public Database {
   absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) override;
   absl::StatusOr<VersionRows> ReadRows() override;
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
+  absl::StatusOr<std::map<std::string, std::string>> ReadChecksums() override;
   absl::StatusOr<Schema> ReadSchema() override;
   absl::StatusOr<LockState> ReadLockState(int pid) override;
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;

@@ -20,13 +20,17 @@
 namespace migd {
 namespace {
 
-// Whether the log of applied revisions is there and may be read; a role that only reads may lack
-// the privilege, and to_regclass fails then.
-constexpr char kRevisionLogIsReadable[] =
-    "SELECT coalesce(bool_or(has_schema_privilege(n.oid, 'USAGE') AND "
-    "has_table_privilege(c.oid, 'SELECT')), false) FROM pg_class c JOIN pg_namespace n "
-    "ON n.oid = c.relnamespace "
-    "WHERE n.nspname = 'migration_service' AND c.relname = 'revision_log'";
+// Whether a table of the service is there and may be read; a role that only reads may lack the
+// privilege, and to_regclass fails then.
+bool IsReadable(pqxx::transaction_base& work, const char* table) {
+  return work
+      .exec_params1(
+          "SELECT coalesce(bool_or(has_schema_privilege(n.oid, 'USAGE') AND "
+          "has_table_privilege(c.oid, 'SELECT')), false) FROM pg_class c JOIN pg_namespace n "
+          "ON n.oid = c.relnamespace WHERE n.nspname = 'migration_service' AND c.relname = $1",
+          table)[0]
+      .as<bool>();
+}
 
 // Of a blocker's query, so much is shown.
 constexpr size_t kLongestQuery = 200;
@@ -206,7 +210,7 @@ absl::StatusOr<std::map<std::string, absl::Time>> PostgresSession::ReadApplyTime
   return Translated(database_, [&]() -> absl::StatusOr<std::map<std::string, absl::Time>> {
     std::map<std::string, absl::Time> times;
     pqxx::nontransaction work(*connection_);
-    if (!work.exec1(kRevisionLogIsReadable)[0].as<bool>()) return times;
+    if (!IsReadable(work, "revision_log")) return times;
     for (const pqxx::row row :
          work.exec_params("SELECT revision, extract(epoch FROM max(finish_time))::double precision "
                           "FROM migration_service.revision_log "
@@ -215,6 +219,19 @@ absl::StatusOr<std::map<std::string, absl::Time>> PostgresSession::ReadApplyTime
       times[row[0].as<std::string>()] = absl::UnixEpoch() + absl::Seconds(row[1].as<double>());
     }
     return times;
+  });
+}
+
+absl::StatusOr<std::map<std::string, std::string>> PostgresSession::ReadChecksums() {
+  return Translated(database_, [&]() -> absl::StatusOr<std::map<std::string, std::string>> {
+    std::map<std::string, std::string> checksums;
+    pqxx::nontransaction work(*connection_);
+    if (!IsReadable(work, "revision_log")) return checksums;
+    const bool with_acceptances = IsReadable(work, "checksum_acceptance");
+    for (const pqxx::row row : work.exec(ReadChecksumsSql(table_, with_acceptances))) {
+      checksums[row[0].as<std::string>()] = row[1].as<std::string>();
+    }
+    return checksums;
   });
 }
 
@@ -277,6 +294,9 @@ absl::Status PostgresSession::PrepareForWriting() {
                                 "EXISTS (SELECT FROM pg_class WHERE relname = 'revision_log' AND "
                                 "relnamespace = to_regnamespace('migration_service')), "
                                 "EXISTS (SELECT FROM pg_class WHERE relname = 'statement_journal' "
+                                "AND relnamespace = to_regnamespace('migration_service')), "
+                                "EXISTS (SELECT FROM pg_class WHERE "
+                                "relname = 'checksum_acceptance' "
                                 "AND relnamespace = to_regnamespace('migration_service'))"));
     std::string sql;
     if (!exists[0].as<bool>()) sql = CreateVersionTableSql(table_);
@@ -284,6 +304,7 @@ absl::Status PostgresSession::PrepareForWriting() {
     if (!exists[1].as<bool>()) absl::StrAppend(&sql, kCreateServiceSchema);
     if (!exists[2].as<bool>()) absl::StrAppend(&sql, kCreateRevisionLog);
     if (!exists[3].as<bool>()) absl::StrAppend(&sql, kCreateStatementJournal);
+    if (!exists[4].as<bool>()) absl::StrAppend(&sql, kCreateChecksumAcceptance);
     // Several statements sent together are one transaction: all are made, or none.
     if (!sql.empty()) work.exec(sql);
     return absl::OkStatus();
@@ -364,6 +385,14 @@ absl::Status PostgresSession::AppendLog(const LogEntry& entry) {
         AppendLogSql(table_, entry,
                      absl::StrFormat("to_timestamp(%.6f)",
                                      absl::ToDoubleSeconds(entry.start_time - absl::UnixEpoch()))));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status PostgresSession::AcceptChecksum(const ChecksumAcceptance& acceptance) {
+  return Translated(database_, [&] {
+    pqxx::nontransaction work(*connection_);
+    work.exec(AcceptChecksumSql(table_, acceptance));
     return absl::OkStatus();
   });
 }

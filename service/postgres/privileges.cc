@@ -27,6 +27,7 @@ const std::vector<ServiceTable>& ServiceTables() {
       {"operation", {"SELECT", "INSERT", "UPDATE", "DELETE"}},
       {"operation_events", {"SELECT", "INSERT", "DELETE"}},
       {"revision_log", {"INSERT"}},
+      {"checksum_acceptance", {"INSERT"}},
       {"statement_journal", {"SELECT"}},
       {"statement_journal", {"SELECT", "INSERT", "UPDATE", "DELETE"}, true},
       {"statement_decision", {"INSERT"}, true},

@@ -10,6 +10,7 @@
 #include "service/base/proto_time.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/run_options.h"
+#include "service/rpc/check_query.h"
 #include "service/rpc/paging.h"
 #include "service/rpc/queries.h"
 #include "service/rpc/status.h"
@@ -124,6 +125,12 @@ grpc::Status MigrationServiceImpl::RenderScript(
     response.set_sql(std::move(piece));
     return writer->Write(response);
   }));
+}
+
+grpc::Status MigrationServiceImpl::Check(grpc::ServerContext*,
+                                         const migration::v1::CheckRequest* request,
+                                         migration::v1::CheckResponse* response) {
+  return ToGrpcStatus(AnswerCheck(catalog_, *request, *response));
 }
 
 grpc::Status MigrationServiceImpl::ComposeRevision(

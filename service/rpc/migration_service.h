@@ -51,6 +51,8 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   grpc::Status RenderScript(
       grpc::ServerContext* context, const migration::v1::RenderScriptRequest* request,
       grpc::ServerWriter<migration::v1::RenderScriptResponse>* writer) override;
+  grpc::Status Check(grpc::ServerContext* context, const migration::v1::CheckRequest* request,
+                     migration::v1::CheckResponse* response) override;
   grpc::Status ComposeRevision(grpc::ServerContext* context,
                                const migration::v1::ComposeRevisionRequest* request,
                                migration::v1::ComposeRevisionResponse* response) override;

@@ -144,22 +144,32 @@ absl::StatusOr<std::shared_ptr<const ScriptSet>> ScriptDirectory::Load() {
   cache_ = *std::move(read);
   if (unchanged) return loaded_;
 
-  std::vector<std::string> problems;
+  loaded_ = nullptr;
+  const std::vector<std::string> problems = ProblemsOf(cache_);
+  if (!problems.empty()) return errors::InvalidMigrations(path_, problems);
   std::vector<Revision> revisions;
   std::vector<std::shared_ptr<const MigrationFile>> files;
   for (const auto& [name, file] : cache_) {
-    problems.insert(problems.end(), file.result.problems.begin(), file.result.problems.end());
-    if (file.result.file != nullptr) {
-      revisions.push_back(file.result.file->revision());
-      files.push_back(file.result.file);
-    }
+    revisions.push_back(file.result.file->revision());
+    files.push_back(file.result.file);
   }
-  loaded_ = nullptr;
-  if (!problems.empty()) return errors::InvalidMigrations(path_, problems);
   absl::StatusOr<RevisionGraph> graph = RevisionGraph::Create(std::move(revisions), path_);
   if (!graph.ok()) return graph.status();
   loaded_ = std::make_shared<const ScriptSet>(*std::move(graph), std::move(files));
   return loaded_;
+}
+
+std::vector<std::string> ScriptDirectory::FileProblems() {
+  MutexLock lock(mutex_);
+  return ProblemsOf(cache_);
+}
+
+std::vector<std::string> ScriptDirectory::ProblemsOf(const Cache& cache) {
+  std::vector<std::string> problems;
+  for (const auto& [name, file] : cache) {
+    problems.insert(problems.end(), file.result.problems.begin(), file.result.problems.end());
+  }
+  return problems;
 }
 
 bool ScriptDirectory::HaveSameContents(const Cache& a, const Cache& b) {

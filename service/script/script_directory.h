@@ -48,6 +48,10 @@ class ScriptDirectory {
   // graph; also if the directory cannot be read.
   absl::StatusOr<std::shared_ptr<const ScriptSet>> Load();
 
+  // The problems of the files, each by itself, as the last Load() has read them. None also if what
+  // it has failed for is how they fit together.
+  std::vector<std::string> FileProblems();
+
  private:
   // What tells that a file is not the one that was read before. The time of the inode's last change
   // is among it since tools that copy a file can set back its modification time.
@@ -72,6 +76,8 @@ class ScriptDirectory {
 
   // Whether both have the same files, as they were parsed once.
   static bool HaveSameContents(const Cache& a, const Cache& b);
+
+  static std::vector<std::string> ProblemsOf(const Cache& cache);
 
   // The files as they are now, taken over from `cache` where they did not change.
   absl::StatusOr<Cache> ReadFiles(const Cache& cache) const;

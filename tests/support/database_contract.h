@@ -94,6 +94,7 @@ class DatabaseContract : public ::testing::TestWithParam<DatabaseFactory> {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 TEST_P(DatabaseContract, AFreshDatabaseHasNeitherRowsNorApplyTimes) {
   EXPECT_THAT(CommittedRows(), IsEmpty());
@@ -335,6 +336,42 @@ TEST_P(DatabaseContract, ApplyTimesAreThoseOfUpgrades) {
   // PostgreSQL keeps microseconds.
   EXPECT_GE(times.at("up"), before - absl::Microseconds(1));
   EXPECT_LE(times.at("up"), absl::Now() + absl::Microseconds(1));
+}
+
+// --- Checksums ---
+
+TEST_P(DatabaseContract, ChecksumsAreThoseOfWhatIsApplied) {
+  EXPECT_THAT(database_->ReadChecksums().value(), IsEmpty());
+  const auto session = OpenWriter();
+  const auto log = [&](const std::string& revision, Step::Direction direction,
+                       const std::string& checksum) {
+    LogEntry entry = Entry(revision, direction);
+    entry.checksum = checksum;
+    ASSERT_TRUE(session->AppendLog(entry).ok());
+  };
+  log("a", Step::Direction::kUpgrade, "a1");
+  log("b", Step::Direction::kUpgrade, "b1");
+  log("b", Step::Direction::kDowngrade, "b1");
+  log("c", Step::Direction::kUpgrade, "c1");
+  log("c", Step::Direction::kDowngrade, "c1");
+  log("c", Step::Direction::kUpgrade, "c2");
+  log("d", Step::Direction::kUpgrade, "d1");
+  log("d", Step::Direction::kStamp, "");
+  const auto checksums = database_->ReadChecksums();
+  ASSERT_TRUE(checksums.ok()) << checksums.status();
+  EXPECT_THAT(*checksums, ElementsAre(Pair("a", "a1"), Pair("c", "c2")));
+}
+
+TEST_P(DatabaseContract, AnAcceptedChecksumStandsUntilTheNextUpgrade) {
+  const auto session = OpenWriter();
+  LogEntry entry = Entry("a", Step::Direction::kUpgrade);
+  entry.checksum = "a1";
+  ASSERT_TRUE(session->AppendLog(entry).ok());
+  ASSERT_TRUE(session->AcceptChecksum({"a", "a1", "a2", "operation"}).ok());
+  EXPECT_THAT(database_->ReadChecksums().value(), ElementsAre(Pair("a", "a2")));
+  entry.checksum = "a3";
+  ASSERT_TRUE(session->AppendLog(entry).ok());
+  EXPECT_THAT(database_->ReadChecksums().value(), ElementsAre(Pair("a", "a3")));
 }
 
 // --- The journal of statements ---

@@ -272,7 +272,17 @@ class FakeDatabase::FakeSession : public Session {
     Current().log.push_back(entry);
     if (entry.direction == Step::Direction::kUpgrade) {
       Current().apply_times[entry.revision] = absl::Now();
+      Current().checksums[entry.revision] = entry.checksum;
+    } else {
+      Current().checksums.erase(entry.revision);
     }
+    return absl::OkStatus();
+  }
+
+  absl::Status AcceptChecksum(const ChecksumAcceptance& acceptance) override {
+    MutexLock lock(database_.mutex_);
+    if (lost_) return Gone();
+    Current().checksums[acceptance.revision] = acceptance.file_checksum;
     return absl::OkStatus();
   }
 
@@ -553,6 +563,12 @@ absl::StatusOr<std::map<std::string, absl::Time>> FakeDatabase::ReadApplyTimes()
   MutexLock lock(mutex_);
   if (!connect_fault_.ok()) return connect_fault_;
   return committed_.apply_times;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> FakeDatabase::ReadChecksums() {
+  MutexLock lock(mutex_);
+  if (!connect_fault_.ok()) return connect_fault_;
+  return committed_.checksums;
 }
 
 absl::StatusOr<Schema> FakeDatabase::ReadSchema() {

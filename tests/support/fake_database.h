@@ -35,6 +35,7 @@ class FakeDatabase : public Database {
   absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) override;
   absl::StatusOr<VersionRows> ReadRows() override;
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
+  absl::StatusOr<std::map<std::string, std::string>> ReadChecksums() override;
   absl::StatusOr<Schema> ReadSchema() override;
   absl::StatusOr<LockState> ReadLockState(int pid) override;
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;
@@ -110,6 +111,7 @@ class FakeDatabase : public Database {
     Journal journal;
     std::vector<std::string> decisions;
     std::map<std::string, absl::Time> apply_times;
+    std::map<std::string, std::string> checksums;
   };
 
   struct Saying {
