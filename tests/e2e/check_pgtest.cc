@@ -12,7 +12,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
@@ -61,15 +60,15 @@ TEST_F(ChecksumTest, CommentsAndLineEndsAreNoChange) {
 TEST_F(ChecksumTest, OneThatIsAcceptedByNameIsAcceptedForGood) {
   Change();
   AddNext();
-  const auto events =
-      OfKind(Events({"upgrade", "head", "--accept-checksum", "aa1"}), "checksum_accepted");
-  ASSERT_THAT(events, SizeIs(1));
-  EXPECT_EQ(events[0]["checksum_accepted"]["applied_checksum"].text(), AppliedChecksum());
+  const std::vector<Json> events = Events({"upgrade", "head", "--accept-checksum", "aa1"});
+  const std::vector<Json> accepted = OfKind(events, "checksum_accepted");
+  ASSERT_THAT(accepted, SizeIs(1));
+  EXPECT_EQ(accepted[0]["applied_checksum"].text(), AppliedChecksum());
   EXPECT_EQ(VersionRows(), "bb20");
-  EXPECT_EQ(
-      Query("SELECT concat_ws(' ', revision, applied_checksum <> file_checksum, accepted_by, "
-            "operation) FROM migration_service.checksum_acceptance"),
-      absl::StrCat("aa10 t ", Query("SELECT session_user"), " ", events[0]["operation"].text()));
+  EXPECT_EQ(Query("SELECT concat_ws(' ', revision, applied_checksum <> file_checksum, accepted_by, "
+                  "operation) FROM migration_service.checksum_acceptance"),
+            absl::StrCat("aa10 t ", Query("SELECT session_user"), " ",
+                         events[0]["operation"].text()));
   Add({.id = "cc30", .revises = "bb20", .up = "CREATE TABLE c ();"});
   Text({"upgrade", "head"});
   EXPECT_EQ(VersionRows(), "cc30");
