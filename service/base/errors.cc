@@ -541,7 +541,9 @@ absl::Status ConnectionLost(absl::string_view revision, const absl::Status& loss
                absl::StrCat("the connection broke while revision ", revision,
                             " was running: ", loss.message(), "; ", state),
                "when PostgreSQL answers again, run the same command again",
-               {{"revision", std::string(revision)}, {"sqlstate", FactOf(loss, "sqlstate")}}});
+               {{"revision", std::string(revision)},
+                {"sqlstate", FactOf(loss, "sqlstate")},
+                {"state", std::string(state)}}});
 }
 
 absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view problem) {
@@ -551,6 +553,20 @@ absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view proble
                             " was being committed: ", problem),
                "`migctl current` tells whether it was; to run the same command again is safe",
                {{"revision", std::string(revision)}}});
+}
+
+absl::Status SessionEnded(const absl::Status& loss) {
+  // What stays of the revision is behind what libpq says, which may be several lines.
+  const std::string state = FactOf(loss, "state");
+  return Make(
+      {absl::StatusCode::kAborted,
+       migration::v1::ERROR_REASON_SESSION_ENDED,
+       absl::StrCat("somebody ended the session of the operation (pg_terminate_backend)",
+                    state.empty() ? ""
+                                  : absl::StrCat(" while revision ", FactOf(loss, "revision"),
+                                                 " was running: ", state)),
+       "ask who did and why, then run the call again: it goes on from there",
+       {{"revision", FactOf(loss, "revision")}, {"sqlstate", FactOf(loss, "sqlstate")}}});
 }
 
 absl::Status WithBlockers(const absl::Status& status,

@@ -115,6 +115,8 @@ absl::Status WithState(const absl::Status& status, absl::string_view revision,
 absl::Status ConnectionLost(absl::string_view revision, const absl::Status& loss,
                             absl::string_view state);
 absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view problem);
+// `loss` is how the connection was lost: PostgreSQL goes on, so somebody has ended the session.
+absl::Status SessionEnded(const absl::Status& loss);
 
 // `status`, a LockTimeout or a StatementFailed by one, with who was in the way.
 absl::Status WithBlockers(const absl::Status& status,

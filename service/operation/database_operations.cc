@@ -269,7 +269,9 @@ void DatabaseOperations::RunToEnd(Run& run) {
   while (operation.owned()) {
     ExecuteResult result = RunOnce(run);
     const bool cut_off = IsCutOff(result.status);
-    if (cut_off && operation.attempt() >= kMostAttempts) {
+    if (!cut_off && IsConnectionLoss(result.status)) {
+      result.status = errors::SessionEnded(result.status);
+    } else if (cut_off && operation.attempt() >= kMostAttempts) {
       result.status = errors::OperationInterrupted(kMostAttempts, result.status);
     } else if (cut_off && !IsHandedOver(run)) {
       LogWarning("operation interrupted", {{"operation", operation.id()},

@@ -69,6 +69,7 @@ std::vector<absl::Status> OneOfEach() {
       errors::ScratchUnavailable("no CREATEDB", "grant it"),
       errors::ReplayFailed("a", errors::StatementFailed(failure)),
       errors::SchemaDiffers("app", "revision a", {migration::v1::SchemaDifference()}),
+      errors::SessionEnded(errors::DatabaseUnavailable("app", "gone", "57P01")),
       errors::LockTimeout("waited in vain"),
       errors::TransactionConflict("deadlock detected"),
       errors::StatementFailed(failure),

@@ -65,10 +65,10 @@ TEST_F(ChecksumTest, OneThatIsAcceptedByNameIsAcceptedForGood) {
   ASSERT_THAT(accepted, SizeIs(1));
   EXPECT_EQ(accepted[0]["applied_checksum"].text(), AppliedChecksum());
   EXPECT_EQ(VersionRows(), "bb20");
-  EXPECT_EQ(Query("SELECT concat_ws(' ', revision, applied_checksum <> file_checksum, accepted_by, "
-                  "operation) FROM migration_service.checksum_acceptance"),
-            absl::StrCat("aa10 t ", Query("SELECT session_user"), " ",
-                         events[0]["operation"].text()));
+  EXPECT_EQ(
+      Query("SELECT concat_ws(' ', revision, applied_checksum <> file_checksum, accepted_by, "
+            "operation) FROM migration_service.checksum_acceptance"),
+      absl::StrCat("aa10 t ", Query("SELECT session_user"), " ", events[0]["operation"].text()));
   Add({.id = "cc30", .revises = "bb20", .up = "CREATE TABLE c ();"});
   Text({"upgrade", "head"});
   EXPECT_EQ(VersionRows(), "cc30");

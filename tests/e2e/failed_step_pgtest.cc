@@ -169,9 +169,10 @@ TEST_F(FailedStepTest, AConnectionLostOutsideATransactionLeavesTheStatementUnkno
                "current_database() AND wait_event = 'PgSleep'") == "t";
   }));
   const Finished finished = upgrade.Wait();
-  EXPECT_EQ(finished.exit_code, 4);
+  EXPECT_EQ(finished.exit_code, 1);
   EXPECT_THAT(finished.err,
-              AllOf(HasSubstr("[DATABASE_UNAVAILABLE]"), HasSubstr("statement 1 of bb20 stays"),
+              AllOf(HasSubstr("[SESSION_ENDED]"), HasSubstr("somebody ended the session"),
+                    HasSubstr("statement 1 of bb20 stays"),
                     HasSubstr("whether the next statement finished is not known")));
   EXPECT_EQ(VersionRows(), "aa10");
 }

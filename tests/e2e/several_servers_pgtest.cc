@@ -238,7 +238,7 @@ TEST_F(SeveralServersTest, ASessionThatAnAdministratorEndsStaysEnded) {
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'migd ", id,
       "'"));
   EXPECT_TRUE(AwaitState(*second_, id, "STATE_FAILED"));
-  EXPECT_EQ(Show(*second_, id)["error"]["reason"].text(), "DATABASE_UNAVAILABLE");
+  EXPECT_EQ(Show(*second_, id)["error"]["reason"].text(), "SESSION_ENDED");
   EXPECT_EQ(Show(*second_, id)["attempt"].text(), "1");
   EXPECT_EQ(VersionRows(), "bb20");
 }
