@@ -21,6 +21,7 @@
 #include "service/postgres/embedded_cluster.h"
 #include "service/postgres/postgres_database.h"
 #include "service/postgres/postgres_operation_store.h"
+#include "service/postgres/scratch_database.h"
 #include "service/rpc/catalog.h"
 #include "service/rpc/server.h"
 #include "service/version.h"
@@ -79,6 +80,15 @@ struct Parts {
   std::unique_ptr<Server> server;
 };
 
+ScratchOptions ScratchOptionsOf(const Config& config) {
+  ScratchOptions options;
+  if (config.embedded) {
+    options.program_directory = config.embedded->programs;
+    options.user = config.embedded->user;
+  }
+  return options;
+}
+
 absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
                                                          const DatabaseConfig& database,
                                                          ScriptDirectories& directories,
@@ -108,6 +118,9 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   options.connect_timeout = database.connect_timeout;
   auto postgres = std::make_unique<PostgresDatabase>(std::move(options));
   workspace->operations = std::make_unique<PostgresOperationStore>(*postgres);
+  auto scratch = std::make_unique<PostgresScratchSource>(*postgres, ScratchOptionsOf(config));
+  scratch->KeepRemovingLeftovers();
+  workspace->scratch = std::move(scratch);
   workspace->database = std::move(postgres);
   return workspace;
 }

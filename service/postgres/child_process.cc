@@ -9,12 +9,16 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <future>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
+#include "service/base/mutex.h"
+#include "service/base/worker_pool.h"
 
 namespace migd {
 namespace {
@@ -35,6 +39,31 @@ std::vector<std::string> EnvironmentWithoutPostgres() {
     if (!absl::StartsWith(*entry, "PG")) environment.emplace_back(*entry);
   }
   return environment;
+}
+
+// The thread that starts children. It never ends: the kernel takes the end of the thread that
+// started a child for the end of its parent. A process that was forked has none of the threads of
+// its parent, and gets its own.
+WorkerPool& Starter() {
+  static Mutex mutex;
+  static WorkerPool* starter = nullptr;
+  static pid_t owner = 0;
+  MutexLock lock(mutex);
+  if (owner != getpid()) {
+    starter = new WorkerPool(1);
+    owner = getpid();
+  }
+  return *starter;
+}
+
+pid_t ForkOnStarter(const std::function<pid_t()>& start, int& error) {
+  std::promise<pid_t> started;
+  Starter().Submit([&] {
+    const pid_t pid = start();
+    error = errno;
+    started.set_value(pid);
+  });
+  return started.get_future().get();
 }
 
 // Runs in the child, between fork and exec: only calls that are safe there. Never returns.
@@ -60,9 +89,11 @@ std::vector<std::string> EnvironmentWithoutPostgres() {
 
 absl::StatusOr<ChildProcess> ChildProcess::Start(const std::vector<std::string>& arguments,
                                                  const std::string& log_file,
-                                                 const absl::optional<ProcessUser>& user) {
+                                                 const absl::optional<ProcessUser>& user,
+                                                 const std::vector<std::string>& environment) {
   std::vector<std::string> argument_copy = arguments;
   std::vector<std::string> environment_copy = EnvironmentWithoutPostgres();
+  environment_copy.insert(environment_copy.end(), environment.begin(), environment.end());
   const std::vector<char*> argument_pointers = Pointers(argument_copy);
   const std::vector<char*> environment_pointers = Pointers(environment_copy);
 
@@ -71,12 +102,17 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const std::vector<std::string>&
     return errors::Internal(absl::StrCat("cannot write ", log_file, ": ", std::strerror(errno)));
   }
   const pid_t parent = getpid();
-  const pid_t pid = fork();
-  if (pid == 0) {
-    RunChild(argument_pointers.data(), environment_pointers.data(), log, user ? &*user : nullptr,
-             parent);
-  }
-  const int fork_error = errno;
+  int fork_error = 0;
+  const pid_t pid = ForkOnStarter(
+      [&] {
+        const pid_t child = fork();
+        if (child == 0) {
+          RunChild(argument_pointers.data(), environment_pointers.data(), log,
+                   user ? &*user : nullptr, parent);
+        }
+        return child;
+      },
+      fork_error);
   close(log);
   if (pid < 0) {
     return errors::Internal(

@@ -19,16 +19,18 @@ struct ProcessUser {
   gid_t gid;
 };
 
-// A running child. Thread-compatible. The kernel sends it SIGINT when the thread that started it
-// ends, so start it on a thread that lives as long as the process.
+// A running child. Thread-compatible. The kernel sends it SIGINT when this process ends, however
+// it ends.
 class ChildProcess {
  public:
   // Starts `arguments` (the first is the program's path) with output and errors appended to
   // `log_file`, as `user` if one is given (only root can). The environment is inherited, less the
-  // PG* variables, which are about other servers.
+  // PG* variables, which are about other servers, and with `environment` ("NAME=value") added.
+  // From any thread, whatever becomes of it.
   static absl::StatusOr<ChildProcess> Start(const std::vector<std::string>& arguments,
                                             const std::string& log_file,
-                                            const absl::optional<ProcessUser>& user);
+                                            const absl::optional<ProcessUser>& user,
+                                            const std::vector<std::string>& environment = {});
 
   ChildProcess(ChildProcess&& other) noexcept;
   ChildProcess& operator=(ChildProcess&&) = delete;

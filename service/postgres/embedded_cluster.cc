@@ -27,6 +27,7 @@
 #include "service/base/errors.h"
 #include "service/base/log.h"
 #include "service/postgres/connection.h"
+#include "service/postgres/postgres_programs.h"
 #include "service/postgres/status_translation.h"
 
 namespace migd {
@@ -43,19 +44,6 @@ constexpr char kPort[] = "5432";  // names the socket; nothing listens on TCP
 absl::Status Problem(const EmbeddedOptions& options, absl::string_view problem,
                      absl::string_view hint) {
   return errors::DatabaseUnsuitable(absl::StrCat("embedded in ", options.directory), problem, hint);
-}
-
-// The last lines of a program's output.
-std::string TailOf(const std::string& file) {
-  std::ifstream in(file);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  constexpr size_t kShown = 8;
-  std::string tail;
-  for (size_t i = lines.size() > kShown ? lines.size() - kShown : 0; i < lines.size(); ++i) {
-    absl::StrAppend(&tail, "\n  ", lines[i]);
-  }
-  return tail;
 }
 
 absl::optional<std::string> ReadFirstLine(const std::string& file) {
@@ -77,32 +65,8 @@ absl::StatusOr<absl::optional<ProcessUser>> UserFor(const EmbeddedOptions& optio
   return absl::make_optional(ProcessUser{options.user, entry->pw_uid, entry->pw_gid});
 }
 
-// The directories in which initdb and postgres are looked for, best first. `major` is the version
-// that an existing cluster needs; 0 if there is none yet.
-std::vector<std::string> ProgramDirectories(const EmbeddedOptions& options, int major) {
-  if (!options.program_directory.empty()) return {options.program_directory};
-  std::vector<std::pair<int, std::string>> installed;  // Debian's layout: one folder per version
-  std::error_code ignored;                             // no such folder: nothing installed there
-  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored)) {
-    int version = 0;
-    if (absl::SimpleAtoi(entry.path().filename().string(), &version)) {
-      installed.emplace_back(version, (entry.path() / "bin").string());
-    }
-  }
-  std::sort(installed.rbegin(), installed.rend());
-  std::vector<std::string> directories;
-  for (const auto& [version, directory] : installed) {
-    if (major == 0 || version == major) directories.push_back(directory);
-  }
-  const char* path = std::getenv("PATH");
-  for (absl::string_view directory : absl::StrSplit(path == nullptr ? "" : path, ':')) {
-    directories.emplace_back(directory);
-  }
-  return directories;
-}
-
 absl::StatusOr<std::string> FindPrograms(const EmbeddedOptions& options, int major) {
-  for (const std::string& directory : ProgramDirectories(options, major)) {
+  for (const std::string& directory : ProgramDirectories(options.program_directory, major)) {
     if (access(absl::StrCat(directory, "/initdb").c_str(), X_OK) == 0 &&
         access(absl::StrCat(directory, "/postgres").c_str(), X_OK) == 0) {
       return directory;

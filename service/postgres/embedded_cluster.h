@@ -31,8 +31,7 @@ struct EmbeddedOptions {
 };
 
 // A running server. It listens on a unix socket only, in a directory that only its user (and root)
-// can enter. Stops with this object, and also if this process is killed. Start it on a thread that
-// lives as long as the process (see ChildProcess).
+// can enter. Stops with this object, and also if this process is killed.
 class EmbeddedCluster {
  public:
   // Makes the cluster on first use, starts it, makes the database, and returns when connections

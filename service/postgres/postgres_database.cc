@@ -19,6 +19,9 @@ constexpr int kMostReaders = 8;
 constexpr Timeouts kReadTimeouts = {absl::Seconds(2), absl::Seconds(10)};
 constexpr absl::Duration kReaderTimeout = absl::Seconds(10);
 
+// What maintenance waits for stands in the way of others only in passing.
+constexpr absl::Duration kMaintenanceLockTimeout = absl::Seconds(30);
+
 // A connection that TCP no longer carries is noticed within about a minute, not after hours.
 const ConnectionOptions& KeepaliveDefaults() {
   static const ConnectionOptions defaults = {
@@ -89,6 +92,24 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::ConnectForOpe
   const absl::Status guarded = (*session)->Guard();
   if (!guarded.ok()) return guarded;
   return session;
+}
+
+absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::ConnectForMaintenance(
+    const std::string& application_name) {
+  auto session = Connect(application_name);
+  if (!session.ok()) return session;
+  const absl::Status status =
+      (*session)->SetTimeouts({kMaintenanceLockTimeout, absl::ZeroDuration()});
+  if (!status.ok()) return status;
+  return Translated(options_.name, [&]() -> absl::StatusOr<std::unique_ptr<PostgresSession>> {
+    pqxx::nontransaction work((*session)->connection());
+    work.exec(
+        "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; "
+        "SET tcp_keepalives_count = 3; SET idle_in_transaction_session_timeout = 0");
+    if ((*session)->connection().server_version() >= 140000)
+      work.exec("SET idle_session_timeout = 0");
+    return std::move(session);
+  });
 }
 
 absl::Status PostgresDatabase::EnterReader() {

@@ -45,6 +45,7 @@ class PostgresDatabase : public Database {
 
   // The name for errors.
   const std::string& name() const { return options_.name; }
+  const PostgresOptions& options() const { return options_; }
 
   // Runs `use`, which returns a Status or a StatusOr and takes little time, on a connection that
   // others use before and after it; twice if that turns out lost.
@@ -60,6 +61,11 @@ class PostgresDatabase : public Database {
   // A connection for what a server writes about its operations, bounded in time as reads are. It
   // ends soon after the server is lost (PostgresSession::Guard).
   absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectForOperations();
+
+  // A connection for work that takes as long as it takes, and that may idle: without timeouts, but
+  // for locks. The server notices within a minute or so when this process is lost.
+  absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectForMaintenance(
+      const std::string& application_name);
 
  private:
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);

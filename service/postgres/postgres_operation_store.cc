@@ -21,7 +21,8 @@ namespace {
 using migration::v1::Operation;
 using migration::v1::OperationEvent;
 
-// Advisory locks that say that a server is alive: this and the server's number.
+// Advisory locks that say that a server is alive: this and the server's number. The number after it
+// is kScratchClass.
 constexpr int kServerClass = kMutexClass + 1;
 // One that keeps two servers from making the tables at the same time.
 constexpr int kPreparationObject = 2;

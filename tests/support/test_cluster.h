@@ -10,7 +10,7 @@ namespace migd {
 
 // Starts the cluster on first use; it stops when the binary ends, however it ends. Not durable: a
 // test that kills PostgreSQL starts an EmbeddedCluster of its own. Aborts if it cannot be started,
-// with the reason. Call from the main thread (see EmbeddedCluster).
+// with the reason.
 class TestCluster {
  public:
   // Makes a fresh, empty database and returns how to connect to it as the superuser.
