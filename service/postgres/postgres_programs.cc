@@ -14,6 +14,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
@@ -112,6 +113,35 @@ std::vector<PostgresProgram> FindPostgresPrograms(const std::string& configured,
     found.push_back(*std::move(program));
   }
   return found;
+}
+
+DumpPrograms FindDumpPrograms(const std::string& configured, int server_version) {
+  // 9.6 is the oldest server, and 90624 is its number.
+  const int wanted = server_version / 10000;
+  DumpPrograms programs;
+  std::vector<std::string> too_old;
+  for (PostgresProgram& program : FindPostgresPrograms(configured, {"pg_dump", "pg_restore"})) {
+    if (program.major < wanted) {
+      too_old.push_back(program.version);
+    } else if (!programs.found || program.major < programs.found->major) {
+      programs.found = std::move(program);
+    }
+  }
+  if (programs.found) return programs;
+  programs.problem = too_old.empty()
+                         ? absl::StrCat("pg_dump and pg_restore are not found",
+                                        configured.empty() ? "" : absl::StrCat(" in ", configured))
+                         : absl::StrCat("pg_dump ", absl::StrJoin(too_old, ", "),
+                                        " is too old for a server of "
+                                        "PostgreSQL ",
+                                        wanted);
+  programs.hint = absl::StrCat("install PostgreSQL ", wanted,
+                               "'s client programs beside migd (Debian: "
+                               "postgresql-client-",
+                               wanted,
+                               "), or name the folder of its programs with "
+                               "--postgres-programs");
+  return programs;
 }
 
 std::string TailOf(const std::string& file) {

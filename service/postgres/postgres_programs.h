@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -40,6 +39,18 @@ absl::optional<PostgresProgram> ReadProgramVersion(absl::string_view output);
 // that do not tell any are left out. Starts programs: takes some milliseconds.
 std::vector<PostgresProgram> FindPostgresPrograms(const std::string& configured,
                                                   const std::vector<std::string>& names);
+
+// pg_dump and pg_restore for a server, or why there are none.
+struct DumpPrograms {
+  absl::optional<PostgresProgram> found;
+  std::string problem;
+  std::string hint;
+};
+
+// pg_dump dumps servers of its own major version and of older ones; what it writes is for servers
+// of its own version. So the best is that of the server, then the next newer one. `server_version`
+// is PostgreSQL's number, such as 150014.
+DumpPrograms FindDumpPrograms(const std::string& configured, int server_version);
 
 // The last lines of a program's output, each on a line of its own and indented.
 std::string TailOf(const std::string& file);

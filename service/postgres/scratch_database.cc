@@ -24,6 +24,7 @@
 #include "service/database/service_sql.h"
 #include "service/postgres/embedded_cluster.h"
 #include "service/postgres/postgres_programs.h"
+#include "service/postgres/schema_copy.h"
 #include "service/postgres/status_translation.h"
 #include "service/postgres/temporary_files.h"
 
@@ -73,6 +74,8 @@ struct Model {
   int server_version = 0;
   std::string role;
   bool may_create_databases = false;
+  // In a scratch database.
+  bool may_give_ownership = false;
   // Behind CREATE DATABASE: encoding and collation.
   std::string create_options;
   std::vector<Setting> settings;
@@ -111,9 +114,12 @@ absl::StatusOr<Model> ReadModel(PostgresDatabase& live) {
       Model model;
       pqxx::nontransaction work(session.connection());
       const pqxx::row row = work.exec1(
-          "SELECT rolname, rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = session_user");
+          "SELECT rolname, rolcreatedb OR rolsuper, rolsuper OR NOT rolcreatedb FROM pg_roles "
+          "WHERE rolname = session_user");
       model.role = row[0].as<std::string>();
       model.may_create_databases = row[1].as<bool>();
+      // In a private cluster it is a superuser.
+      model.may_give_ownership = row[2].as<bool>();
       model.server_version = session.connection().server_version();
       model.create_options = CreateOptions(work);
       for (const pqxx::row setting : work.exec(kSettings)) {
@@ -468,7 +474,17 @@ absl::StatusOr<std::unique_ptr<Scratch>> PostgresScratchSource::MakeEmpty() {
 }
 
 absl::StatusOr<std::unique_ptr<Scratch>> PostgresScratchSource::CopySchema() {
-  return errors::ScratchUnavailable("schemas are not copied yet", "");
+  const auto model = ReadModel(live_);
+  if (!model.ok()) return model.status();
+  const DumpPrograms programs = FindDumpPrograms(options_.program_directory, model->server_version);
+  if (!programs.found) return errors::ScratchUnavailable(programs.problem, programs.hint);
+  RemoveLeftovers().status().IgnoreError();
+  auto scratch = Make(live_, *model, options_);
+  if (!scratch.ok()) return scratch;
+  const absl::Status status =
+      migd::CopySchema(live_, (*scratch)->database(), *programs.found, model->may_give_ownership);
+  if (!status.ok()) return status;
+  return scratch;
 }
 
 }  // namespace migd

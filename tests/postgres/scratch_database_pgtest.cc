@@ -142,6 +142,44 @@ TEST_F(ScratchDatabaseTest, ALostMakerLeavesADatabaseThatTheNextOneDrops) {
   EXPECT_EQ(ScratchDatabases(), "");
 }
 
+TEST_F(ScratchDatabaseTest, ACopyHasTheSchemaAndTheVersionRowsButNoData) {
+  if (!TestCluster::HasPgDump()) GTEST_SKIP() << "pg_dump is older than the server";
+  Query(
+      "CREATE TABLE alembic_version (version_num varchar(32)); "
+      "INSERT INTO alembic_version VALUES ('a'), ('b'); "
+      "CREATE SCHEMA app; CREATE TABLE app.items (id bigint PRIMARY KEY); "
+      "INSERT INTO app.items SELECT generate_series(1, 10); "
+      "CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM app.items; "
+      "CREATE MATERIALIZED VIEW all_totals AS SELECT * FROM totals");
+  PostgresDatabase live(Options());
+  const auto session = live.OpenSession("op");
+  ASSERT_TRUE(session.ok()) << session.status();
+  ASSERT_TRUE((*session)->PrepareForWriting().ok());
+  const JournalKey section = {"c", Step::Direction::kUpgrade};
+  ASSERT_TRUE((*session)
+                  ->RecordStatements(
+                      section, {{1, {JournalEntry::State::kFinished, "print", "CREATE", "op"}}})
+                  .ok());
+  PostgresScratchSource source(live, Programs());
+  const auto scratch = source.CopySchema();
+  ASSERT_TRUE(scratch.ok()) << scratch.status();
+  EXPECT_EQ(*(*scratch)->database().ReadRows(), (VersionRows{"a", "b"}));
+  EXPECT_EQ(QueryIn(**scratch, "SELECT count(*) FROM app.items"), "0");
+  EXPECT_EQ(QueryIn(**scratch, "SELECT count FROM all_totals"), "0");
+  const auto copied = (*scratch)->database().OpenSession("op");
+  ASSERT_TRUE(copied.ok()) << copied.status();
+  EXPECT_EQ((*copied)->ReadJournal()->count(section), 1U);
+}
+
+TEST_F(ScratchDatabaseTest, NoCopyWithoutPgDump) {
+  const TemporaryDirectory empty;
+  PostgresDatabase live(Options());
+  PostgresScratchSource source(live, {empty.path(), "postgres"});
+  const auto scratch = source.CopySchema();
+  EXPECT_EQ(errors::ReasonOf(scratch.status()), migration::v1::ERROR_REASON_SCRATCH_UNAVAILABLE);
+  EXPECT_THAT(scratch.status().message(), HasSubstr("pg_dump"));
+}
+
 class WithoutCreatedb : public ScratchDatabaseTest {
  protected:
   WithoutCreatedb() {
@@ -151,7 +189,8 @@ class WithoutCreatedb : public ScratchDatabaseTest {
   }
   ~WithoutCreatedb() override {
     unsetenv("TMPDIR");
-    Query(absl::StrCat("DROP OWNED BY ", role_, "; DROP ROLE ", role_, ", \"", role_, " reader\""));
+    Query(absl::StrCat("DROP OWNED BY ", role_, ", \"", role_, " reader\"; DROP ROLE ", role_,
+                       ", \"", role_, " reader\""));
   }
 
   static int Clusters() {
@@ -183,6 +222,21 @@ TEST_F(WithoutCreatedb, ItIsInAPrivateClusterWithTheRolesOfTheServer) {
   EXPECT_GE(Clusters(), 1);
   scratch.reset();
   EXPECT_EQ(Clusters(), 0);
+}
+
+TEST_F(WithoutCreatedb, TheSchemaIsCopiedWithItsOwnersAndGrants) {
+  if (!TestCluster::HasPgDump()) GTEST_SKIP() << "pg_dump is older than the server";
+  Query(absl::StrCat("CREATE TABLE items (id int); GRANT SELECT ON items TO ", role_, ", \"", role_,
+                     " reader\"; GRANT ALL ON SCHEMA public TO ", role_));
+  PostgresDatabase live(OptionsAs(role_));
+  PostgresScratchSource source(live, Programs());
+  const auto scratch = source.CopySchema();
+  ASSERT_TRUE(scratch.ok()) << scratch.status();
+  EXPECT_EQ(QueryIn(**scratch, "SELECT tableowner FROM pg_tables WHERE tablename = 'items'"),
+            live_.at("user"));
+  EXPECT_EQ(QueryIn(**scratch, absl::StrCat("SELECT has_table_privilege('", role_,
+                                            " reader', 'items', 'SELECT')")),
+            "t");
 }
 
 TEST_F(WithoutCreatedb, WithoutProgramsThereIsNone) {
