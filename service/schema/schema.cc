@@ -1,5 +1,11 @@
 #include "service/schema/schema.h"
 
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "service/schema/canonical_sql.h"
+
 namespace migd {
 namespace {
 
@@ -13,18 +19,19 @@ SchemaDifference Describe(SchemaDifference::Kind kind, const SchemaKey& key) {
   return difference;
 }
 
-// Whether `other` lacks what `object` belongs to, which then says it all.
+// Whether `other` lacks what `object` goes with, which then says it all.
 bool GoesWithItsOwner(const SchemaObject& object, const Schema& other) {
-  if (object.owner.empty()) return false;
-  for (const auto& [key, unused] : other) {
-    if (key.second == object.owner) return false;
-  }
-  return true;
+  return std::any_of(object.owners.begin(), object.owners.end(),
+                     [&](const SchemaKey& owner) { return other.count(owner) == 0; });
 }
 
 std::string ValueOf(const SchemaObject& object, const std::string& attribute) {
   const auto found = object.attributes.find(attribute);
   return found == object.attributes.end() ? "" : found->second;
+}
+
+bool SameValue(const std::string& a, const std::string& b) {
+  return a == b || CanonicalSql(a) == CanonicalSql(b);
 }
 
 void CompareAttributes(const SchemaObject& expected, const SchemaObject& actual,
@@ -34,12 +41,31 @@ void CompareAttributes(const SchemaObject& expected, const SchemaObject& actual,
   for (const auto& [name, unused] : names) {
     const std::string wanted = ValueOf(expected, name);
     const std::string found = ValueOf(actual, name);
-    if (wanted == found) continue;
+    if (SameValue(wanted, found)) continue;
     auto& attribute = *difference.add_attributes();
     attribute.set_attribute(name);
     attribute.set_expected(wanted);
     attribute.set_actual(found);
   }
+}
+
+// The kind in front of a pattern's name, or nothing: `kind:schema.name`.
+bool SplitKind(absl::string_view pattern, absl::string_view& kind, absl::string_view& name) {
+  const size_t colon = pattern.find(':');
+  if (colon == pattern.npos) return false;
+  kind = pattern.substr(0, colon);
+  name = pattern.substr(colon + 1);
+  // A quoted name may have a colon in it; a kind is words.
+  return kind.find_first_not_of("abcdefghijklmnopqrstuvwxyz- *?") == kind.npos;
+}
+
+bool MatchesKey(absl::string_view pattern, const SchemaKey& key) {
+  absl::string_view kind;
+  absl::string_view name;
+  if (SplitKind(pattern, kind, name)) {
+    return MatchesPattern(kind, key.first) && MatchesPattern(name, key.second);
+  }
+  return MatchesPattern(pattern, key.second);
 }
 
 }  // namespace
@@ -69,8 +95,49 @@ std::vector<SchemaDifference> CompareSchemas(const Schema& expected, const Schem
     differences[key] = std::move(difference);
   }
   std::vector<SchemaDifference> result;
+  result.reserve(differences.size());
   for (auto& [key, difference] : differences) result.push_back(std::move(difference));
   return result;
+}
+
+void KeepSchemas(const std::vector<std::string>& names, Schema& schema) {
+  const std::set<std::string> kept(names.begin(), names.end());
+  for (auto object = schema.begin(); object != schema.end();) {
+    object = kept.count(object->second.schema) > 0 ? std::next(object) : schema.erase(object);
+  }
+}
+
+bool MatchesPattern(absl::string_view pattern, absl::string_view text) {
+  // Where to go on after a mismatch: behind the last star, with one more character for it.
+  size_t star = pattern.npos;
+  size_t resumed = 0;
+  size_t p = 0;
+  size_t t = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resumed = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+      ++p;
+      ++t;
+    } else if (star != pattern.npos) {
+      p = star + 1;
+      t = ++resumed;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == pattern.npos;
+}
+
+bool IsIgnored(const std::vector<std::string>& patterns, const SchemaKey& key,
+               const SchemaObject* object) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    if (MatchesKey(pattern, key)) return true;
+    return object != nullptr &&
+           std::any_of(object->owners.begin(), object->owners.end(),
+                       [&](const SchemaKey& owner) { return MatchesKey(pattern, owner); });
+  });
 }
 
 }  // namespace migd

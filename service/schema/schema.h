@@ -6,16 +6,24 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "migration/v1/schema.pb.h"
 
 namespace migd {
 
+// Kind in lower case ("table", "column", "check constraint", "function" ...) and full name
+// ("public.tenants", "public.tenants.id", "public.total(integer)").
+using SchemaKey = std::pair<std::string, std::string>;
+
 // One object of a schema. Two objects are the same if their attributes are; the definition is for
 // people.
 struct SchemaObject {
-  // What it belongs to, if it does: the name of a table, for its columns, constraints, indexes,
-  // triggers, policies; it goes where that goes.
-  std::string owner;
+  // The schema that it is in, as the catalogue has its name, without quotes. Empty for what is in
+  // none, such as an extension.
+  std::string schema;
+  // What it goes with: its table, for a column, a constraint, an index, a trigger, a policy; for
+  // what a partition or a child has from its parent, also that of the parent.
+  std::vector<SchemaKey> owners;
   // By name, as people call them: "type", "default", "not null", "privileges" ... Without what is
   // an accident of the one database: OIDs, the order of columns, who owns it.
   std::map<std::string, std::string> attributes;
@@ -23,17 +31,24 @@ struct SchemaObject {
   std::string definition;
 };
 
-// Kind in lower case ("table", "column", "check constraint", "function" ...) and full name
-// ("public.tenants", "public.tenants.id", "public.total(integer)").
-using SchemaKey = std::pair<std::string, std::string>;
-
 // All objects of a database that can be told apart by their catalogue entries, but for those of
 // PostgreSQL itself, of extensions (which are one object each), and of this service.
 using Schema = std::map<SchemaKey, SchemaObject>;
 
-// In what `actual` is not `expected`, by kind and name. The parts of an object that is missing or
-// unexpected as a whole are not told one by one. Pure.
+// In what `actual` is not `expected`, by kind and name. What goes with an object that is missing or
+// unexpected is not told beside it. Takes n log n for n objects. Pure.
 std::vector<migration::v1::SchemaDifference> CompareSchemas(const Schema& expected,
                                                             const Schema& actual);
+
+// Leaves only what is in the schemas of these names, the schemas themselves among it. Pure.
+void KeepSchemas(const std::vector<std::string>& names, Schema& schema);
+
+// Whether a pattern matches all of `text`: `*` stands for any characters, `?` for one. Pure.
+bool MatchesPattern(absl::string_view pattern, absl::string_view text);
+
+// Whether one of the patterns leaves the object out: `schema.name`, or `kind:schema.name`, matched
+// with its kind and name, or with those of what it goes with. Pure.
+bool IsIgnored(const std::vector<std::string>& patterns, const SchemaKey& key,
+               const SchemaObject* object);
 
 }  // namespace migd
