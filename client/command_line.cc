@@ -119,6 +119,9 @@ struct RunText {
   bool detach = false;
   std::string request_id;
   std::vector<std::string> accept_checksums;
+  std::string existing;
+  bool verify = false;
+  bool no_verify = false;
 };
 
 // upgrade, downgrade or stamp as a script.
@@ -236,6 +239,10 @@ RunSettings SettingsOf(const RunText& text) {
   settings.detach = text.detach;
   settings.request_id = text.request_id.empty() ? NewRequestId() : text.request_id;
   settings.accept_checksums = text.accept_checksums;
+  if (text.existing == "skip") settings.existing_objects = migration::v1::EXISTING_OBJECTS_SKIP;
+  if (text.existing == "fail") settings.existing_objects = migration::v1::EXISTING_OBJECTS_FAIL;
+  if (text.verify) settings.schema_check = migration::v1::SCHEMA_CHECK_REQUIRE;
+  if (text.no_verify) settings.schema_check = migration::v1::SCHEMA_CHECK_OFF;
   return settings;
 }
 
@@ -269,12 +276,14 @@ class Grammar {
     AddShow();
     AddWait();
     AddCheck();
+    AddVerify();
     AddPlan();
     AddUpgrade();
     AddDowngrade();
     AddStamp();
     AddRevision();
     AddMerge();
+    AddBaseline();
     AddOperations();
     AddImport();
     AddHealth();
@@ -552,6 +561,31 @@ class Grammar {
                "  migctl check --allow-pending --head 2ff41522b3bc"));
   }
 
+  void AddVerify() {
+    auto schemas = Value<std::vector<std::string>>();
+    auto ignore = Value<std::vector<std::string>>();
+    CLI::App* command =
+        Add(&app_, "verify", "Check that the schema is what the files make", kRevisions,
+            [=] { return VerifyCommand{Unmarked(*schemas), Unmarked(*ignore)}; });
+    command->add_option("--schema", *schemas, "Only what is in this schema; repeatable")
+        ->option_text("NAME")
+        ->allow_extra_args(false)
+        ->check(IsNotEmpty());
+    command
+        ->add_option("--ignore", *ignore,
+                     "Leave out what has this name, such as audit.* or index:public.tmp_?; "
+                     "repeatable")
+        ->option_text("PATTERN")
+        ->allow_extra_args(false)
+        ->check(IsNotEmpty());
+    command->footer(
+        Footer("Replays the files up to the rows of the version table in a scratch database, and "
+               "compares. The database\nitself is only read. Exits with 3 if something differs.\n\n"
+               "Examples:\n"
+               "  migctl verify\n"
+               "  migctl verify --schema billing --ignore 'table:billing.tmp_*'"));
+  }
+
   static void AddTarget(CLI::App* command, std::string& target) {
     command->add_option("REV", target, "A revision, such as head, ae10, label@head, +2 or -1")
         ->option_text(" ")
@@ -624,6 +658,16 @@ class Grammar {
                      "repeatable")
         ->option_text("REV")
         ->check(IsNotEmpty());
+    CLI::Option* existing =
+        command
+            ->add_option("--existing", run->existing,
+                         "What becomes of a CREATE whose object is there: the upgrade fails, or the "
+                         "statement is skipped and the object compared; default fail")
+            ->option_text("fail|skip")
+            ->check(CLI::IsMember({"fail", "skip"}));
+    CLI::Option* no_verify = command->add_flag(
+        "--no-verify", run->no_verify, "Do not compare skipped objects with what the files make");
+    command->get_option("--sql")->excludes(existing)->excludes(no_verify);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl upgrade head\n"
@@ -672,10 +716,16 @@ class Grammar {
     AddTargets(command, *targets);
     CLI::Option* purge_option = AddPurge(command, *purge);
     AddRunOptions(command, *run);
-    AddScript(command, *script)->excludes(purge_option);
+    CLI::Option* verify = command->add_flag(
+        "--verify", run->verify, "Refuse unless the schema is what the files make up to there");
+    CLI::Option* no_verify =
+        command->add_flag("--no-verify", run->no_verify, "Do not compare the schema");
+    no_verify->excludes(verify);
+    AddScript(command, *script)->excludes(purge_option)->excludes(verify)->excludes(no_verify);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl stamp heads\n"
+                                        "  migctl stamp ae10 --verify\n"
                                         "  migctl stamp --purge base\n"
                                         "  migctl stamp base:ae10 --sql > stamp.sql")));
   }
@@ -775,6 +825,24 @@ class Grammar {
                "Examples:\n"
                "  migctl merge heads\n"
                "  migctl merge -m \"bring billing back\" ae10 7c20"));
+  }
+
+  void AddBaseline() {
+    auto file = Value<FileText>();
+    CLI::App* command =
+        Add(&app_, "baseline", "Write the first migration file, from the schema of the database",
+            kFiles, [=]() -> Command {
+              const ComposeCommand compose = ComposeOf(*file);
+              return BaselineCommand{compose.message, compose.revision, compose.branch_labels,
+                                     compose.directory};
+            });
+    AddFile(command, *file, "What it does, in one line; required")->required();
+    command->footer(
+        Footer("The file is made by the server with pg_dump, which runs it in a scratch database "
+               "and compares the\nschemas; it is saved here. The database is only read.\n\n"
+               "Examples:\n"
+               "  migctl baseline -m \"the schema as it was\"\n"
+               "  migctl stamp head --verify"));
   }
 
   static ComposeCommand ComposeOf(const FileText& file) {

@@ -36,9 +36,13 @@ ExitCode Run(const WaitCommand& command, Session& session);
 // Whether all is well for an upgrade.
 ExitCode Run(const CheckCommand& command, Session& session);
 
+// Whether the schema is what the files make.
+ExitCode Run(const VerifyCommand& command, Session& session);
+
 // What changes no database: a script, a new migration file.
 ExitCode Run(const ScriptCommand& command, Session& session);
 ExitCode Run(const ComposeCommand& command, Session& session);
+ExitCode Run(const BaselineCommand& command, Session& session);
 
 // Operations. Those that start or watch one block until it is over.
 ExitCode Run(const UpgradeCommand& command, Session& session);

@@ -1,4 +1,4 @@
-// revision and merge: the server composes the file, and this command saves it.
+// revision, merge and baseline: the server composes the file, and this command saves it.
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
@@ -42,14 +42,10 @@ void WarnIfUnseen(const std::string& revision, const std::string& directory, Ses
                                       ": it reads other files than ", Escape(directory)));
 }
 
-}  // namespace
-
-ExitCode Run(const ComposeCommand& command, Session& session) {
-  const ComposeRevisionRequest request = RequestOf(command, session.database);
-  ComposeRevisionResponse response;
-  auto error = session.connection.Call(&Connection::Migrations::ComposeRevision, request, response);
-  if (error.has_value()) return session.output.Fail(*error);
-
+// Saves the file of a response, and says so: `told` is what there is to say beside its name.
+template <typename Response>
+ExitCode Save(const Response& response, const std::string& directory, const std::string& told,
+              Session& session) {
   const std::string& name = response.revision().path();
   if (!IsFileName(name)) {
     Error unusable;
@@ -59,15 +55,48 @@ ExitCode Run(const ComposeCommand& command, Session& session) {
                                       "\""));
     return session.output.Fail(unusable);
   }
-  error = SaveNewFile(command.directory, name, response.content());
+  const auto error = SaveNewFile(directory, name, response.content());
   if (error.has_value()) return session.output.Fail(*error);
 
   session.output.Result(response, [&](const TextSettings& settings) {
-    return absl::StrCat("Created ", Escape(command.directory), "/",
-                        settings.style.Accent(Escape(name)), "\n");
+    return absl::StrCat("Created ", Escape(directory), "/", settings.style.Accent(Escape(name)),
+                        told, "\n");
   });
-  WarnIfUnseen(response.revision().revision(), command.directory, session);
+  WarnIfUnseen(response.revision().revision(), directory, session);
   return ExitCode::kDone;
+}
+
+}  // namespace
+
+ExitCode Run(const ComposeCommand& command, Session& session) {
+  const ComposeRevisionRequest request = RequestOf(command, session.database);
+  ComposeRevisionResponse response;
+  const auto error =
+      session.connection.Call(&Connection::Migrations::ComposeRevision, request, response);
+  if (error.has_value()) return session.output.Fail(*error);
+  return Save(response, command.directory, "", session);
+}
+
+ExitCode Run(const BaselineCommand& command, Session& session) {
+  migration::v1::ComposeBaselineRequest request;
+  request.set_database(session.database);
+  request.set_message(command.message);
+  request.set_revision(command.revision);
+  request.mutable_branch_labels()->Add(command.branch_labels.begin(), command.branch_labels.end());
+  migration::v1::ComposeBaselineResponse response;
+  const auto error =
+      session.connection.Call(&Connection::Migrations::ComposeBaseline, request, response);
+  if (error.has_value()) return session.output.Fail(*error);
+  const std::string id = Escape(response.revision().revision());
+  const ExitCode saved =
+      Save(response, command.directory,
+           absl::StrCat(": ", Count(response.object_count(), "object"),
+                        ", the same when it is run in an empty database"),
+           session);
+  if (saved == ExitCode::kDone) {
+    session.output.Note(absl::StrCat("next: migctl stamp ", id, " --verify"));
+  }
+  return saved;
 }
 
 }  // namespace migctl

@@ -39,6 +39,10 @@ struct RunSettings {
   bool detach = false;
   // A UUID; never empty after parsing.
   std::string request_id;
+  // What becomes of objects that are there already (upgrade), and whether the schema is compared
+  // (upgrade and stamp).
+  migration::v1::ExistingObjects existing_objects = migration::v1::EXISTING_OBJECTS_UNSPECIFIED;
+  migration::v1::SchemaCheck schema_check = migration::v1::SCHEMA_CHECK_UNSPECIFIED;
   // Upgrade only: revisions whose files are accepted as they are.
   std::vector<std::string> accept_checksums;
 };
@@ -82,6 +86,13 @@ struct CheckCommand {
   migration::v1::LintGate lint = migration::v1::LINT_GATE_UNSPECIFIED;
   // Pending revisions are no failure.
   bool allow_pending = false;
+};
+
+struct VerifyCommand {
+  // Only these; all if empty.
+  std::vector<std::string> schemas;
+  // Patterns of what is left out.
+  std::vector<std::string> ignore;
 };
 
 struct WaitCommand {
@@ -138,6 +149,16 @@ struct ComposeCommand {
   std::string directory;
 };
 
+// baseline: the first migration file, from a database.
+struct BaselineCommand {
+  std::string message;
+  // Empty for a random one.
+  std::string revision;
+  std::vector<std::string> branch_labels;
+  // Where the file is saved.
+  std::string directory;
+};
+
 struct ListOperationsCommand {
   std::vector<migration::v1::Operation::State> states;
   int limit = 20;
@@ -178,9 +199,9 @@ struct HealthCommand {
 struct VersionCommand {};
 
 using Command = std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand,
-                             ShowCommand, WaitCommand, CheckCommand, PlanCommand, UpgradeCommand,
-                             DowngradeCommand, StampCommand, ScriptCommand, ComposeCommand,
-                             ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
+                             ShowCommand, WaitCommand, CheckCommand, VerifyCommand, PlanCommand,
+                             UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
+                             ComposeCommand, BaselineCommand, ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
                              CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
 
 struct Invocation {

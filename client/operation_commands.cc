@@ -10,6 +10,7 @@
 #include "client/operation_report.h"
 #include "client/progress_text.h"
 #include "client/run_options.h"
+#include "client/schema_report.h"
 #include "client/text.h"
 #include "client/time_text.h"
 
@@ -23,6 +24,7 @@ using migration::v1::OperationEvent;
 struct Ending {
   std::optional<Error> error;
   OperationOutcome outcome;
+  migration::v1::SchemaCompared compared;
 };
 
 // For who does not stay to see.
@@ -31,21 +33,38 @@ class NoView : public ProgressView {
   void Show(const OperationEvent&) override {}
 };
 
+// Keeps what the operation found when it compared schemas.
+class ComparisonView : public ProgressView {
+ public:
+  explicit ComparisonView(std::unique_ptr<ProgressView> view) : view_(std::move(view)) {}
+
+  void Show(const OperationEvent& event) override {
+    if (event.has_schema_compared()) compared_ = event.schema_compared();
+    view_->Show(event);
+  }
+  const migration::v1::SchemaCompared& compared() const { return compared_; }
+
+ private:
+  const std::unique_ptr<ProgressView> view_;
+  migration::v1::SchemaCompared compared_;
+};
+
 // Shows the operation behind `open` until it is over or left. What ticks on the terminal ends with
 // this function, so that the report comes after it.
 Ending Follow(const OpenStream& open, FollowSettings settings, Session& session) {
   const bool silent = settings.detach && !session.output.json();
-  const std::unique_ptr<ProgressView> view =
-      silent ? std::make_unique<NoView>() : MakeProgressView(session.output);
-  OperationFollower follower(session.connection, session.output, *view, std::move(settings));
+  ComparisonView view(silent ? std::make_unique<NoView>() : MakeProgressView(session.output));
+  OperationFollower follower(session.connection, session.output, view, std::move(settings));
   const Interrupts::Subscription subscription(session.interrupts,
                                               [&follower] { follower.Interrupt(); });
   std::optional<Error> error = follower.Follow(open);
-  return {std::move(error), follower.outcome()};
+  return {std::move(error), follower.outcome(), view.compared()};
 }
 
 ExitCode FollowAndReport(const OpenStream& open, const FollowSettings& settings, Session& session) {
   const Ending ending = Follow(open, settings, session);
+  Terminal& err = session.output.err();
+  if (!session.output.json()) err.Print(ComparisonText(ending.compared, err.style()));
   if (ending.error.has_value()) return session.output.Fail(*ending.error);
   if (settings.detach && !ending.outcome.finished.has_value()) {
     const std::string id = Escape(ending.outcome.operation);

@@ -15,6 +15,8 @@ migration::v1::RunOptions ToRunOptions(const RunSettings& settings) {
   options.set_terminate_blockers(settings.terminate_blockers);
   options.set_resume(settings.resume);
   options.set_skip_statement(settings.skip_statement);
+  options.set_existing_objects(settings.existing_objects);
+  options.set_schema_check(settings.schema_check);
   options.mutable_accept_checksums()->Add(settings.accept_checksums.begin(),
                                           settings.accept_checksums.end());
   return options;

@@ -47,6 +47,13 @@ absl::Duration ReadDuration(const YAML::Node& node) {
   return value;
 }
 
+std::vector<std::string> ReadStrings(const YAML::Node& node) {
+  if (!node.IsSequence()) throw Mistake(node, "must be a list of texts");
+  std::vector<std::string> strings;
+  for (const auto& entry : node) strings.push_back(ReadString(entry));
+  return strings;
+}
+
 int ReadRetries(const YAML::Node& node) {
   int value = 0;
   if (!absl::SimpleAtoi(ReadString(node), &value) || value < 0 || value > kMostLockRetries) {
@@ -92,6 +99,8 @@ DatabaseConfig ReadDatabase(const std::string& name, const YAML::Node& node,
             [&](const YAML::Node& value) { database.lock_retries = ReadRetries(value); }},
            {"allow_terminate_blockers",
             [&](const YAML::Node& value) { database.allow_terminate_blockers = ReadBool(value); }},
+           {"verify_ignore",
+            [&](const YAML::Node& value) { database.verify_ignore = ReadStrings(value); }},
            {"connect_timeout", duration(database.connect_timeout)}});
   return database;
 }

@@ -27,6 +27,8 @@ struct DatabaseConfig {
   absl::Duration statement_timeout = absl::ZeroDuration();
   int lock_retries = 5;
   bool allow_terminate_blockers = false;
+  // Patterns of what `verify` leaves out.
+  std::vector<std::string> verify_ignore;
   absl::Duration connect_timeout = absl::Seconds(10);
 };
 

@@ -100,6 +100,7 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   workspace->default_timeouts = {database.lock_timeout, database.statement_timeout};
   workspace->default_lock_retries = database.lock_retries;
   workspace->allow_terminate_blockers = database.allow_terminate_blockers;
+  workspace->policy.verify_ignore = database.verify_ignore;
   if (config.offline) {
     if (workspace->name.empty()) workspace->name = kDefaultName;
     return workspace;

@@ -64,19 +64,23 @@ std::string LookupIn(absl::string_view from, absl::string_view where) {
   return absl::StrCat("SELECT NULL, NULL FROM ", from, " WHERE ", where);
 }
 
+// The OID of the schema in which something is created.
+std::string PlaceSql(absl::string_view schema) {
+  return absl::StrCat("(SELECT oid FROM pg_namespace WHERE nspname = ",
+                      schema.empty() ? "current_schema()" : QuoteLiteral(schema), ")");
+}
+
 // What is created goes to the named schema, an index to that of its table, everything else to the
 // first schema of the search_path; only there its name is looked for. What is dropped is looked for
 // along the search_path.
 std::string RelationLookupSql(const GuardedObject& object) {
   std::string where = absl::StrCat("c.oid = ", RelationSql(object.schema, object.name));
   if (object.guard == GuardedObject::Guard::kIfNotExists) {
-    const std::string schema =
-        object.schema.empty() ? "current_schema()" : QuoteLiteral(object.schema);
     const std::string place =
         object.kind == "index"
             ? absl::StrCat("(SELECT relnamespace FROM pg_class WHERE oid = ",
                            RelationSql(object.table_schema, object.table), ")")
-            : absl::StrCat("(SELECT oid FROM pg_namespace WHERE nspname = ", schema, ")");
+            : PlaceSql(object.schema);
     where =
         absl::StrCat("c.relname = ", QuoteLiteral(object.name), " AND c.relnamespace = ", place);
   }
@@ -396,6 +400,10 @@ absl::optional<std::string> LookupSql(const GuardedObject& object) {
   if (kind == "schema") return LookupIn("pg_namespace", absl::StrCat("nspname = ", name));
   if (kind == "extension") return LookupIn("pg_extension", absl::StrCat("extname = ", name));
   if (kind == "type" || kind == "domain") {
+    if (object.guard == GuardedObject::Guard::kIfNotExists) {
+      return LookupIn("pg_type", absl::StrCat("typname = ", name, " AND typnamespace = ",
+                                              PlaceSql(object.schema)));
+    }
     return LookupIn("pg_type",
                     absl::StrCat("oid = to_regtype(",
                                  QuoteLiteral(QualifiedName(object.schema, object.name)), ")"));

@@ -14,6 +14,7 @@
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
 #include "service/execute/plan_rest.h"
+#include "service/execute/schema_check.h"
 #include "service/execute/statement_monitor.h"
 #include "service/execute/step_journal.h"
 #include "service/execute/step_runner.h"
@@ -171,7 +172,7 @@ absl::StatusOr<Journal> ReadJournal(Session& session, const ScriptSet& scripts, 
 }
 
 // Runs the steps of `plan` in order, until one fails.
-absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scripts,
+absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& scripts,
                       const Plan& plan, const ExecuteRequest& request, Cancellation& cancellation,
                       Interrupter& interrupter, const EventSink& sink, ExecuteResult& result) {
   const migration::v1::Plan described = DescribePlan(scripts, plan);
@@ -180,7 +181,11 @@ absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scr
     *event.mutable_plan() = described;
     sink(std::move(event));
   }
+  Database& database = *workspace.database;
+  const SchemaCheckContext check = {workspace, session,      scripts, plan,
+                                    request,   cancellation, sink};
   absl::Status status = SettleChecksums(database, session, scripts, plan, request, sink);
+  if (status.ok()) status = CheckStampedSchema(check);
   if (!status.ok() || plan.steps.empty()) return status;
   if (request.before_first_step) status = request.before_first_step();
   if (status.ok()) status = session.PrepareForWriting();
@@ -191,7 +196,12 @@ absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scr
 
   StatementMonitor monitor(
       database, {session.pid(), request.timeouts.lock_timeout, request.terminate_blockers}, sink);
-  StepRunner runner(session, scripts, request, cancellation, interrupter, monitor, sink);
+  SkippedObjects skipped;
+  const EventSink noting = [&](OperationEvent event) {
+    skipped.Note(event);
+    sink(std::move(event));
+  };
+  StepRunner runner(session, scripts, request, cancellation, interrupter, monitor, noting);
   std::vector<std::string> finished;
   VersionRows rows = result.rows;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
@@ -209,6 +219,7 @@ absl::Status RunSteps(Database& database, Session& session, const ScriptSet& scr
     finished.push_back(step.revision);
     sink(StepFinishedEvent(described, static_cast<int>(i), absl::Now() - start));
   }
+  CompareSkippedObjects(check, skipped);
   return absl::OkStatus();
 }
 
@@ -242,7 +253,7 @@ absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
           ? PlanAction(**scripts, *rows, request.action, request.targets, request.purge)
           : RestOfPlan(**scripts, request.earlier_plan, *rows);
   if (!plan.ok()) return plan.status();
-  return RunSteps(*workspace.database, **session, **scripts, *plan, request, cancellation,
+  return RunSteps(workspace, **session, **scripts, *plan, request, cancellation,
                   interrupter, sink, result);
 }
 

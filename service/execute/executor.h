@@ -44,6 +44,10 @@ struct ExecuteRequest {
   std::string operation;
   // What to do with statements of an earlier run that are in question.
   RunDecisions decisions;
+  // Upgrade only: what becomes of a CREATE whose object is there.
+  migration::v1::ExistingObjects existing_objects = migration::v1::EXISTING_OBJECTS_FAIL;
+  // Whether the schema is compared with what the files make; see schema_check.h.
+  migration::v1::SchemaCheck schema_check = migration::v1::SCHEMA_CHECK_REPORT;
   // Upgrade only: symbols of revisions whose files are accepted as they are.
   std::vector<std::string> accept_checksums;
   // The plan of an earlier attempt that was cut off: what is left of it is run, instead of planning

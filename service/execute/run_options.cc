@@ -44,6 +44,25 @@ absl::Status ReadDecisions(const migration::v1::RunOptions& options, ExecuteRequ
   return absl::OkStatus();
 }
 
+absl::Status ReadSchemaOptions(const migration::v1::RunOptions& options, ExecuteRequest& request) {
+  const bool upgrade = request.action == migration::v1::ACTION_UPGRADE;
+  const bool stamp = request.action == migration::v1::ACTION_STAMP;
+  if (options.existing_objects() != migration::v1::EXISTING_OBJECTS_UNSPECIFIED) {
+    if (!upgrade) return errors::InvalidRequest("existing_objects", "goes with an upgrade");
+    request.existing_objects = options.existing_objects();
+  }
+  if (options.schema_check() != migration::v1::SCHEMA_CHECK_UNSPECIFIED) {
+    if (!upgrade && !stamp) {
+      return errors::InvalidRequest("schema_check", "goes with an upgrade or a stamp");
+    }
+    if (options.schema_check() == migration::v1::SCHEMA_CHECK_REQUIRE && !stamp) {
+      return errors::InvalidRequest("schema_check", "can be required of a stamp only");
+    }
+    request.schema_check = options.schema_check();
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Workspace& workspace,
@@ -77,7 +96,8 @@ absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Work
   if (!request.accept_checksums.empty() && request.action != migration::v1::ACTION_UPGRADE) {
     return errors::InvalidRequest("accept_checksums", "goes with an upgrade");
   }
-  return ReadDecisions(options, request);
+  status = ReadSchemaOptions(options, request);
+  return status.ok() ? ReadDecisions(options, request) : status;
 }
 
 }  // namespace migd

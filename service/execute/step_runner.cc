@@ -490,11 +490,12 @@ absl::Status StepRunner::MakeRoomFor(Context& context, const Statement& statemen
 
 absl::StatusOr<StatementResult> StepRunner::Send(Context& context, const Statement& statement,
                                                  int index, int skipped) {
+  context.statement_start_time = absl::Now();
+  if (context.left_out) return StatementResult();
   NoticeRelay relay(session_, sink_, context.step.revision, index, skipped > 0);
   const StatementMonitor::Watch watch(
       monitor_, {context.step.revision, index, static_cast<int>(context.section->statements.size()),
                  static_cast<int64_t>(statement.copy_data.value_or("").size())});
-  context.statement_start_time = absl::Now();
   context.statement_runs = true;
   auto result = session_.Execute(statement);
   if (result.ok()) context.statement_runs = false;
@@ -527,19 +528,38 @@ void StepRunner::ReportSettled(const Context& context, int index,
   sink_(std::move(event));
 }
 
-absl::StatusOr<int> StepRunner::ReportSkipped(const Context& context, const Statement& statement,
-                                              int index) {
-  int count = 0;
-  for (const GuardedObject& object : GuardedObjects(statement.text)) {
+absl::StatusOr<std::vector<GuardedObject>> StepRunner::FindSkipped(
+    const Context& context, const Statement& statement, int index,
+    const std::vector<GuardedObject>& objects) {
+  std::vector<GuardedObject> skipped;
+  for (const GuardedObject& object : objects) {
     const auto state = session_.Inspect(object);
     if (!state.ok()) return state.status();
     if (!state->has_value()) continue;
     const bool creates = object.guard == GuardedObject::Guard::kIfNotExists;
     if (creates && **state == ObjectState::kInvalidIndex) {
       return errors::InvalidIndex(Describe(context, statement, index, {}), object.DisplayName(),
-                                  "IF NOT EXISTS would pass over it");
+                                  "it would be passed over");
     }
-    if (creates != (**state != ObjectState::kMissing)) continue;
+    if (creates == (**state != ObjectState::kMissing)) skipped.push_back(object);
+  }
+  return skipped;
+}
+
+absl::StatusOr<int> StepRunner::ReportSkipped(Context& context, const Statement& statement,
+                                              int index) {
+  context.left_out = false;
+  auto skipped_objects = FindSkipped(context, statement, index, GuardedObjects(statement.text));
+  if (!skipped_objects.ok()) return skipped_objects.status();
+  if (request_.existing_objects == migration::v1::EXISTING_OBJECTS_SKIP) {
+    const std::vector<GuardedObject> created = CreatedObjects(statement.text);
+    const auto present = FindSkipped(context, statement, index, created);
+    if (!present.ok()) return present.status();
+    context.left_out = !created.empty() && present->size() == created.size();
+    if (context.left_out) skipped_objects = *present;
+  }
+  for (const GuardedObject& object : *skipped_objects) {
+    const bool creates = object.guard == GuardedObject::Guard::kIfNotExists;
     OperationEvent event;
     migration::v1::ObjectSkipped& skipped = *event.mutable_object_skipped();
     skipped.set_revision(context.step.revision);
@@ -549,9 +569,8 @@ absl::StatusOr<int> StepRunner::ReportSkipped(const Context& context, const Stat
     skipped.set_reason(creates ? migration::v1::SKIP_REASON_EXISTS
                                : migration::v1::SKIP_REASON_MISSING);
     sink_(std::move(event));
-    ++count;
   }
-  return count;
+  return static_cast<int>(skipped_objects->size());
 }
 
 absl::Status StepRunner::CheckTransaction(Context& context, const Statement& statement, int index) {

@@ -55,6 +55,8 @@ class StepRunner {
     // The statement passed over last, done by an earlier run, has left a transaction open behind
     // it.
     bool chained = false;
+    // The statement at hand is not to be sent: what it makes is there.
+    bool left_out = false;
   };
 
   // Runs the step once.
@@ -99,7 +101,11 @@ class StepRunner {
   void ReportSettled(const Context& context, int index, migration::v1::Settlement settlement,
                      absl::string_view index_name = "");
   // Returns how many objects the statement skips.
-  absl::StatusOr<int> ReportSkipped(const Context& context, const Statement& statement, int index);
+  absl::StatusOr<int> ReportSkipped(Context& context, const Statement& statement, int index);
+  // The objects that the statement passes over, or would, that are in the state that it asks for.
+  absl::StatusOr<std::vector<GuardedObject>> FindSkipped(const Context& context,
+                                                         const Statement& statement, int index,
+                                                         const std::vector<GuardedObject>& objects);
   absl::Status CheckTransaction(Context& context, const Statement& statement, int index);
   // Writes the rows and the log entry of the step, and commits.
   absl::Status Finish(Context& context);

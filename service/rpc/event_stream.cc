@@ -94,12 +94,14 @@ class AllEventsStream : public MessageStream {
       : MessageStream(sources.ticker, heartbeat_interval),
         sources_(sources),
         database_(std::move(database)),
-        finished_since_(finished_since) {}
+        finished_since_(finished_since),
+        announced_(sources.announcements.count()) {}
 
   void Start() {
     {
       MutexLock lock(mutex_);
       Follow(sources_.operations.new_operations(), nullptr);
+      Follow(sources_.announcements.listeners(), nullptr);
     }
     Begin();
     if (finished_since_ == absl::InfiniteFuture()) return;
@@ -145,6 +147,9 @@ class AllEventsStream : public MessageStream {
       if (!followed.cursor.AtEnd()) continue;
       Unfollow(followed.cursor.operation().listeners());
       followed_.erase(id);
+    }
+    if (auto message = sources_.announcements.Next(database_, announced_)) {
+      return Write(std::move(message));
     }
     if (sources_.closing) End(errors::Draining());
   }
@@ -206,6 +211,8 @@ class AllEventsStream : public MessageStream {
   StreamSources& sources_;
   const std::string database_;
   const absl::Time finished_since_;
+  // How many announcements were told, or made before the stream began.
+  int64_t announced_ ABSL_GUARDED_BY(mutex_);
   // As it was at the last look.
   int64_t known_count_ ABSL_GUARDED_BY(mutex_) = -1;
   std::set<std::string> seen_ ABSL_GUARDED_BY(mutex_);

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "migration/v1/operation.pb.h"
 #include "service/operation/operation_manager.h"
+#include "service/rpc/announcements.h"
 #include "service/rpc/message_stream.h"
 #include "service/rpc/ticker.h"
 
@@ -22,6 +23,7 @@ struct StreamSources {
 
   OperationManager& operations;
   Ticker ticker;
+  Announcements announcements;
   // The server is about to end: streams end with Draining when they have told what there is.
   std::atomic<bool> closing = false;
 };

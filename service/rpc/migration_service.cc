@@ -10,10 +10,12 @@
 #include "service/base/proto_time.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/run_options.h"
+#include "service/rpc/call_cancellation.h"
 #include "service/rpc/check_query.h"
 #include "service/rpc/paging.h"
 #include "service/rpc/queries.h"
 #include "service/rpc/status.h"
+#include "service/rpc/verify_query.h"
 #include "service/rpc/wait_call.h"
 
 namespace migd {
@@ -131,6 +133,14 @@ grpc::Status MigrationServiceImpl::Check(grpc::ServerContext*,
                                          const migration::v1::CheckRequest* request,
                                          migration::v1::CheckResponse* response) {
   return ToGrpcStatus(AnswerCheck(catalog_, *request, *response));
+}
+
+grpc::Status MigrationServiceImpl::Verify(grpc::ServerContext* context,
+                                          const migration::v1::VerifyRequest* request,
+                                          migration::v1::VerifyResponse* response) {
+  CallCancellation call(*context);
+  return ToGrpcStatus(AnswerVerify(catalog_, *request, call.cancellation(), streams_.announcements,
+                                   *response));
 }
 
 grpc::Status MigrationServiceImpl::ComposeRevision(

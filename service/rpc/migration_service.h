@@ -53,6 +53,8 @@ class MigrationServiceImpl final : public MigrationServiceBase {
       grpc::ServerWriter<migration::v1::RenderScriptResponse>* writer) override;
   grpc::Status Check(grpc::ServerContext* context, const migration::v1::CheckRequest* request,
                      migration::v1::CheckResponse* response) override;
+  grpc::Status Verify(grpc::ServerContext* context, const migration::v1::VerifyRequest* request,
+                      migration::v1::VerifyResponse* response) override;
   grpc::Status ComposeRevision(grpc::ServerContext* context,
                                const migration::v1::ComposeRevisionRequest* request,
                                migration::v1::ComposeRevisionResponse* response) override;

@@ -69,8 +69,9 @@ absl::optional<QualifiedName> AcceptSchemaName(StatementReader& reader) {
   return reader.AcceptQualifiedName();
 }
 
-// CREATE [modifiers] kind IF NOT EXISTS name
-std::vector<GuardedObject> GuardedByCreate(StatementReader reader) {
+// CREATE [modifiers] kind [IF NOT EXISTS] name; nothing unless the guard is there or not, as
+// `guarded` says.
+std::vector<GuardedObject> MadeByCreate(StatementReader reader, bool guarded) {
   // A temporary table is in a schema of its own, and nobody else's business.
   reader.AcceptAnyOf({"global", "local"});
   if (reader.AcceptAnyOf({"temp", "temporary"})) return {};
@@ -78,13 +79,45 @@ std::vector<GuardedObject> GuardedByCreate(StatementReader reader) {
   const absl::optional<std::string> kind = AcceptKind(reader);
   if (!kind.has_value()) return {};
   reader.Accept("concurrently");
-  if (!reader.AcceptAll({"if", "not", "exists"})) return {};
+  if (reader.AcceptAll({"if", "not", "exists"}) != guarded) return {};
   absl::optional<QualifiedName> name =
       *kind == "schema" ? AcceptSchemaName(reader) : reader.AcceptQualifiedName();
   if (!name.has_value()) return {};
   GuardedObject object = MakeObject(*kind, *std::move(name), Guard::kIfNotExists);
   if (*kind == "index" && !AcceptTable(reader, object)) return {};
+  if (IsKindOnTable(*kind)) return {};
+  if (*kind == "schema" && !guarded) {
+    if (reader.Accept("authorization")) reader.AcceptName();
+    if (!reader.AtEnd()) return {};
+  }
   return {std::move(object)};
+}
+
+// ALTER TABLE [IF EXISTS] [ONLY] name [*] ADD [COLUMN] name ..., ADD ... and nothing else
+std::vector<GuardedObject> ColumnsAdded(StatementReader reader) {
+  if (!reader.Accept("table")) return {};
+  reader.AcceptAll({"if", "exists"});
+  reader.Accept("only");
+  const absl::optional<QualifiedName> table = reader.AcceptQualifiedName();
+  if (!table.has_value()) return {};
+  reader.AcceptSymbol('*');
+  std::vector<GuardedObject> columns;
+  do {
+    if (!reader.Accept("add")) return {};
+    if (!reader.Accept("column") && reader.AcceptAnyOf({"constraint", "check", "unique", "primary",
+                                                        "foreign", "exclude", "not"})) {
+      return {};
+    }
+    if (reader.AcceptAll({"if", "not", "exists"})) return {};
+    const absl::optional<std::string> name = reader.AcceptName();
+    if (!name.has_value()) return {};
+    GuardedObject column = MakeObject("column", {"", *name}, Guard::kIfNotExists);
+    column.table_schema = table->schema;
+    column.table = table->name;
+    columns.push_back(std::move(column));
+    reader.SkipToComma();
+  } while (reader.AcceptSymbol(','));
+  return columns;
 }
 
 // DROP kind IF EXISTS name, ... or DROP TRIGGER|RULE|POLICY IF EXISTS name ON table
@@ -211,9 +244,16 @@ std::string GuardedObject::DisplayName() const {
 
 std::vector<GuardedObject> GuardedObjects(absl::string_view sql) {
   StatementReader reader(sql);
-  if (reader.Accept("create")) return GuardedByCreate(reader);
+  if (reader.Accept("create")) return MadeByCreate(reader, /*guarded=*/true);
   if (reader.Accept("drop")) return GuardedByDrop(reader);
   if (reader.Accept("alter")) return GuardedByAlter(reader);
+  return {};
+}
+
+std::vector<GuardedObject> CreatedObjects(absl::string_view sql) {
+  StatementReader reader(sql);
+  if (reader.Accept("create")) return MadeByCreate(reader, /*guarded=*/false);
+  if (reader.Accept("alter")) return ColumnsAdded(reader);
   return {};
 }
 
