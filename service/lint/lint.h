@@ -15,9 +15,40 @@ using LintSeverities = std::map<std::string, migration::v1::Severity>;
 
 // Every rule, in the order of their names.
 std::vector<migration::v1::LintRule> LintRules(const LintSeverities& severities);
+// Whether there is a rule of this name.
+bool IsLintRule(const std::string& name);
 
-// What the rules find in both sections of a file, in the order of its lines; what is waived is
-// among it. Pure; costs a thread for the time.
+// On what a finding's harm depends.
+enum class LintHarm {
+  kAlways,
+  // It grows with `relation`.
+  kGrowsWithTable,
+  // There is none as long as `relation` has no rows.
+  kNeedsRows,
+};
+
+// A finding with what only the service needs to know of it.
+struct LintFinding {
+  migration::v1::Finding finding;
+  LintHarm harm = LintHarm::kAlways;
+  // The relation as SQL, with its schema if the statement names one; empty if it is not known.
+  std::string relation;
+};
+
+// What the rules find in a file.
+struct LintReport {
+  // In the order of the lines; what is waived is among it.
+  std::vector<LintFinding> findings;
+  // Statements that the grammar cannot read: nothing is said of them.
+  int unknown_statement_count = 0;
+};
+
+// Looks at files, in their order. Pure; costs one thread for the time. Statements of over 128 KB,
+// and those that load or read data (INSERT, COPY, SELECT), are passed over.
+std::vector<LintReport> LintFiles(const std::vector<const MigrationFile*>& files,
+                                  const LintSeverities& severities);
+
+// The same for one file, without what only the service needs.
 std::vector<migration::v1::Finding> LintFile(const MigrationFile& file,
                                              const LintSeverities& severities);
 
