@@ -17,6 +17,7 @@
 #include "absl/types/optional.h"
 #include "migration/v1/error.pb.h"
 #include "migration/v1/operation.pb.h"
+#include "service/database/catalog_facts.h"
 #include "service/plan/plan.h"
 #include "service/schema/schema.h"
 #include "service/script/run_mode.h"
@@ -274,6 +275,10 @@ class Database {
   // Everything that the catalogue has, in one snapshot. Reads the catalogue only, and waits for no
   // lock on a table.
   virtual absl::StatusOr<Schema> ReadSchema() = 0;
+
+  // What the catalogue says of the relations, types, functions and objects in question, and of
+  // those that go with them. Reads the catalogue only, and waits for no lock on a table.
+  virtual absl::StatusOr<CatalogFacts> ReadCatalogFacts(const CatalogQuestion& question) = 0;
 
   // Who keeps the session `pid` waiting. Does not wait for locks.
   virtual absl::StatusOr<LockState> ReadLockState(int pid) = 0;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
+#include "service/postgres/catalog_facts_reader.h"
 #include "service/postgres/schema_reader.h"
 #include "service/postgres/status_translation.h"
 
@@ -154,6 +155,15 @@ absl::StatusOr<Schema> PostgresDatabase::ReadSchema() {
     return Translated(name(), [&]() -> absl::StatusOr<Schema> {
       pqxx::transaction<pqxx::isolation_level::repeatable_read> work(session.connection());
       return migd::ReadSchema(work, session.version_table());
+    });
+  });
+}
+
+absl::StatusOr<CatalogFacts> PostgresDatabase::ReadCatalogFacts(const CatalogQuestion& question) {
+  return WithReader([&](PostgresSession& session) {
+    return Translated(name(), [&]() -> absl::StatusOr<CatalogFacts> {
+      pqxx::transaction<pqxx::isolation_level::repeatable_read> work(session.connection());
+      return migd::ReadCatalogFacts(work, question);
     });
   });
 }

@@ -579,6 +579,28 @@ absl::StatusOr<Schema> FakeDatabase::ReadSchema() {
   return schema;
 }
 
+absl::StatusOr<CatalogFacts> FakeDatabase::ReadCatalogFacts(const CatalogQuestion& question) {
+  MutexLock lock(mutex_);
+  if (!connect_fault_.ok()) return connect_fault_;
+  CatalogFacts facts;
+  std::set<CatalogName> names = question.relations;
+  for (const DropTarget& target : question.drops) names.insert(target.name);
+  for (const CatalogName& name : names) {
+    if (committed_.tables.count(name.name) == 0) continue;
+    const RelationId id = static_cast<RelationId>(facts.names.size()) + 1;
+    facts.names[name] = id;
+    facts.relations[id].schema = "public";
+    facts.relations[id].name = name.name;
+  }
+  for (const DropTarget& target : question.drops) {
+    const auto table = facts.names.find(target.name);
+    if (table == facts.names.end() || target.kind != "table") continue;
+    facts.drops[target].dropped = {{table->second, "", false}};
+    facts.drops[target].locked = {{table->second, "", false}};
+  }
+  return facts;
+}
+
 void FakeDatabase::SetRows(const VersionRows& rows) {
   MutexLock lock(mutex_);
   committed_.rows = rows;

@@ -37,6 +37,8 @@ class FakeDatabase : public Database {
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
   absl::StatusOr<std::map<std::string, std::string>> ReadChecksums() override;
   absl::StatusOr<Schema> ReadSchema() override;
+  // Tables, of unknown size, as far as they are there; nothing goes with one that is dropped.
+  absl::StatusOr<CatalogFacts> ReadCatalogFacts(const CatalogQuestion& question) override;
   absl::StatusOr<LockState> ReadLockState(int pid) override;
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;
   absl::StatusOr<bool> TerminateSession(int pid) override;

@@ -1,0 +1,702 @@
+#include "service/execute/effect_resolution.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "service/sql/tree_walk.h"
+
+namespace migd {
+namespace {
+
+using migration::v1::LockMode;
+using migration::v1::Loss;
+using migration::v1::PlannedStatement;
+
+// Of a table with thousands of partitions the strongest locks, and the largest work, are told.
+constexpr int kMostRelations = 100;
+
+CatalogName ToCatalogName(const QualifiedName& name) { return {name.schema, name.name}; }
+
+std::string Describe(const RelationFacts& relation) {
+  return absl::StrCat(relation.schema, ".", relation.name);
+}
+
+bool HasRows(const RelationFacts& relation) {
+  return relation.kind == 'r' || relation.kind == 'p' || relation.kind == 'm';
+}
+
+bool Contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Whose loss the catalogue is asked about by dependencies.
+bool HasDependents(const DroppedThing& dropped) {
+  return dropped.kind != "trigger" && dropped.kind != "rule" && dropped.kind != "policy";
+}
+
+DropTarget ToTarget(const DroppedThing& dropped, const CatalogName& name) {
+  return {dropped.kind, name, dropped.part};
+}
+
+// What is named is a type.
+bool IsOfType(Reach reach) {
+  return reach == Reach::kTablesOfType || reach == Reach::kTypedTables;
+}
+
+// Kinds whose names no search_path finds.
+bool HasNoSchema(const std::string& kind) {
+  return kind == "schema" || kind == "extension" || kind == "database" || kind == "role";
+}
+
+// --- Types ---
+
+// A type in parts: "timestamp(3) without time zone[]".
+struct TypeParts {
+  std::string name;
+  std::vector<int> modifiers;
+  bool is_array = false;
+};
+
+TypeParts PartsOf(absl::string_view formatted) {
+  TypeParts parts;
+  parts.is_array = absl::ConsumeSuffix(&formatted, "[]");
+  const size_t open = formatted.find('(');
+  const size_t close = formatted.find(')');
+  if (open == absl::string_view::npos || close == absl::string_view::npos) {
+    parts.name = std::string(formatted);
+    return parts;
+  }
+  parts.name = absl::StrCat(formatted.substr(0, open), formatted.substr(close + 1));
+  for (const absl::string_view text :
+       absl::StrSplit(formatted.substr(open + 1, close - open - 1), ',')) {
+    int value = 0;
+    if (absl::SimpleAtoi(text, &value)) parts.modifiers.push_back(value);
+  }
+  return parts;
+}
+
+// The names by which the grammar calls what format_type calls otherwise.
+TypeParts PartsOf(const WrittenType& type) {
+  static const std::map<std::string, std::string>& names =
+      *new std::map<std::string, std::string>{{"int2", "smallint"},
+                                              {"int4", "integer"},
+                                              {"int8", "bigint"},
+                                              {"float4", "real"},
+                                              {"float8", "double precision"},
+                                              {"bool", "boolean"},
+                                              {"varchar", "character varying"},
+                                              {"bpchar", "character"},
+                                              {"varbit", "bit varying"},
+                                              {"timestamp", "timestamp without time zone"},
+                                              {"timestamptz", "timestamp with time zone"},
+                                              {"time", "time without time zone"},
+                                              {"timetz", "time with time zone"}};
+  const auto name = names.find(type.name.name);
+  return {type.is_builtin && name != names.end() ? name->second : DisplayName(type.name),
+          type.modifiers, type.is_array};
+}
+
+// Whether the same type keeps its values when only its modifiers change: the support functions of
+// PostgreSQL's length coercions (varchar_support, numeric_support, TemporalSimplify).
+bool WidensModifiers(const TypeParts& from, const TypeParts& to) {
+  if (from.modifiers == to.modifiers) return true;
+  if (from.name == "character varying" || from.name == "bit varying") {
+    return to.modifiers.empty() ||
+           (!from.modifiers.empty() && to.modifiers[0] >= from.modifiers[0]);
+  }
+  if (from.name == "numeric") {
+    if (to.modifiers.empty()) return true;
+    if (from.modifiers.empty()) return false;
+    const int from_scale = from.modifiers.size() > 1 ? from.modifiers[1] : 0;
+    const int to_scale = to.modifiers.size() > 1 ? to.modifiers[1] : 0;
+    return to_scale == from_scale && to.modifiers[0] >= from.modifiers[0];
+  }
+  if (absl::StartsWith(from.name, "time")) {
+    return to.modifiers.empty() ||
+           (!from.modifiers.empty() && to.modifiers[0] >= from.modifiers[0]);
+  }
+  return false;
+}
+
+}  // namespace
+
+bool IsSameType(const std::string& from, const WrittenType& to) {
+  const TypeParts old_type = PartsOf(from);
+  const TypeParts new_type = PartsOf(to);
+  return old_type.name == new_type.name && old_type.is_array == new_type.is_array &&
+         old_type.modifiers == new_type.modifiers;
+}
+
+bool KeepsStorage(const std::string& from, const WrittenType& to) {
+  const TypeParts old_type = PartsOf(from);
+  const TypeParts new_type = PartsOf(to);
+  if (old_type.is_array || new_type.is_array) return IsSameType(from, to);
+  if (old_type.name == new_type.name) return WidensModifiers(old_type, new_type);
+  // Binary coercible (pg_cast), and of any length.
+  if (!new_type.modifiers.empty()) return false;
+  return (old_type.name == "character varying" && new_type.name == "text") ||
+         (old_type.name == "text" && new_type.name == "character varying") ||
+         (old_type.name == "cidr" && new_type.name == "inet");
+}
+
+// --- Names ---
+
+void NameScope::Apply(const StatementEffects& effects) {
+  if (effects.search_path) search_path_ = effects.search_path;
+  if (effects.resets_search_path) search_path_.reset();
+  for (const Renaming& renaming : effects.renamings) {
+    if (!renaming.from_column.empty()) continue;
+    const CatalogName from = ToCatalogName(renaming.from);
+    const CatalogName to = ToCatalogName(renaming.to);
+    const auto earlier = renamed_.find(from);
+    renamed_[to] = earlier == renamed_.end() ? from : earlier->second;
+    if (earlier != renamed_.end()) renamed_.erase(earlier);
+    hidden_.insert(from);
+    hidden_.erase(to);
+  }
+}
+
+std::vector<CatalogName> NameScope::Meanings(const QualifiedName& name) const {
+  std::vector<CatalogName> written;
+  if (name.schema.empty() && search_path_.has_value()) {
+    for (const std::string& schema : *search_path_) written.push_back({schema, name.name});
+  } else {
+    written.push_back(ToCatalogName(name));
+  }
+  std::vector<CatalogName> meanings;
+  for (const CatalogName& one : written) {
+    const auto before = renamed_.find(one);
+    if (before != renamed_.end()) meanings.push_back(before->second);
+    if (hidden_.count(one) == 0) meanings.push_back(one);
+  }
+  return meanings;
+}
+
+void AskAbout(const StatementEffects& effects, const NameScope& scope, CatalogQuestion& question) {
+  const auto ask = [&](const QualifiedName& name, std::set<CatalogName>& names) {
+    for (const CatalogName& meaning : scope.Meanings(name)) names.insert(meaning);
+  };
+  for (const LockNeed& lock : effects.locks) {
+    ask(lock.relation, IsOfType(lock.reach) ? question.types : question.relations);
+  }
+  for (const WorkNeed& work : effects.works) {
+    ask(work.relation, IsOfType(work.reach) ? question.types : question.relations);
+    if (!work.object.name.empty()) ask(work.object, question.relations);
+    if (!work.type.name.name.empty() && !work.type.is_builtin) {
+      ask(work.type.name, question.types);
+    }
+    for (const QualifiedName& function : work.functions) ask(function, question.functions);
+  }
+  for (const EmptiedRelation& emptied : effects.emptied) ask(emptied.relation, question.relations);
+  for (const DroppedThing& dropped : effects.drops) {
+    if (!HasDependents(dropped)) continue;
+    if (HasNoSchema(dropped.kind)) {
+      question.drops.insert(ToTarget(dropped, ToCatalogName(dropped.name)));
+      continue;
+    }
+    for (const CatalogName& meaning : scope.Meanings(dropped.name)) {
+      question.drops.insert(ToTarget(dropped, meaning));
+    }
+  }
+  for (const Renaming& renaming : effects.renamings) ask(renaming.from, question.relations);
+  for (const CreatedThing& created : effects.created) {
+    if (created.is_guarded) ask(created.name, question.relations);
+  }
+}
+
+absl::optional<RelationId> EffectResolver::Find(const QualifiedName& name) const {
+  if (facts_ == nullptr) return absl::nullopt;
+  for (const CatalogName& meaning : scope_.Meanings(name)) {
+    const auto found = facts_->names.find(meaning);
+    if (found != facts_->names.end() && gone_.count(found->second) == 0 &&
+        facts_->relations.count(found->second) > 0) {
+      return found->second;
+    }
+  }
+  return absl::nullopt;
+}
+
+const RelationFacts& EffectResolver::FactsOf(RelationId id) const {
+  static const RelationFacts& none = *new RelationFacts;
+  const auto found = facts_->relations.find(id);
+  return found == facts_->relations.end() ? none : found->second;
+}
+
+const DropFacts* EffectResolver::FindDrop(const DroppedThing& dropped) const {
+  std::vector<CatalogName> meanings = scope_.Meanings(dropped.name);
+  if (HasNoSchema(dropped.kind)) meanings = {ToCatalogName(dropped.name)};
+  for (const CatalogName& meaning : meanings) {
+    const auto found = facts_->drops.find(ToTarget(dropped, meaning));
+    if (found != facts_->drops.end()) return &found->second;
+  }
+  return nullptr;
+}
+
+bool EffectResolver::WasCreated(const QualifiedName& name) const {
+  return created_.count(ToCatalogName(name)) > 0;
+}
+
+const ColumnFacts* EffectResolver::FindColumn(RelationId id, std::string column) const {
+  const auto renamed = renamed_columns_.find({id, column});
+  if (renamed != renamed_columns_.end()) column = renamed->second;
+  if (gone_columns_.count({id, column}) > 0) return nullptr;
+  const auto& columns = FactsOf(id).columns;
+  const auto found = columns.find(column);
+  return found == columns.end() ? nullptr : &found->second;
+}
+
+void EffectResolver::AddDescendants(RelationId id, Ids& ids) const {
+  for (const RelationId child : FactsOf(id).children) {
+    if (gone_.count(child) > 0 || std::find(ids.begin(), ids.end(), child) != ids.end()) continue;
+    ids.push_back(child);
+    AddDescendants(child, ids);
+  }
+}
+
+EffectResolver::Ids EffectResolver::Reached(const QualifiedName& name, Reach reach,
+                                            const std::string& detail) const {
+  Ids ids;
+  if (IsOfType(reach)) {
+    for (const CatalogName& meaning : scope_.Meanings(name)) {
+      const auto type = facts_->types.find(meaning);
+      if (type == facts_->types.end()) continue;
+      return reach == Reach::kTypedTables ? type->second.typed_tables : type->second.tables;
+    }
+    return ids;
+  }
+  const absl::optional<RelationId> id = Find(name);
+  if (!id) return ids;
+  const RelationFacts& relation = FactsOf(*id);
+  switch (reach) {
+    case Reach::kItself:
+      return {*id};
+    case Reach::kDescendants:
+      ids.push_back(*id);
+      AddDescendants(*id, ids);
+      return ids;
+    case Reach::kTableOfIndex:
+      if (relation.table != 0) {
+        ids.push_back(relation.table);
+        AddDescendants(relation.table, ids);
+      }
+      return ids;
+    case Reach::kIndexes:
+      return relation.indexes;
+    case Reach::kOwnedSequences:
+      return relation.sequences;
+    case Reach::kDefaultPartition:
+      if (relation.default_partition != 0) ids.push_back(relation.default_partition);
+      return ids;
+    default:
+      break;
+  }
+  for (const ForeignKeyFacts& key : relation.foreign_keys) {
+    const bool refers = key.referencing == *id;
+    const bool referred = key.referenced == *id;
+    const auto concerns = [&](const std::vector<std::string>& columns) {
+      return detail.empty() || Contains(columns, detail);
+    };
+    if (reach == Reach::kReferenced && refers && concerns(key.referencing_columns)) {
+      ids.push_back(key.referenced);
+    } else if (reach == Reach::kReferencing && referred && concerns(key.referenced_columns)) {
+      ids.push_back(key.referencing);
+    } else if (reach == Reach::kConstraintPeer && refers && key.name == detail) {
+      ids.push_back(key.referenced);
+    }
+  }
+  if (reach == Reach::kAllReferencing) {
+    Ids rest = {*id};
+    while (!rest.empty()) {
+      const RelationId next = rest.back();
+      rest.pop_back();
+      for (const ForeignKeyFacts& key : FactsOf(next).foreign_keys) {
+        if (key.referenced != next || key.referencing == *id) continue;
+        if (std::find(ids.begin(), ids.end(), key.referencing) != ids.end()) continue;
+        ids.push_back(key.referencing);
+        rest.push_back(key.referencing);
+      }
+    }
+  }
+  return ids;
+}
+
+// --- Locks ---
+
+void EffectResolver::AddDropLocks(const StatementEffects& effects,
+                                  std::map<RelationId, LockMode>& locks) const {
+  for (const DroppedThing& dropped : effects.drops) {
+    const DropFacts* drop = FindDrop(dropped);
+    if (drop == nullptr) continue;
+    const LockMode mode = dropped.kind == "statistics"
+                              ? migration::v1::LOCK_MODE_SHARE_UPDATE_EXCLUSIVE
+                              : migration::v1::LOCK_MODE_ACCESS_EXCLUSIVE;
+    for (const DropFacts::Dropped& locked : drop->locked) {
+      if (locked.by_cascade && !dropped.cascade) continue;
+      if (gone_.count(locked.relation) > 0) continue;
+      locks[locked.relation] = std::max(locks[locked.relation], mode);
+    }
+    // What a partition is dropped from is no longer what its neighbours are part of.
+    for (const DropFacts::Dropped& one : drop->dropped) {
+      if ((one.by_cascade && !dropped.cascade) || !one.column.empty()) continue;
+      const RelationId parent = FactsOf(one.relation).partition_of;
+      if (parent == 0) continue;
+      locks[parent] = std::max(locks[parent], mode);
+      const RelationId rest = FactsOf(parent).default_partition;
+      if (rest != 0) locks[rest] = std::max(locks[rest], mode);
+    }
+  }
+}
+
+void EffectResolver::AddLocks(const StatementEffects& effects, PlannedStatement& out) const {
+  std::map<RelationId, LockMode> found;
+  // Those that the catalogue does not have, by their names in the statement.
+  std::map<std::string, std::pair<LockMode, bool>> written;
+  for (const LockNeed& lock : effects.locks) {
+    if (facts_ != nullptr) {
+      for (const RelationId id : Reached(lock.relation, lock.reach, lock.detail)) {
+        found[id] = std::max(found[id], lock.mode);
+      }
+      if (Find(lock.relation)) continue;
+    }
+    if (lock.reach != Reach::kItself && lock.reach != Reach::kDescendants) continue;
+    auto& [mode, is_new] = written[DisplayName(lock.relation)];
+    mode = std::max(mode, lock.mode);
+    is_new = facts_ != nullptr || WasCreated(lock.relation);
+  }
+  if (facts_ != nullptr) AddDropLocks(effects, found);
+
+  std::vector<migration::v1::RelationLock> locks;
+  for (const auto& [id, mode] : found) {
+    const RelationFacts& relation = FactsOf(id);
+    if (relation.kind == 'c') continue;
+    // Who uses an index has locked its table: what that lock keeps away needs not be told twice.
+    const auto table = found.find(relation.table);
+    if (relation.table != 0 && table != found.end() && table->second >= mode) continue;
+    migration::v1::RelationLock& lock = locks.emplace_back();
+    lock.set_relation(Describe(relation));
+    lock.set_mode(mode);
+  }
+  for (const auto& [name, needed] : written) {
+    migration::v1::RelationLock& lock = locks.emplace_back();
+    lock.set_relation(name);
+    lock.set_mode(needed.first);
+    lock.set_is_new(needed.second);
+  }
+  std::stable_sort(locks.begin(), locks.end(), [](const auto& a, const auto& b) {
+    return std::make_pair(a.is_new(), -a.mode()) < std::make_pair(b.is_new(), -b.mode());
+  });
+  if (locks.size() > kMostRelations) locks.resize(kMostRelations);
+  out.mutable_locks()->Add(locks.begin(), locks.end());
+}
+
+// --- Work ---
+
+bool EffectResolver::ChangesStorage(const WorkNeed& work) const {
+  const absl::optional<RelationId> id = Find(work.relation);
+  const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
+  if (column == nullptr) return true;
+  if (KeepsStorage(column->base_type, work.type)) return false;
+  if (work.type.is_builtin) return true;
+  for (const CatalogName& meaning : scope_.Meanings(work.type.name)) {
+    const auto type = facts_->types.find(meaning);
+    if (type == facts_->types.end()) continue;
+    return type->second.has_constraints || work.type.is_array ||
+           type->second.base_type != column->base_type;
+  }
+  return true;
+}
+
+bool EffectResolver::IsChecked(const WorkNeed& work) const {
+  const absl::optional<RelationId> id = Find(work.relation);
+  const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
+  return column != nullptr && column->is_checked && !IsSameType(column->type, work.type);
+}
+
+bool EffectResolver::IsNeeded(const WorkNeed& work) const {
+  if (facts_ == nullptr) {
+    return work.condition != WorkCondition::kObjectHasIndexes &&
+           work.condition != WorkCondition::kTypeIsChecked &&
+           work.condition != WorkCondition::kDomainConstrained;
+  }
+  switch (work.condition) {
+    case WorkCondition::kAlways:
+      return true;
+    case WorkCondition::kTypeChangesStorage:
+      return ChangesStorage(work);
+    case WorkCondition::kTypeIsChecked:
+      return IsChecked(work);
+    case WorkCondition::kColumnNullable: {
+      const absl::optional<RelationId> id = Find(work.relation);
+      const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
+      return column == nullptr || !column->proven_not_null;
+    }
+    case WorkCondition::kFunctionVolatile:
+      return std::any_of(work.functions.begin(), work.functions.end(),
+                         [this](const QualifiedName& function) {
+                           for (const CatalogName& meaning : scope_.Meanings(function)) {
+                             const auto found = facts_->functions.find(meaning);
+                             if (found != facts_->functions.end()) return found->second;
+                           }
+                           return true;
+                         });
+    case WorkCondition::kDomainConstrained:
+      for (const CatalogName& meaning : scope_.Meanings(work.type.name)) {
+        const auto type = facts_->types.find(meaning);
+        if (type != facts_->types.end()) return type->second.has_constraints;
+      }
+      // One that the plan makes.
+      return true;
+    case WorkCondition::kObjectMissing:
+      return !Find(work.object);
+    case WorkCondition::kObjectHasIndexes: {
+      const absl::optional<RelationId> id = Find(work.object);
+      return id && !FactsOf(*id).indexes.empty();
+    }
+  }
+  return true;
+}
+
+void EffectResolver::AddWorks(const StatementEffects& effects, PlannedStatement& out) const {
+  // By relation: a rewrite has everything else in it.
+  std::map<std::string, std::map<migration::v1::RelationWorkKind, migration::v1::RelationWork>>
+      works;
+  const auto add = [&](const WorkNeed& need, const std::string& relation, int64_t rows,
+                       int64_t size) {
+    migration::v1::RelationWork& work = works[relation][need.kind];
+    work.set_kind(need.kind);
+    work.set_relation(relation);
+    if (!absl::StrContains(work.reason(), need.reason)) {
+      work.set_reason(work.reason().empty() ? need.reason
+                                            : absl::StrCat(work.reason(), ", ", need.reason));
+    }
+    work.set_estimated_rows(rows);
+    work.set_size_bytes(size);
+  };
+  for (const WorkNeed& need : effects.works) {
+    if (!IsNeeded(need)) continue;
+    if (facts_ == nullptr) {
+      const bool is_its_own = need.reach == Reach::kItself || need.reach == Reach::kDescendants;
+      if (is_its_own && !WasCreated(need.relation)) add(need, DisplayName(need.relation), -1, -1);
+      continue;
+    }
+    for (const RelationId id : Reached(need.relation, need.reach, need.detail)) {
+      const RelationFacts& relation = FactsOf(id);
+      // A partitioned table has no rows of its own.
+      if (relation.kind != 'r' && relation.kind != 'm') continue;
+      add(need, Describe(relation), relation.estimated_rows, relation.size_bytes);
+    }
+  }
+  std::vector<migration::v1::RelationWork> ordered;
+  for (const auto& [relation, kinds] : works) {
+    for (const auto& [kind, work] : kinds) {
+      const bool is_rewrite = kind == migration::v1::RELATION_WORK_KIND_REWRITE;
+      if (is_rewrite || kinds.count(migration::v1::RELATION_WORK_KIND_REWRITE) == 0) {
+        ordered.push_back(work);
+      }
+    }
+  }
+  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
+    return a.size_bytes() > b.size_bytes();
+  });
+  if (ordered.size() > kMostRelations) ordered.resize(kMostRelations);
+  out.mutable_works()->Add(ordered.begin(), ordered.end());
+}
+
+// --- Losses ---
+
+void EffectResolver::SetSize(RelationId id, bool descendants, Loss& loss) const {
+  Ids ids = {id};
+  if (descendants) AddDescendants(id, ids);
+  int64_t rows = 0;
+  int64_t bytes = 0;
+  for (const RelationId one : ids) {
+    const RelationFacts& relation = FactsOf(one);
+    if (relation.kind == 'p') continue;
+    rows = rows < 0 || relation.estimated_rows < 0 ? -1 : rows + relation.estimated_rows;
+    bytes = bytes < 0 || relation.total_bytes < 0 ? -1 : bytes + relation.total_bytes;
+  }
+  loss.set_estimated_rows(rows);
+  loss.set_size_bytes(bytes);
+}
+
+void EffectResolver::SetColumnSize(RelationId id, const std::string& column, Loss& loss) const {
+  SetSize(id, true, loss);
+  loss.set_size_bytes(loss.estimated_rows() == 0 ? 0 : -1);
+  const ColumnFacts* facts = FindColumn(id, column);
+  if (facts == nullptr || loss.estimated_rows() < 0 || facts->null_fraction < 0) return;
+  const double values = static_cast<double>(loss.estimated_rows()) * (1 - facts->null_fraction);
+  loss.set_estimated_rows(std::llround(values));
+  loss.set_size_bytes(std::llround(values * static_cast<double>(facts->average_width)));
+}
+
+void EffectResolver::AddUnaskedLoss(const DroppedThing& dropped, PlannedStatement& out) const {
+  static const std::set<std::string>& with_data = *new std::set<std::string>{
+      "table", "column", "materialized view", "sequence", "schema", "database", "attribute",
+      "role"};
+  if (with_data.count(dropped.kind) == 0 || WasCreated(dropped.name) ||
+      created_columns_.count({ToCatalogName(dropped.name), dropped.part}) > 0) {
+    return;
+  }
+  Loss& loss = *out.add_losses();
+  loss.set_object_kind(dropped.kind == "role" ? "everything owned by" : dropped.kind);
+  loss.set_object_name(dropped.part.empty()
+                           ? DisplayName(dropped.name)
+                           : absl::StrCat(DisplayName(dropped.name), ".", dropped.part));
+  loss.set_estimated_rows(-1);
+  loss.set_size_bytes(-1);
+}
+
+void EffectResolver::AddDropLosses(const DroppedThing& dropped, PlannedStatement& out) {
+  if (!HasDependents(dropped)) return;
+  if (facts_ == nullptr) return AddUnaskedLoss(dropped, out);
+  const DropFacts* drop = FindDrop(dropped);
+  if (drop == nullptr) return;
+  const std::string target = absl::StrCat(
+      dropped.kind, " ", DisplayName(dropped.name), dropped.part.empty() ? "" : ".", dropped.part);
+  const absl::optional<RelationId> itself = Find(dropped.name);
+
+  if (dropped.kind == "database" || dropped.kind == "schema") {
+    Loss& loss = *out.add_losses();
+    loss.set_object_kind(dropped.kind);
+    loss.set_object_name(dropped.name.name);
+    // What is in a schema follows by itself.
+    loss.set_estimated_rows(dropped.kind == "schema" ? 0 : -1);
+    loss.set_size_bytes(dropped.kind == "schema" ? 0 : drop->size_bytes);
+  }
+  std::set<RelationId> whole;
+  for (const DropFacts::Dropped& one : drop->dropped) {
+    if (one.column.empty() && (dropped.cascade || !one.by_cascade)) whole.insert(one.relation);
+  }
+  for (const DropFacts::Dropped& one : drop->dropped) {
+    if ((one.by_cascade && !dropped.cascade) || gone_.count(one.relation) > 0) continue;
+    const RelationFacts& relation = FactsOf(one.relation);
+    const bool is_target = itself == one.relation && one.column == dropped.part;
+    if (!one.column.empty()) {
+      if (whole.count(one.relation) > 0 || !HasRows(relation)) continue;
+      if (!gone_columns_.insert({one.relation, one.column}).second) continue;
+      Loss& loss = *out.add_losses();
+      loss.set_object_kind("column");
+      loss.set_object_name(absl::StrCat(Describe(relation), ".", one.column));
+      gone_columns_.erase({one.relation, one.column});
+      SetColumnSize(one.relation, one.column, loss);
+      gone_columns_.insert({one.relation, one.column});
+      if (!is_target) loss.set_because_of(target);
+      continue;
+    }
+    gone_.insert(one.relation);
+    const bool is_sequence = relation.kind == 'S' && is_target;
+    if (!HasRows(relation) && !is_sequence) continue;
+    Loss& loss = *out.add_losses();
+    loss.set_object_kind(is_sequence              ? "sequence"
+                         : relation.kind == 'm' ? "materialized view"
+                                                : "table");
+    loss.set_object_name(Describe(relation));
+    SetSize(one.relation, false, loss);
+    if (is_sequence) loss.set_estimated_rows(1);
+    if (!is_target) loss.set_because_of(target);
+  }
+}
+
+void EffectResolver::AddValueLosses(const EmptiedRelation& emptied, RelationId id,
+                                    PlannedStatement& out) const {
+  for (const std::string& column : emptied.columns) {
+    // A column that the plan has added has had no values.
+    if (FindColumn(id, column) == nullptr) continue;
+    Loss& loss = *out.add_losses();
+    loss.set_object_kind("values");
+    loss.set_object_name(absl::StrCat(Describe(FactsOf(id)), ".", column));
+    SetColumnSize(id, column, loss);
+  }
+}
+
+void EffectResolver::AddEmptied(const EmptiedRelation& emptied, PlannedStatement& out) const {
+  if (facts_ == nullptr) {
+    if (WasCreated(emptied.relation)) return;
+    const CatalogName table = ToCatalogName(emptied.relation);
+    const auto add = [&](absl::string_view kind, const std::string& name) {
+      Loss& loss = *out.add_losses();
+      loss.set_object_kind(std::string(kind));
+      loss.set_object_name(name);
+      loss.set_estimated_rows(-1);
+      loss.set_size_bytes(-1);
+    };
+    const std::string name = DisplayName(emptied.relation);
+    if (emptied.columns.empty()) add("rows", name);
+    for (const std::string& column : emptied.columns) {
+      if (created_columns_.count({table, column}) == 0) {
+        add("values", absl::StrCat(name, ".", column));
+      }
+    }
+    return;
+  }
+  const absl::optional<RelationId> id = Find(emptied.relation);
+  if (!id) return;
+  if (!emptied.columns.empty()) return AddValueLosses(emptied, *id, out);
+  const auto add = [&](RelationId one, bool descendants) -> Loss& {
+    Loss& loss = *out.add_losses();
+    loss.set_object_kind("rows");
+    loss.set_object_name(Describe(FactsOf(one)));
+    SetSize(one, descendants, loss);
+    return loss;
+  };
+  add(*id, emptied.descendants);
+  if (!emptied.cascade) return;
+  for (const RelationId other : Reached(emptied.relation, Reach::kAllReferencing, "")) {
+    add(other, true).set_because_of(absl::StrCat("rows ", Describe(FactsOf(*id))));
+  }
+}
+
+void EffectResolver::AddLosses(const StatementEffects& effects, PlannedStatement& out) {
+  for (const EmptiedRelation& emptied : effects.emptied) AddEmptied(emptied, out);
+  for (const DroppedThing& dropped : effects.drops) AddDropLosses(dropped, out);
+}
+
+void EffectResolver::Apply(const StatementEffects& effects) {
+  for (const Renaming& renaming : effects.renamings) {
+    if (renaming.from_column.empty() || facts_ == nullptr) continue;
+    const absl::optional<RelationId> id = Find(renaming.from);
+    if (!id || FindColumn(*id, renaming.from_column) == nullptr) continue;
+    const auto earlier = renamed_columns_.find({*id, renaming.from_column});
+    const std::string original =
+        earlier == renamed_columns_.end() ? renaming.from_column : earlier->second;
+    renamed_columns_[{*id, renaming.to_column}] = original;
+  }
+  if (facts_ == nullptr) {
+    for (const DroppedThing& dropped : effects.drops) created_.erase(ToCatalogName(dropped.name));
+    for (const CreatedThing& created : effects.created) {
+      if (created.column.empty()) {
+        created_.insert(ToCatalogName(created.name));
+      } else {
+        created_columns_.insert({ToCatalogName(created.name), created.column});
+      }
+    }
+  }
+  scope_.Apply(effects);
+}
+
+bool EffectResolver::DoesNothing(const StatementEffects& effects) const {
+  for (const CreatedThing& created : effects.created) {
+    if (created.is_guarded && created.column.empty() && Find(created.name)) return true;
+  }
+  return false;
+}
+
+PlannedStatement EffectResolver::Resolve(const StatementEffects& effects) {
+  PlannedStatement out;
+  out.set_command(effects.command);
+  out.set_is_unknown(effects.is_unknown);
+  out.set_transaction_need(effects.transaction_need);
+  if (DoesNothing(effects)) return out;
+  AddLocks(effects, out);
+  AddWorks(effects, out);
+  AddLosses(effects, out);
+  Apply(effects);
+  return out;
+}
+
+}  // namespace migd

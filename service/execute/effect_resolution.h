@@ -1,0 +1,106 @@
+// What a statement does to a database as it is: its effects, with what the catalogue says.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/types/optional.h"
+#include "migration/v1/statement.pb.h"
+#include "service/database/catalog_facts.h"
+#include "service/sql/statement_effects.h"
+
+namespace migd {
+
+// What the names in a plan mean as its statements run one after the other: what they rename, and
+// what they set as search_path. A value.
+class NameScope {
+ public:
+  // A step begins: its session is as new.
+  void BeginStep() { search_path_.reset(); }
+  // The statement is done.
+  void Apply(const StatementEffects& effects);
+
+  // The names under which the catalogue may know what is called `name` now, in the order in which
+  // they count. None if what had the name has another one now.
+  std::vector<CatalogName> Meanings(const QualifiedName& name) const;
+
+ private:
+  absl::optional<std::vector<std::string>> search_path_;
+  // What has a name now, by its name before the plan.
+  std::map<CatalogName, CatalogName> renamed_;
+  std::set<CatalogName> hidden_;
+};
+
+// Adds to `question` all that Resolve needs to know about a statement.
+void AskAbout(const StatementEffects& effects, const NameScope& scope, CatalogQuestion& question);
+
+// Follows a plan, statement by statement, through what the catalogue said before it.
+class EffectResolver {
+ public:
+  // Null if the catalogue was not asked: then what a statement names is there, unless an earlier one
+  // has made it. `facts` must outlive this object, and answer for all statements.
+  explicit EffectResolver(const CatalogFacts* facts) : facts_(facts) {}
+
+  void BeginStep() { scope_.BeginStep(); }
+
+  // Fills in `command`, `is_unknown`, `locks`, `works`, `transaction_need` and `losses`, the losses
+  // without revision and statement.
+  migration::v1::PlannedStatement Resolve(const StatementEffects& effects);
+
+ private:
+  using Ids = std::vector<RelationId>;
+
+  // Its CREATE ... IF NOT EXISTS finds what it would make.
+  bool DoesNothing(const StatementEffects& effects) const;
+  // Nothing if it is not there, or not any more.
+  absl::optional<RelationId> Find(const QualifiedName& name) const;
+  const RelationFacts& FactsOf(RelationId id) const;
+  // What goes with it; null if it is not there.
+  const DropFacts* FindDrop(const DroppedThing& dropped) const;
+  // Whether an earlier statement has made it, if the catalogue was not asked.
+  bool WasCreated(const QualifiedName& name) const;
+  Ids Reached(const QualifiedName& name, Reach reach, const std::string& detail) const;
+  void AddDescendants(RelationId id, Ids& ids) const;
+
+  void AddLocks(const StatementEffects& effects, migration::v1::PlannedStatement& out) const;
+  void AddDropLocks(const StatementEffects& effects,
+                    std::map<RelationId, migration::v1::LockMode>& locks) const;
+  void AddWorks(const StatementEffects& effects, migration::v1::PlannedStatement& out) const;
+  bool IsNeeded(const WorkNeed& work) const;
+  bool ChangesStorage(const WorkNeed& work) const;
+  bool IsChecked(const WorkNeed& work) const;
+
+  void AddLosses(const StatementEffects& effects, migration::v1::PlannedStatement& out);
+  void AddDropLosses(const DroppedThing& dropped, migration::v1::PlannedStatement& out);
+  void AddUnaskedLoss(const DroppedThing& dropped, migration::v1::PlannedStatement& out) const;
+  void AddEmptied(const EmptiedRelation& emptied, migration::v1::PlannedStatement& out) const;
+  void AddValueLosses(const EmptiedRelation& emptied, RelationId id,
+                      migration::v1::PlannedStatement& out) const;
+  // The rows and bytes of a relation with all that inherits from it.
+  void SetSize(RelationId id, bool descendants, migration::v1::Loss& loss) const;
+  void SetColumnSize(RelationId id, const std::string& column, migration::v1::Loss& loss) const;
+  // The facts of a column under its name now; null if the table had none before the plan.
+  const ColumnFacts* FindColumn(RelationId id, std::string column) const;
+
+  void Apply(const StatementEffects& effects);
+
+  const CatalogFacts* const facts_;
+  NameScope scope_;
+  std::set<RelationId> gone_;
+  std::set<std::pair<RelationId, std::string>> gone_columns_;
+  std::map<std::pair<RelationId, std::string>, std::string> renamed_columns_;
+  // Made by the plan, if the catalogue was not asked.
+  std::set<CatalogName> created_;
+  std::set<std::pair<CatalogName, std::string>> created_columns_;
+};
+
+// Whether `from`, as format_type has it, and `to` are the same type.
+bool IsSameType(const std::string& from, const WrittenType& to);
+
+// Whether a value of the type `from`, as format_type has it, is stored as it is as one of `to`.
+bool KeepsStorage(const std::string& from, const WrittenType& to);
+
+}  // namespace migd

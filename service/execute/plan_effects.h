@@ -1,0 +1,39 @@
+// What a plan does to a database: its statements with their locks, their work, and their losses.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "migration/v1/revision.pb.h"
+#include "migration/v1/statement.pb.h"
+#include "service/database/database.h"
+#include "service/plan/plan.h"
+#include "service/script/script_directory.h"
+
+namespace migd {
+
+// So many statements of a plan that may matter to others are described, and so many that do not:
+// with every INSERT of a large file nobody could read the answer, or receive it.
+inline constexpr int kMostNotableStatements = 2000;
+inline constexpr int kMostQuietStatements = 500;
+
+struct PlanEffects {
+  // In the order of the steps.
+  std::vector<migration::v1::Loss> losses;
+  // Why the catalogue could not be asked.
+  absl::Status database_error;
+};
+
+// Fills in `statements` and `omitted_statement_count` of each step of `described`, which is
+// DescribePlan's. Asks the catalogue of `database`, once, without waiting for locks on tables; with
+// null, or if it does not answer, what a statement names is taken to be there, its size unknown.
+// Reads each statement by PostgreSQL's grammar; costs a thread for the time.
+PlanEffects DescribeEffects(const ScriptSet& scripts, const Plan& plan, Database* database,
+                            migration::v1::Plan& described);
+
+// What `plan` destroys of what is in `database`, in the order of the steps. The errors of Database.
+absl::StatusOr<std::vector<migration::v1::Loss>> LossesOf(const ScriptSet& scripts,
+                                                          const Plan& plan, Database& database);
+
+}  // namespace migd
