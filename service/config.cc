@@ -101,7 +101,26 @@ DatabaseConfig ReadDatabase(const std::string& name, const YAML::Node& node,
             [&](const YAML::Node& value) { database.allow_terminate_blockers = ReadBool(value); }},
            {"verify_ignore",
             [&](const YAML::Node& value) { database.verify_ignore = ReadStrings(value); }},
-           {"connect_timeout", duration(database.connect_timeout)}});
+           {"connect_timeout", duration(database.connect_timeout)},
+           {"backup",
+            [&](const YAML::Node& value) {
+              if (!ParseBackupMode(ReadString(value), database.backup)) {
+                throw Mistake(value, "must be never, before_destructive or always");
+              }
+            }},
+           {"backup_verify",
+            [&](const YAML::Node& value) {
+              if (!ParseBackupVerification(ReadString(value), database.backup_verify)) {
+                throw Mistake(value, "must be list or restore");
+              }
+            }},
+           {"backup_dir", text(database.backup_dir)},
+           {"backup_keep", [&](const YAML::Node& value) {
+              if (!absl::SimpleAtoi(ReadString(value), &database.backup_keep) ||
+                  database.backup_keep < 1) {
+                throw Mistake(value, "must be a number from 1 on");
+              }
+            }}});
   return database;
 }
 
@@ -128,6 +147,23 @@ bool ParseTimeout(const std::string& text, absl::Duration& into) {
            into <= absl::Milliseconds(std::numeric_limits<int32_t>::max())));
 }
 
+bool ParseBackupMode(const std::string& text, migration::v1::BackupMode& into) {
+  static const std::map<std::string, migration::v1::BackupMode> modes = {
+      {"never", migration::v1::BACKUP_MODE_NEVER},
+      {"before_destructive", migration::v1::BACKUP_MODE_BEFORE_DESTRUCTIVE},
+      {"always", migration::v1::BACKUP_MODE_ALWAYS}};
+  const auto found = modes.find(text);
+  if (found != modes.end()) into = found->second;
+  return found != modes.end();
+}
+
+bool ParseBackupVerification(const std::string& text, migration::v1::BackupVerification& into) {
+  if (text != "list" && text != "restore") return false;
+  into = text == "list" ? migration::v1::BACKUP_VERIFICATION_LIST
+                        : migration::v1::BACKUP_VERIFICATION_RESTORE;
+  return true;
+}
+
 absl::Status ReadConfigFile(const std::string& path, Config& config) {
   const DatabaseConfig defaults =
       config.databases.empty() ? DatabaseConfig() : config.databases.front();
@@ -144,6 +180,8 @@ absl::Status ReadConfigFile(const std::string& path, Config& config) {
              {"insecure", [&](const YAML::Node& node) { config.insecure = ReadBool(node); }},
              {"shutdown_grace",
               [&](const YAML::Node& node) { config.shutdown_grace = ReadDuration(node); }},
+             {"postgres_programs",
+              [&](const YAML::Node& node) { config.postgres_programs = ReadString(node); }},
              {"takeover_after", [&](const YAML::Node& node) {
                 config.operations.takeover_after = ReadDuration(node);
               }}});

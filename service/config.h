@@ -30,6 +30,10 @@ struct DatabaseConfig {
   // Patterns of what `verify` leaves out.
   std::vector<std::string> verify_ignore;
   absl::Duration connect_timeout = absl::Seconds(10);
+  migration::v1::BackupMode backup = migration::v1::BACKUP_MODE_NEVER;
+  migration::v1::BackupVerification backup_verify = migration::v1::BACKUP_VERIFICATION_LIST;
+  std::string backup_dir;
+  int backup_keep = 10;
 };
 
 // A private cluster for the one database.
@@ -44,6 +48,9 @@ struct Config {
   std::vector<DatabaseConfig> databases;
   absl::optional<EmbeddedConfig> embedded;
   bool offline = false;
+  // Where pg_dump, pg_restore and, for scratch databases, initdb and postgres are; empty: looked
+  // for.
+  std::string postgres_programs;
   std::vector<std::string> listen;
   bool insecure = false;
   absl::Duration shutdown_grace = absl::Seconds(30);
@@ -54,9 +61,15 @@ struct Config {
 // in whole milliseconds and 32 bits, cannot keep it.
 bool ParseTimeout(const std::string& text, absl::Duration& into);
 
-// Reads the databases, `listen`, `insecure`, `shutdown_grace` and `takeover_after` of a YAML file
-// over `config`. InvalidRequest names the line of what is wrong: an unknown key, a value that is
-// not of its form, a name given twice. README.md shows an example of everything.
+// Reads the name of a setting of --backup and --backup-verify, such as before_destructive; false if
+// it is none.
+bool ParseBackupMode(const std::string& text, migration::v1::BackupMode& into);
+bool ParseBackupVerification(const std::string& text, migration::v1::BackupVerification& into);
+
+// Reads the databases, `listen`, `insecure`, `shutdown_grace`, `takeover_after` and
+// `postgres_programs` of a YAML file over `config`. InvalidRequest names the line of what is wrong:
+// an unknown key, a value that is not of its form, a name given twice. README.md shows an example
+// of everything.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
 }  // namespace migd

@@ -150,6 +150,38 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
                "allow calls to end the sessions that keep a migration waiting");
   AddDuration(app, "--connect-timeout", database.connect_timeout,
               "how long to wait for PostgreSQL to answer");
+  app.add_option_function<std::string>(
+         "--backup",
+         [&](const std::string& text) {
+           if (ParseBackupMode(text, database.backup)) return;
+           throw CLI::ValidationError("--backup", "must be never, before_destructive or always");
+         },
+         "when a backup is made before the first step, at least: never, before_destructive or "
+         "always")
+      ->type_name("WHEN")
+      ->default_str("never");
+  app.add_option_function<std::string>(
+         "--backup-verify",
+         [&](const std::string& text) {
+           if (ParseBackupVerification(text, database.backup_verify)) return;
+           throw CLI::ValidationError("--backup-verify", "must be list or restore");
+         },
+         "how it is verified, at least: list (it can be read), or restore (into a scratch "
+         "database, and the rows are counted)")
+      ->type_name("HOW")
+      ->default_str("list");
+  app.add_option("--backup-dir", database.backup_dir,
+                 "where backups go [with --embedded DIR: DIR/backups]")
+      ->type_name("DIR");
+  app.add_option("--backup-keep", database.backup_keep,
+                 "how many of the newest backups of a database are kept")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--postgres-programs", config.postgres_programs,
+                 "the folder of pg_dump and pg_restore, and of initdb and postgres for scratch "
+                 "databases [looked for]")
+      ->type_name("DIR");
   AddDuration(app, "--shutdown-grace", config.shutdown_grace,
               "how long a running operation may go on when migd is told to stop");
   AddDuration(app, "--takeover-after", config.operations.takeover_after,
@@ -184,6 +216,9 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
   }
   config.databases = {database};
   if (in->count() > 0) config.embedded = embedded;
+  if (in->count() > 0 && database.backup_dir.empty()) {
+    config.databases[0].backup_dir = embedded.directory + "/backups";
+  }
   if (file->count() > 0) {
     const std::vector<std::string> listen = config.listen;
     const absl::Status status = ReadConfigFile(config_file, config);

@@ -19,6 +19,7 @@
 #include "service/flags.h"
 #include "service/operation/operation_manager.h"
 #include "service/postgres/embedded_cluster.h"
+#include "service/postgres/postgres_backup.h"
 #include "service/postgres/postgres_database.h"
 #include "service/postgres/postgres_operation_store.h"
 #include "service/postgres/scratch_database.h"
@@ -82,10 +83,8 @@ struct Parts {
 
 ScratchOptions ScratchOptionsOf(const Config& config) {
   ScratchOptions options;
-  if (config.embedded) {
-    options.program_directory = config.embedded->programs;
-    options.user = config.embedded->user;
-  }
+  options.program_directory = config.postgres_programs;
+  if (config.embedded) options.user = config.embedded->user;
   return options;
 }
 
@@ -101,6 +100,8 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   workspace->default_lock_retries = database.lock_retries;
   workspace->allow_terminate_blockers = database.allow_terminate_blockers;
   workspace->policy.verify_ignore = database.verify_ignore;
+  workspace->policy.backup = database.backup;
+  workspace->policy.backup_verification = database.backup_verify;
   if (config.offline) {
     if (workspace->name.empty()) workspace->name = kDefaultName;
     return workspace;
@@ -121,6 +122,10 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   workspace->operations = std::make_unique<PostgresOperationStore>(*postgres);
   auto scratch = std::make_unique<PostgresScratchSource>(*postgres, ScratchOptionsOf(config));
   scratch->KeepRemovingLeftovers();
+  workspace->backups = std::make_unique<PostgresBackupMaker>(
+      *postgres, *scratch,
+      BackupOptions{database.backup_dir, database.backup_keep, config.postgres_programs,
+                    NameOfServer()});
   workspace->scratch = std::move(scratch);
   workspace->database = std::move(postgres);
   return workspace;

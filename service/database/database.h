@@ -18,6 +18,7 @@
 #include "migration/v1/error.pb.h"
 #include "migration/v1/operation.pb.h"
 #include "service/database/catalog_facts.h"
+#include "service/database/relation_use.h"
 #include "service/plan/plan.h"
 #include "service/schema/schema.h"
 #include "service/script/run_mode.h"
@@ -229,6 +230,11 @@ class Session {
   // understands both. False also if that cannot be found out. Not inside a transaction.
   virtual absl::StatusOr<bool> MatchesBuild(const ConcurrentBuild& build) = 0;
 
+  // The relations that this session sees, but for PostgreSQL's own and temporary ones.
+  virtual absl::StatusOr<RelationFiles> ReadRelations() = 0;
+  // The locks that it holds on such relations, but for indexes. Also in a transaction.
+  virtual absl::StatusOr<RelationLocks> ReadHeldLocks() = 0;
+
   // The journal of statements, of this version table: all sections that are half done.
   virtual absl::StatusOr<Journal> ReadJournal() = 0;
   // Writes the entries, over those that are there: in the transaction that is open, or in one of
@@ -279,6 +285,11 @@ class Database {
   // What the catalogue says of the relations, types, functions and objects in question, and of
   // those that go with them. Reads the catalogue only, and waits for no lock on a table.
   virtual absl::StatusOr<CatalogFacts> ReadCatalogFacts(const CatalogQuestion& question) = 0;
+
+  // As Session::ReadRelations. Waits for no lock.
+  virtual absl::StatusOr<RelationFiles> ReadRelations() = 0;
+  // The locks that the session `pid` holds, as Session::ReadHeldLocks.
+  virtual absl::StatusOr<RelationLocks> ReadHeldLocks(int pid) = 0;
 
   // Who keeps the session `pid` waiting. Does not wait for locks.
   virtual absl::StatusOr<LockState> ReadLockState(int pid) = 0;

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
+#include "service/execute/backup_step.h"
 #include "service/execute/checksums.h"
 #include "service/execute/interrupter.h"
 #include "service/execute/plan_action.h"
@@ -175,13 +176,13 @@ absl::StatusOr<Journal> ReadJournal(Session& session, const ScriptSet& scripts, 
 absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& scripts,
                       const Plan& plan, const ExecuteRequest& request, Cancellation& cancellation,
                       Interrupter& interrupter, const EventSink& sink, ExecuteResult& result) {
+  Database& database = *workspace.database;
   const migration::v1::Plan described = DescribePlan(scripts, plan);
   {
     OperationEvent event;
     *event.mutable_plan() = described;
     sink(std::move(event));
   }
-  Database& database = *workspace.database;
   const SchemaCheckContext check = {workspace, session,      scripts, plan,
                                     request,   cancellation, sink};
   absl::Status status = SettleChecksums(database, session, scripts, plan, request, sink);
@@ -193,6 +194,10 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
 
   const auto journal = ReadJournal(session, scripts, plan, request);
   if (!journal.ok()) return journal.status();
+
+  status = BackUp(workspace, {request, DestroysData(scripts, plan), plan.steps.front().revision},
+                  session, cancellation, sink);
+  if (!status.ok()) return status;
 
   StatementMonitor monitor(
       database, {session.pid(), request.timeouts.lock_timeout, request.terminate_blockers}, sink);
@@ -253,8 +258,8 @@ absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
           ? PlanAction(**scripts, *rows, request.action, request.targets, request.purge)
           : RestOfPlan(**scripts, request.earlier_plan, *rows);
   if (!plan.ok()) return plan.status();
-  return RunSteps(workspace, **session, **scripts, *plan, request, cancellation,
-                  interrupter, sink, result);
+  return RunSteps(workspace, **session, **scripts, *plan, request, cancellation, interrupter, sink,
+                  result);
 }
 
 }  // namespace

@@ -25,6 +25,16 @@ struct RunDecisions {
   friend bool operator==(const RunDecisions&, const RunDecisions&) = default;
 };
 
+// Looks at the session before and after each statement of a migration, in the transaction of the
+// statement if there is one. What is not OK ends the run. Called on the thread that runs it.
+class StatementObserver {
+ public:
+  virtual ~StatementObserver() = default;
+  virtual absl::Status Before(Session& session) = 0;
+  // `result` is null if the connection is lost.
+  virtual absl::Status After(Session& session, const StatementResult* result) = 0;
+};
+
 // What to run.
 struct ExecuteRequest {
   migration::v1::Action action = migration::v1::ACTION_UNSPECIFIED;
@@ -53,6 +63,15 @@ struct ExecuteRequest {
   // The plan of an earlier attempt that was cut off: what is left of it is run, instead of planning
   // anew from targets that may be relative. Without steps if there was none.
   migration::v1::Plan earlier_plan;
+  // When a backup is made, at least: the settings of the database may demand more.
+  migration::v1::BackupMode backup = migration::v1::BACKUP_MODE_UNSPECIFIED;
+  // How thoroughly it is verified, at least.
+  migration::v1::BackupVerification backup_verification =
+      migration::v1::BACKUP_VERIFICATION_UNSPECIFIED;
+  // An earlier attempt has made one.
+  bool has_backup = false;
+  // Null if nobody looks.
+  StatementObserver* observer = nullptr;
   // Called when the plan was emitted, before the first write; what is not OK stops the run. Not
   // called if there is nothing to do.
   std::function<absl::Status()> before_first_step;

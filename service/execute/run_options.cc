@@ -63,6 +63,24 @@ absl::Status ReadSchemaOptions(const migration::v1::RunOptions& options, Execute
   return absl::OkStatus();
 }
 
+absl::Status ReadBackup(const migration::v1::RunOptions& options, ExecuteRequest& request) {
+  request.backup = options.backup();
+  request.backup_verification = options.backup_verification();
+  const bool migrates = request.action == migration::v1::ACTION_UPGRADE ||
+                        request.action == migration::v1::ACTION_DOWNGRADE;
+  if (!migration::v1::BackupMode_IsValid(request.backup) ||
+      (request.backup != migration::v1::BACKUP_MODE_UNSPECIFIED && !migrates)) {
+    return errors::InvalidRequest("backup", "goes with an upgrade or a downgrade that runs");
+  }
+  if (!migration::v1::BackupVerification_IsValid(request.backup_verification) ||
+      (request.backup_verification != migration::v1::BACKUP_VERIFICATION_UNSPECIFIED &&
+       !migrates)) {
+    return errors::InvalidRequest("backup_verification",
+                                  "goes with an upgrade or a downgrade that runs");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Workspace& workspace,
@@ -97,6 +115,7 @@ absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Work
     return errors::InvalidRequest("accept_checksums", "goes with an upgrade");
   }
   status = ReadSchemaOptions(options, request);
+  if (status.ok()) status = ReadBackup(options, request);
   return status.ok() ? ReadDecisions(options, request) : status;
 }
 

@@ -496,9 +496,17 @@ absl::StatusOr<StatementResult> StepRunner::Send(Context& context, const Stateme
   const StatementMonitor::Watch watch(
       monitor_, {context.step.revision, index, static_cast<int>(context.section->statements.size()),
                  static_cast<int64_t>(statement.copy_data.value_or("").size())});
+  absl::Status observed =
+      request_.observer == nullptr ? absl::OkStatus() : request_.observer->Before(session_);
+  if (!observed.ok()) return observed;
+  context.statement_start_time = absl::Now();
   context.statement_runs = true;
   auto result = session_.Execute(statement);
   if (result.ok()) context.statement_runs = false;
+  if (request_.observer != nullptr) {
+    observed = request_.observer->After(session_, result.ok() ? &*result : nullptr);
+    if (result.ok() && !observed.ok()) return observed;
+  }
   return result;
 }
 

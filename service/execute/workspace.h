@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "service/database/backup.h"
 #include "service/database/database.h"
 #include "service/database/operation_store.h"
 #include "service/database/scratch.h"
@@ -23,11 +24,13 @@ struct Workspace {
   std::string name;
   std::shared_ptr<ScriptDirectory> scripts;
   // Null on a server started with --offline.
-  std::unique_ptr<Database> database;
+  std::shared_ptr<Database> database;
   // Where the operations on `database` are kept; null with it.
   std::unique_ptr<OperationStore> operations;
   // Makes scratch databases for `database`; null with it.
   std::unique_ptr<ScratchSource> scratch;
+  // Makes backups of `database`; null with it.
+  std::unique_ptr<BackupMaker> backups;
   // Where `database` keeps its rows; what a script for it names, also with --offline.
   VersionTable version_table;
   // For requests that set none.

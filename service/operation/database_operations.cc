@@ -339,6 +339,7 @@ ExecuteResult DatabaseOperations::RunOnce(Run& run) {
   result.status = ReadRunOptions(wanted.options(), workspace_, request);
   if (!result.status.ok()) return result;
   request.earlier_plan = run.plan;
+  request.has_backup = wanted.has_backup();
   // They were about what was in question when the call was made.
   if (run.plan.steps_size() > 0) request.decisions = RunDecisions();
   request.before_first_step = [this, &run] {

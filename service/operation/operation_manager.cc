@@ -25,11 +25,8 @@ constexpr int kWorkers = 4;
 // One for each database: two of them may be the same to PostgreSQL, with other version tables, and
 // each must be seen to live.
 ServerIdentity NewIdentity() {
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
   absl::BitGen random;
-  return {absl::Uniform(random, 1, std::numeric_limits<int>::max()),
-          absl::StrCat(host.data(), ":", getpid())};
+  return {absl::Uniform(random, 1, std::numeric_limits<int>::max()), NameOfServer()};
 }
 
 // What a list has of one database: those that were read, and how far they were taken.
@@ -70,6 +67,12 @@ absl::StatusOr<std::vector<int64_t>> ReadPlace(absl::string_view place, size_t c
 }
 
 }  // namespace
+
+std::string NameOfServer() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return absl::StrCat(host.data(), ":", getpid());
+}
 
 OperationManager::OperationManager(OperationSettings settings)
     : settings_(settings), workers_(kWorkers) {}

@@ -23,6 +23,9 @@
 
 namespace migd {
 
+// How others know this server: the host's name and this process's id.
+std::string NameOfServer();
+
 // Which operations to list.
 struct OperationFilter {
   // Empty for all databases.

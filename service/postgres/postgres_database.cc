@@ -168,6 +168,14 @@ absl::StatusOr<CatalogFacts> PostgresDatabase::ReadCatalogFacts(const CatalogQue
   });
 }
 
+absl::StatusOr<RelationFiles> PostgresDatabase::ReadRelations() {
+  return WithReader([](PostgresSession& session) { return session.ReadRelations(); });
+}
+
+absl::StatusOr<RelationLocks> PostgresDatabase::ReadHeldLocks(int pid) {
+  return WithReader([pid](PostgresSession& session) { return session.ReadLocksOf(pid); });
+}
+
 absl::StatusOr<LockState> PostgresDatabase::ReadLockState(int pid) {
   return WithReader([pid](PostgresSession& session) { return session.ReadLockState(pid); });
 }

@@ -30,6 +30,8 @@ namespace fs = std::filesystem;
 constexpr absl::Duration kVersionPatience = absl::Seconds(10);
 // How often a running program is looked at.
 constexpr absl::Duration kProgramPoll = absl::Milliseconds(20);
+// How long a program that is to end may take to do so.
+constexpr absl::Duration kTerminationPatience = absl::Seconds(5);
 
 struct FreeOptions {
   void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
@@ -185,12 +187,16 @@ absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const 
                                const std::function<bool()>& progress) {
   auto child = ChildProcess::Start(arguments, log, absl::nullopt, environment);
   if (!child.ok()) return child.status();
-  bool ended = false;
+  absl::Time kill_time = absl::InfiniteFuture();
   while (true) {
     if (const auto status = child->WaitUntil(absl::Now() + kProgramPoll)) return *status;
-    if (!ended && !progress()) {
+    if (kill_time == absl::InfiniteFuture()) {
+      if (progress()) continue;
+      // pg_dump has PostgreSQL end its query then.
+      child->Signal(SIGTERM);
+      kill_time = absl::Now() + kTerminationPatience;
+    } else if (absl::Now() > kill_time) {
       child->Signal(SIGKILL);
-      ended = true;
     }
   }
 }

@@ -67,7 +67,7 @@ struct ProgramConnection {
 ProgramConnection ProgramConnectionOf(const Connection& connection);
 
 // Runs a program to its end, with its output in the file `log`. Calls `progress` now and then; when
-// that returns false the program is ended, at once. Its exit status as waitpid tells it. INTERNAL
+// that returns false the program is ended. Its exit status as waitpid tells it. INTERNAL
 // if it cannot be started.
 absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const std::string& log,
                                const std::vector<std::string>& environment,

@@ -13,6 +13,7 @@
 #include "service/database/service_sql.h"
 #include "service/postgres/index_builds.h"
 #include "service/postgres/privileges.h"
+#include "service/postgres/relation_use.h"
 #include "service/postgres/statement_progress.h"
 #include "service/postgres/status_translation.h"
 #include "service/script/literals.h"
@@ -394,6 +395,19 @@ absl::Status PostgresSession::AcceptChecksum(const ChecksumAcceptance& acceptanc
     pqxx::nontransaction work(*connection_);
     work.exec(AcceptChecksumSql(table_, acceptance));
     return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<RelationFiles> PostgresSession::ReadRelations() {
+  return Translated(database_,
+                    [&]() -> absl::StatusOr<RelationFiles> { return FindRelations(*connection_); });
+}
+
+absl::StatusOr<RelationLocks> PostgresSession::ReadHeldLocks() { return ReadLocksOf(pid()); }
+
+absl::StatusOr<RelationLocks> PostgresSession::ReadLocksOf(int pid) {
+  return Translated(database_, [&]() -> absl::StatusOr<RelationLocks> {
+    return FindHeldLocks(*connection_, pid);
   });
 }
 

@@ -41,6 +41,8 @@ class PostgresSession : public Session {
   absl::Status WriteVersion(const VersionWrite& write, absl::string_view revision) override;
   absl::Status AppendLog(const LogEntry& entry) override;
   absl::Status AcceptChecksum(const ChecksumAcceptance& acceptance) override;
+  absl::StatusOr<RelationFiles> ReadRelations() override;
+  absl::StatusOr<RelationLocks> ReadHeldLocks() override;
   absl::StatusOr<BuiltIndex> InspectBuild(const ConcurrentBuild& build) override;
   absl::StatusOr<bool> MatchesBuild(const ConcurrentBuild& build) override;
   absl::StatusOr<Journal> ReadJournal() override;
@@ -64,6 +66,7 @@ class PostgresSession : public Session {
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes();
   absl::StatusOr<std::map<std::string, std::string>> ReadChecksums();
   absl::StatusOr<LockState> ReadLockState(int pid);
+  absl::StatusOr<RelationLocks> ReadLocksOf(int pid);
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid);
   absl::StatusOr<bool> TerminateSession(int pid);
 

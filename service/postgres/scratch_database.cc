@@ -22,6 +22,7 @@
 #include "service/base/log.h"
 #include "service/base/unique_fd.h"
 #include "service/database/service_sql.h"
+#include "service/postgres/database_options.h"
 #include "service/postgres/embedded_cluster.h"
 #include "service/postgres/postgres_programs.h"
 #include "service/postgres/schema_copy.h"
@@ -86,28 +87,6 @@ struct Model {
   int major() const { return server_version / 10000; }
 };
 
-// Encoding and collation, as CREATE DATABASE takes them. PostgreSQL 15 has ICU for databases, 16
-// its rules, 17 a provider of its own and another name for the locale.
-std::string CreateOptions(pqxx::transaction_base& work) {
-  const pqxx::row row = work.exec1(
-      "SELECT pg_encoding_to_char(encoding), datcollate, datctype, "
-      "coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'), "
-      "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), "
-      "to_jsonb(d) ->> 'daticurules' "
-      "FROM pg_database d WHERE datname = current_database()");
-  const auto text = [&](int column) { return work.quote(row[column].as<std::string>("")); };
-  std::string options = absl::StrCat(" TEMPLATE template0 ENCODING ", text(0), " LC_COLLATE ",
-                                     text(1), " LC_CTYPE ", text(2));
-  const auto provider = row[3].as<std::string>();
-  if (provider == "i") {
-    absl::StrAppend(&options, " LOCALE_PROVIDER icu ICU_LOCALE ", text(4));
-    if (!row[5].is_null()) absl::StrAppend(&options, " ICU_RULES ", text(5));
-  } else if (provider == "b") {
-    absl::StrAppend(&options, " LOCALE_PROVIDER builtin BUILTIN_LOCALE ", text(4));
-  }
-  return options;
-}
-
 absl::StatusOr<Model> ReadModel(PostgresDatabase& live) {
   return live.WithReader([&](PostgresSession& session) {
     return Translated(live.name(), [&]() -> absl::StatusOr<Model> {
@@ -121,7 +100,7 @@ absl::StatusOr<Model> ReadModel(PostgresDatabase& live) {
       // In a private cluster it is a superuser.
       model.may_give_ownership = row[2].as<bool>();
       model.server_version = session.connection().server_version();
-      model.create_options = CreateOptions(work);
+      model.create_options = CreateOptionsOf(work);
       for (const pqxx::row setting : work.exec(kSettings)) {
         model.settings.push_back(
             {setting[0].as<std::string>(), setting[1].as<std::string>(), setting[2].as<bool>()});
@@ -195,12 +174,6 @@ absl::Status MakeVersionTableSchema(PostgresDatabase& database, const Model& mod
     });
   });
 }
-
-// One whose database is known to be PostgreSQL's.
-class PostgresScratch : public Scratch {
- public:
-  PostgresDatabase& database() override = 0;
-};
 
 class OnSameServer : public PostgresScratch {
  public:
@@ -460,6 +433,13 @@ void PostgresScratchSource::KeepRemovingLeftovers() {
       if (ending_) return;
     }
   });
+}
+
+absl::StatusOr<std::unique_ptr<PostgresScratch>> PostgresScratchSource::MakeBare() {
+  const auto model = ReadModel(live_);
+  if (!model.ok()) return model.status();
+  RemoveLeftovers().status().IgnoreError();
+  return Make(live_, *model, options_);
 }
 
 absl::StatusOr<std::unique_ptr<Scratch>> PostgresScratchSource::MakeEmpty() {

@@ -12,6 +12,12 @@
 
 namespace migd {
 
+// A scratch database whose kind is known.
+class PostgresScratch : public Scratch {
+ public:
+  PostgresDatabase& database() override = 0;
+};
+
 // How scratch databases are made.
 struct ScratchOptions {
   // Where pg_dump, pg_restore, initdb and postgres are; empty: looked for.
@@ -38,6 +44,9 @@ class PostgresScratchSource : public ScratchSource {
 
   absl::StatusOr<std::unique_ptr<Scratch>> MakeEmpty() override;
   absl::StatusOr<std::unique_ptr<Scratch>> CopySchema() override;
+
+  // As MakeEmpty, without even the schema of the version table: for pg_restore.
+  absl::StatusOr<std::unique_ptr<PostgresScratch>> MakeBare();
 
   // Drops what processes that are gone have left and the role may drop. How many; what cannot be
   // dropped is logged, and left for the next time.

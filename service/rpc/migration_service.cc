@@ -14,6 +14,7 @@
 #include "service/rpc/check_query.h"
 #include "service/rpc/paging.h"
 #include "service/rpc/queries.h"
+#include "service/rpc/rehearse_call.h"
 #include "service/rpc/status.h"
 #include "service/rpc/verify_query.h"
 #include "service/rpc/wait_call.h"
@@ -141,6 +142,12 @@ grpc::Status MigrationServiceImpl::Verify(grpc::ServerContext* context,
   CallCancellation call(*context);
   return ToGrpcStatus(AnswerVerify(catalog_, *request, call.cancellation(), streams_.announcements,
                                    *response));
+}
+
+grpc::Status MigrationServiceImpl::Rehearse(
+    grpc::ServerContext* context, const migration::v1::RehearseRequest* request,
+    grpc::ServerWriter<migration::v1::RehearseResponse>* writer) {
+  return RunRehearsal(catalog_, *context, *request, *writer, streams_.closing);
 }
 
 grpc::Status MigrationServiceImpl::ComposeRevision(

@@ -286,6 +286,10 @@ class FakeDatabase::FakeSession : public Session {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<RelationFiles> ReadRelations() override { return database_.ReadRelations(); }
+
+  absl::StatusOr<RelationLocks> ReadHeldLocks() override { return RelationLocks(); }
+
   absl::StatusOr<BuiltIndex> InspectBuild(const ConcurrentBuild& build) override {
     MutexLock lock(database_.mutex_);
     if (lost_) return Gone();
@@ -680,6 +684,16 @@ void FakeDatabase::SetLockState(const LockState& state) {
   MutexLock lock(mutex_);
   lock_state_ = state;
 }
+
+absl::StatusOr<RelationFiles> FakeDatabase::ReadRelations() {
+  MutexLock lock(mutex_);
+  RelationFiles relations;
+  int64_t number = 0;
+  for (const std::string& table : committed_.tables) relations[++number].name = table;
+  return relations;
+}
+
+absl::StatusOr<RelationLocks> FakeDatabase::ReadHeldLocks(int) { return RelationLocks(); }
 
 absl::StatusOr<LockState> FakeDatabase::ReadLockState(int) {
   MutexLock lock(mutex_);

@@ -39,6 +39,9 @@ class FakeDatabase : public Database {
   absl::StatusOr<Schema> ReadSchema() override;
   // Tables, of unknown size, as far as they are there; nothing goes with one that is dropped.
   absl::StatusOr<CatalogFacts> ReadCatalogFacts(const CatalogQuestion& question) override;
+  // Tables alone, without files; nobody holds locks.
+  absl::StatusOr<RelationFiles> ReadRelations() override;
+  absl::StatusOr<RelationLocks> ReadHeldLocks(int pid) override;
   absl::StatusOr<LockState> ReadLockState(int pid) override;
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;
   absl::StatusOr<bool> TerminateSession(int pid) override;
