@@ -116,6 +116,9 @@ struct RunText {
   bool terminate_blockers = false;
   bool resume = false;
   int skip_statement = 0;
+  std::string plan_hash;
+  std::string confirmation;
+  bool yes = false;
   bool detach = false;
   std::string request_id;
   std::vector<std::string> accept_checksums;
@@ -236,6 +239,9 @@ RunSettings SettingsOf(const RunText& text) {
   settings.terminate_blockers = text.terminate_blockers;
   settings.resume = text.resume;
   settings.skip_statement = text.skip_statement;
+  settings.plan_hash = text.plan_hash;
+  settings.confirmation = text.confirmation;
+  settings.yes = text.yes;
   settings.detach = text.detach;
   settings.request_id = text.request_id.empty() ? NewRequestId() : text.request_id;
   settings.accept_checksums = text.accept_checksums;
@@ -652,6 +658,7 @@ class Grammar {
     AddRunOptions(command, *run);
     AddScript(command, *script);
     AddDecisions(command, *run);
+    AddConfirmation(command, *run);
     command
         ->add_option("--accept-checksum", run->accept_checksums,
                      "Accept this revision's file as it is, though it is not what was applied; "
@@ -693,6 +700,7 @@ class Grammar {
     AddRunOptions(command, *run);
     AddScript(command, *script);
     AddDecisions(command, *run);
+    AddConfirmation(command, *run);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl downgrade -1\n"
@@ -750,6 +758,21 @@ class Grammar {
     command->get_option("--sql")->excludes(resume)->excludes(skip);
   }
 
+  // That data may be destroyed.
+  static void AddConfirmation(CLI::App* command, RunText& run) {
+    CLI::Option* confirmation =
+        command
+            ->add_option("--confirmation", run.confirmation,
+                         "Destroy what the plan destroys: the token that the plan or the error "
+                         "told, good for that plan only")
+            ->option_text("TOKEN")
+            ->check(IsNotEmpty());
+    CLI::Option* yes = command->add_flag(
+        "--yes", run.yes, "Destroy what the plan destroys, whatever it is, without asking");
+    yes->option_text(" ")->excludes(confirmation);
+    command->get_option("--sql")->excludes(confirmation)->excludes(yes);
+  }
+
   // --sql, and what goes only with it.
   static CLI::Option* AddScript(CLI::App* command, ScriptText& script) {
     CLI::Option* sql = command->add_flag(
@@ -760,7 +783,7 @@ class Grammar {
     // enough.
     sql->option_text(" ");
     for (const char* of_calls : {"--request-id", "--mutex-timeout", "--lock-retries",
-                                 "--terminate-blockers", "--detach"}) {
+                                 "--terminate-blockers", "--plan", "--detach"}) {
       sql->excludes(of_calls);
     }
     command
@@ -901,6 +924,11 @@ class Grammar {
         ->add_flag("--terminate-blockers", run.terminate_blockers,
                    "End the sessions that keep a statement waiting, if migd allows it")
         ->option_text(" ");
+    command
+        ->add_option("--plan", run.plan_hash,
+                     "Run the plan with this hash, or whose hash begins so, or nothing")
+        ->option_text("HASH")
+        ->check(IsNotEmpty());
     command
         ->add_option("--request-id", run.request_id,
                      "Makes the call safe to repeat: the same id attaches to the same operation; "

@@ -35,6 +35,12 @@ struct RunSettings {
   // What to do with a statement that an earlier run was cut off at; 0 skips none.
   bool resume = false;
   int skip_statement = 0;
+  // Run this plan or none; any if empty.
+  std::string plan_hash;
+  // What the plan destroys may be destroyed: by the token that the server gave for it, or whatever
+  // it is.
+  std::string confirmation;
+  bool yes = false;
   // Return as soon as the operation is accepted.
   bool detach = false;
   // A UUID; never empty after parsing.

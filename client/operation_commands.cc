@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/confirmation.h"
 #include "client/feed_follower.h"
 #include "client/operation_follower.h"
 #include "client/operation_report.h"
@@ -61,8 +62,7 @@ Ending Follow(const OpenStream& open, FollowSettings settings, Session& session)
   return {std::move(error), follower.outcome(), view.compared()};
 }
 
-ExitCode FollowAndReport(const OpenStream& open, const FollowSettings& settings, Session& session) {
-  const Ending ending = Follow(open, settings, session);
+ExitCode Report(const Ending& ending, const FollowSettings& settings, Session& session) {
   Terminal& err = session.output.err();
   if (!session.output.json()) err.Print(ComparisonText(ending.compared, err.style()));
   if (ending.error.has_value()) return session.output.Fail(*ending.error);
@@ -79,9 +79,22 @@ ExitCode FollowAndReport(const OpenStream& open, const FollowSettings& settings,
   return ExitCode::kDone;
 }
 
+ExitCode FollowAndReport(const OpenStream& open, const FollowSettings& settings, Session& session) {
+  return Report(Follow(open, settings, session), settings, session);
+}
+
 // How the stub streams the events of a request.
 template <typename Request>
 using StreamMethod = EventStream (Connection::Migrations::*)(grpc::ClientContext*, const Request&);
+
+// Whether what the call was refused for is wanted all the same.
+bool IsConfirmed(const Error& error, const RunSettings& run, Session& session) {
+  if (!CanBeConfirmed(error) || !run.confirmation.empty()) return false;
+  if (run.yes) return true;
+  const Prompt prompt = TerminalPrompt();
+  return prompt.available && !session.output.json() &&
+         AskForConfirmation(error, prompt, session.output);
+}
 
 // Starts an operation by `request`, whose target is set, and follows it to its end.
 template <typename Request>
@@ -93,11 +106,20 @@ ExitCode Start(Request request, StreamMethod<Request> method, const RunSettings&
   FollowSettings settings;
   settings.request_id = run.request_id;
   settings.detach = run.detach;
-  return FollowAndReport(
-      [&request, method](Connection::Migrations& migrations, grpc::ClientContext* context) {
-        return (migrations.*method)(context, request);
-      },
-      settings, session);
+  const OpenStream open = [&request, method](Connection::Migrations& migrations,
+                                             grpc::ClientContext* context) {
+    return (migrations.*method)(context, request);
+  };
+  const Ending ending = Follow(open, settings, session);
+  if (!ending.error.has_value() || !IsConfirmed(*ending.error, run, session)) {
+    return Report(ending, settings, session);
+  }
+  // The same call, for exactly the plan that was told.
+  const std::string& confirmation = ending.error->metadata().at("confirmation");
+  request.mutable_options()->set_confirmation(confirmation);
+  settings.request_id = ConfirmedRequestId(run.request_id, confirmation);
+  request.set_request_id(settings.request_id);
+  return FollowAndReport(open, settings, session);
 }
 
 std::optional<Error> AddPage(migration::v1::ListOperationsRequest& request, int limit,

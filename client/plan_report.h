@@ -8,9 +8,11 @@
 
 namespace migctl {
 
-// Numbered steps, where they lead, and the hash of the plan; or that there is nothing to do. All
-// text from the server is escaped.
-std::string PlanText(const migration::v1::PlanResponse& response, const TextSettings& settings);
+// Numbered steps with what their statements do, where they lead, what is lost, and the hash of the
+// plan; or that there is nothing to do. `command` is what runs the call, such as "migctl upgrade
+// head", for the last line; without it there is none. All text from the server is escaped.
+std::string PlanText(const migration::v1::PlanResponse& response, const TextSettings& settings,
+                     const std::string& command = "");
 
 // "upgrade", "downgrade", "stamp".
 std::string DirectionName(migration::v1::Direction direction);

@@ -99,6 +99,19 @@ void SayWhatHistoryLacks(const HistoryResponse& history, const HistoryCommand& c
   }
 }
 
+// The command that runs what was planned; nothing for a plan from other rows.
+std::string CommandLineOf(const PlanCommand& command, const Session& session) {
+  if (!command.from.empty()) return "";
+  std::string line = "migctl";
+  if (!session.database.empty()) absl::StrAppend(&line, " --database ", session.database);
+  absl::StrAppend(&line, command.action == migration::v1::ACTION_UPGRADE     ? " upgrade"
+                         : command.action == migration::v1::ACTION_DOWNGRADE ? " downgrade"
+                                                                             : " stamp");
+  if (command.purge) absl::StrAppend(&line, " --purge");
+  for (const std::string& target : command.targets) absl::StrAppend(&line, " ", Escape(target));
+  return line;
+}
+
 }  // namespace
 
 ExitCode Run(const CurrentCommand& command, Session& session) {
@@ -191,8 +204,9 @@ ExitCode Run(const PlanCommand& command, Session& session) {
   migration::v1::PlanResponse response;
   const auto error = session.connection.Call(&Connection::Migrations::Plan, request, response);
   if (error.has_value()) return session.output.Fail(*error);
-  session.output.Result(
-      response, [&response](const TextSettings& settings) { return PlanText(response, settings); });
+  session.output.Result(response, [&](const TextSettings& settings) {
+    return PlanText(response, settings, CommandLineOf(command, session));
+  });
   return ExitCode::kDone;
 }
 

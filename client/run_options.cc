@@ -19,6 +19,8 @@ migration::v1::RunOptions ToRunOptions(const RunSettings& settings) {
   options.set_schema_check(settings.schema_check);
   options.mutable_accept_checksums()->Add(settings.accept_checksums.begin(),
                                           settings.accept_checksums.end());
+  options.set_plan_hash(settings.plan_hash);
+  options.set_confirmation(settings.confirmation);
   return options;
 }
 

@@ -101,6 +101,13 @@ DatabaseConfig ReadDatabase(const std::string& name, const YAML::Node& node,
             [&](const YAML::Node& value) { database.allow_terminate_blockers = ReadBool(value); }},
            {"verify_ignore",
             [&](const YAML::Node& value) { database.verify_ignore = ReadStrings(value); }},
+           {"protected",
+            [&](const YAML::Node& value) { database.is_protected = ReadBool(value); }},
+           {"destructive",
+            [&](const YAML::Node& value) {
+              if (ParseDestructive(ReadString(value), database.destructive)) return;
+              throw Mistake(value, "must be allow, confirm or refuse");
+            }},
            {"connect_timeout", duration(database.connect_timeout)},
            {"backup",
             [&](const YAML::Node& value) {
@@ -139,6 +146,19 @@ void ReadDatabases(const YAML::Node& node, const DatabaseConfig& defaults, Confi
 }
 
 }  // namespace
+
+bool ParseDestructive(const std::string& text, absl::optional<DestructivePolicy>& into) {
+  if (text == "allow") {
+    into = DestructivePolicy::kAllow;
+  } else if (text == "confirm") {
+    into = DestructivePolicy::kConfirm;
+  } else if (text == "refuse") {
+    into = DestructivePolicy::kRefuse;
+  } else {
+    return false;
+  }
+  return true;
+}
 
 bool ParseTimeout(const std::string& text, absl::Duration& into) {
   return absl::ParseDuration(text, &into) &&

@@ -29,6 +29,10 @@ struct DatabaseConfig {
   bool allow_terminate_blockers = false;
   // Patterns of what `verify` leaves out.
   std::vector<std::string> verify_ignore;
+  // Nothing that destroys data is run, unless `destructive` says otherwise.
+  bool is_protected = false;
+  // Unset: confirm; on a protected database refuse.
+  absl::optional<DestructivePolicy> destructive;
   absl::Duration connect_timeout = absl::Seconds(10);
   migration::v1::BackupMode backup = migration::v1::BACKUP_MODE_NEVER;
   migration::v1::BackupVerification backup_verify = migration::v1::BACKUP_VERIFICATION_LIST;
@@ -60,6 +64,9 @@ struct Config {
 // Reads a timeout, such as 500ms, 2s or 0; false if `text` is none, or if PostgreSQL, which counts
 // in whole milliseconds and 32 bits, cannot keep it.
 bool ParseTimeout(const std::string& text, absl::Duration& into);
+
+// Reads `allow`, `confirm` or `refuse`; false if `text` is none of them.
+bool ParseDestructive(const std::string& text, absl::optional<DestructivePolicy>& into);
 
 // Reads the name of a setting of --backup and --backup-verify, such as before_destructive; false if
 // it is none.

@@ -148,6 +148,17 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_flag("--allow-terminate-blockers", database.allow_terminate_blockers,
                "allow calls to end the sessions that keep a migration waiting");
+  app.add_flag("--protected", database.is_protected,
+               "run nothing on the database that destroys data");
+  app.add_option_function<std::string>(
+         "--destructive",
+         [&database](const std::string& text) {
+           if (ParseDestructive(text, database.destructive)) return;
+           throw CLI::ValidationError("--destructive", "must be allow, confirm or refuse");
+         },
+         "what becomes of a call that destroys data: it runs, needs a confirmation, or is refused "
+         "[confirm; with --protected: refuse]")
+      ->type_name("POLICY");
   AddDuration(app, "--connect-timeout", database.connect_timeout,
               "how long to wait for PostgreSQL to answer");
   app.add_option_function<std::string>(

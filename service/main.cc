@@ -102,6 +102,8 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   workspace->policy.verify_ignore = database.verify_ignore;
   workspace->policy.backup = database.backup;
   workspace->policy.backup_verification = database.backup_verify;
+  workspace->policy.destructive = database.destructive.value_or(
+      database.is_protected ? DestructivePolicy::kRefuse : DestructivePolicy::kConfirm);
   if (config.offline) {
     if (workspace->name.empty()) workspace->name = kDefaultName;
     return workspace;

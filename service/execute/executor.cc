@@ -11,6 +11,7 @@
 #include "service/base/proto_time.h"
 #include "service/execute/backup_step.h"
 #include "service/execute/checksums.h"
+#include "service/execute/guard.h"
 #include "service/execute/interrupter.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
@@ -172,6 +173,15 @@ absl::StatusOr<Journal> ReadJournal(Session& session, const ScriptSet& scripts, 
   return journal;
 }
 
+// What was looked at before the call is what runs, also in a later attempt.
+absl::Status CheckGuard(const Workspace& workspace, const ScriptSet& scripts, const Plan& plan,
+                        const std::string& plan_hash, const ExecuteRequest& request) {
+  const bool is_rest = !request.earlier_plan.steps().empty();
+  return Guard({workspace.name, request.plan_hash, request.confirmation,
+                is_rest ? request.earlier_plan.plan_hash() : plan_hash},
+               workspace.policy, scripts, plan, *workspace.database);
+}
+
 // Runs the steps of `plan` in order, until one fails.
 absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& scripts,
                       const Plan& plan, const ExecuteRequest& request, Cancellation& cancellation,
@@ -185,7 +195,8 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
   }
   const SchemaCheckContext check = {workspace, session,      scripts, plan,
                                     request,   cancellation, sink};
-  absl::Status status = SettleChecksums(database, session, scripts, plan, request, sink);
+  absl::Status status = CheckGuard(workspace, scripts, plan, described.plan_hash(), request);
+  if (status.ok()) status = SettleChecksums(database, session, scripts, plan, request, sink);
   if (status.ok()) status = CheckStampedSchema(check);
   if (!status.ok() || plan.steps.empty()) return status;
   if (request.before_first_step) status = request.before_first_step();

@@ -50,6 +50,10 @@ struct ExecuteRequest {
   bool terminate_blockers = false;
   // When to stop waiting for the mutex; InfiniteFuture waits without end.
   absl::Time mutex_deadline = absl::InfiniteFuture();
+  // Runs the plan with this plan_hash, or whose hash begins so, or none; any if empty.
+  std::string plan_hash;
+  // What confirms that the plan may destroy what it destroys.
+  std::string confirmation;
   // The id of the operation: shown to others, and written to the log.
   std::string operation;
   // What to do with statements of an earlier run that are in question.

@@ -91,11 +91,12 @@ migration::v1::Plan DescribePlan(const ScriptSet& scripts, const Plan& plan) {
       ApplyWrites(step.writes, rows);
       out.mutable_resulting_revisions()->Add(rows.begin(), rows.end());
     }
+    const Section* section = SectionOf(scripts, step);
     if (const MigrationFile* file = FileOf(scripts, step)) {
       out.set_message(file->revision().message);
       out.set_path(file->revision().path);
+      if (section != nullptr) out.set_checksum(file->checksum());
     }
-    const Section* section = SectionOf(scripts, step);
     out.set_transactional(section == nullptr || section->transactional);
     if (section != nullptr) out.set_statement_count(static_cast<int>(section->statements.size()));
   }

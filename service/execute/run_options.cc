@@ -2,10 +2,13 @@
 
 #include <string>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
+#include "service/execute/guard.h"
 
 namespace migd {
 namespace {
@@ -81,6 +84,28 @@ absl::Status ReadBackup(const migration::v1::RunOptions& options, ExecuteRequest
   return absl::OkStatus();
 }
 
+// Reads what makes the call run one plan only.
+absl::Status ReadPins(const migration::v1::RunOptions& options, ExecuteRequest& request) {
+  constexpr size_t kLongest = 64;
+  request.plan_hash = absl::AsciiStrToLower(options.plan_hash());
+  const bool is_hash = absl::c_all_of(request.plan_hash, [](unsigned char c) {
+    return absl::ascii_isxdigit(c);
+  });
+  if (!request.plan_hash.empty() &&
+      (!is_hash || request.plan_hash.size() < kShortestPlanHash ||
+       request.plan_hash.size() > kLongest)) {
+    return errors::InvalidRequest(
+        "plan_hash", absl::StrCat("is no hash of a plan; give the hex digits that Plan tells, ",
+                                  kShortestPlanHash, " at least"));
+  }
+  if (!options.confirmation().empty() && request.action != migration::v1::ACTION_UPGRADE &&
+      request.action != migration::v1::ACTION_DOWNGRADE) {
+    return errors::InvalidRequest("confirmation", "goes with an upgrade or a downgrade that runs");
+  }
+  request.confirmation = options.confirmation();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Workspace& workspace,
@@ -114,7 +139,8 @@ absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Work
   if (!request.accept_checksums.empty() && request.action != migration::v1::ACTION_UPGRADE) {
     return errors::InvalidRequest("accept_checksums", "goes with an upgrade");
   }
-  status = ReadSchemaOptions(options, request);
+  status = ReadPins(options, request);
+  if (status.ok()) status = ReadSchemaOptions(options, request);
   if (status.ok()) status = ReadBackup(options, request);
   return status.ok() ? ReadDecisions(options, request) : status;
 }

@@ -14,7 +14,9 @@
 #include "absl/time/clock.h"
 #include "absl/types/optional.h"
 #include "service/base/errors.h"
+#include "service/execute/guard.h"
 #include "service/execute/plan_action.h"
+#include "service/execute/plan_effects.h"
 #include "service/execute/plan_report.h"
 #include "service/execute/run_options.h"
 #include "service/revision/symbol.h"
@@ -122,6 +124,26 @@ absl::Status FillRevisions(const Catalog& catalog, const std::string& database, 
   const RevisionView view(*opened->scripts, facts.rows, facts.apply_times);
   for (const RevisionIndex index : *selected) *response.add_revisions() = view.Show(index);
   return absl::OkStatus();
+}
+
+// Fills in what the statements of a plan do, and what becomes of a call that would run it now.
+void AddEffects(const Opened& opened, const Plan& plan, bool is_live,
+                migration::v1::Plan& described, migration::v1::PlanResponse& response) {
+  const Workspace& workspace = opened.workspace;
+  const PlanEffects effects = DescribeEffects(
+      *opened.scripts, plan, is_live ? workspace.database.get() : nullptr, described);
+  response.mutable_losses()->Add(effects.losses.begin(), effects.losses.end());
+  if (!effects.database_error.ok()) {
+    *response.mutable_database_error() = errors::ToProto(effects.database_error);
+  }
+  const std::string confirmation = ConfirmationOf(workspace.name, described.plan_hash());
+  const absl::Status refusal = CheckLosses(workspace.name, workspace.policy, effects.losses,
+                                           described.plan_hash(), confirmation);
+  if (!refusal.ok()) {
+    *response.mutable_refusal() = errors::ToProto(refusal);
+  } else if (!effects.losses.empty()) {
+    response.set_confirmation(confirmation);
+  }
 }
 
 // What a script leads from, and to.
@@ -295,6 +317,7 @@ absl::Status AnswerPlan(const Catalog& catalog, const migration::v1::PlanRequest
   const auto plan = PlanAction(*opened->scripts, *rows, request.action(), targets, request.purge());
   if (!plan.ok()) return plan.status();
   migration::v1::Plan described = DescribePlan(*opened->scripts, *plan);
+  AddEffects(*opened, *plan, /*is_live=*/request.from().empty(), described, response);
   response.mutable_steps()->Swap(described.mutable_steps());
   response.mutable_resulting_revisions()->Swap(described.mutable_resulting_revisions());
   response.mutable_starting_revisions()->Swap(described.mutable_starting_revisions());

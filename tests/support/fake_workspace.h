@@ -44,6 +44,8 @@ class FakeWorkspace {
     auto store = std::make_unique<FakeOperationStore>();
     store_ = store.get();
     workspace_->operations = std::move(store);
+    // Tests of the guard ask for it.
+    workspace_->policy.destructive = DestructivePolicy::kAllow;
   }
 
   // Writes `<revision>_step.sql`.

@@ -1,0 +1,67 @@
+#include "client/confirmation.h"
+
+#include <unistd.h>
+
+#include <iostream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "client/plan_details.h"
+#include "client/text.h"
+
+namespace migctl {
+namespace {
+
+std::string Metadata(const migration::v1::Error& error, const std::string& key) {
+  const auto value = error.metadata().find(key);
+  return value == error.metadata().end() ? "" : value->second;
+}
+
+int DigitOf(char c) {
+  return absl::ascii_isdigit(c) ? c - '0' : absl::ascii_tolower(c) - 'a' + 10;
+}
+
+}  // namespace
+
+Prompt TerminalPrompt() {
+  Prompt prompt;
+  prompt.available = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
+  prompt.ask = [](const std::string& question) -> std::optional<std::string> {
+    std::cerr << question << std::flush;
+    std::string line;
+    if (!std::getline(std::cin, line)) return std::nullopt;
+    return line;
+  };
+  return prompt;
+}
+
+bool CanBeConfirmed(const migration::v1::Error& error) {
+  return error.reason() == "CONFIRMATION_REQUIRED" && !Metadata(error, "confirmation").empty();
+}
+
+bool AskForConfirmation(const migration::v1::Error& error, const Prompt& prompt, Output& output) {
+  const std::string database = Metadata(error, "database");
+  const TextSettings settings = {true, output.err().style(), output.err().width(),
+                                 absl::UnixEpoch()};
+  output.err().Print(absl::StrCat(
+      "This destroys data of database ", Escape(database), ":\n",
+      LossesText(error.losses().losses(), error.losses().omitted_count(), settings)));
+  const auto typed = prompt.ask(
+      absl::StrCat("To go on, type the name of the database, ", Escape(database), ": "));
+  return typed.has_value() && absl::StripAsciiWhitespace(*typed) == database;
+}
+
+std::string ConfirmedRequestId(const std::string& request_id, const std::string& confirmation) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string id = request_id;
+  size_t next = 0;
+  for (char& c : id) {
+    if (c == '-' || confirmation.empty()) continue;
+    const char other = confirmation[next++ % confirmation.size()];
+    if (!absl::ascii_isxdigit(static_cast<unsigned char>(other))) continue;
+    c = kDigits[(DigitOf(c) ^ DigitOf(other)) & 0xf];
+  }
+  return id;
+}
+
+}  // namespace migctl

@@ -1,0 +1,32 @@
+// What the statements of a plan do, and what they destroy, in words of consequence. Everything that
+// comes from the server is escaped. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "client/output.h"
+#include "migration/v1/migration_service.pb.h"
+
+namespace migctl {
+
+using LossList = google::protobuf::RepeatedPtrField<migration::v1::Loss>;
+
+// The sizes of the relations that a plan mentions, by name, as "1.2 GB, ~4,000,000 rows".
+using RelationSizes = std::map<std::string, std::string>;
+RelationSizes SizesIn(const migration::v1::PlanResponse& response);
+
+// The lines of one step's statements, indented. Those that stand in nobody's way take one line, or
+// one together.
+std::string StepDetails(const migration::v1::Step& step, const RelationSizes& sizes,
+                        const TextSettings& settings);
+
+// "table public.orders: ~4,000,000 rows, 1.2 GB, with schema app". What is empty says so.
+std::string LossText(const migration::v1::Loss& loss);
+
+// One line for each loss, indented, and, if there are several, what they are together. `omitted`
+// more are only counted.
+std::string LossesText(const LossList& losses, int omitted, const TextSettings& settings);
+
+}  // namespace migctl

@@ -1,0 +1,66 @@
+#include "service/execute/guard.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "service/base/errors.h"
+#include "service/base/sha256.h"
+#include "service/execute/plan_effects.h"
+
+namespace migd {
+
+using migration::v1::Loss;
+
+std::string ConfirmationOf(absl::string_view database, absl::string_view plan_hash) {
+  constexpr size_t kDigits = 24;
+  Sha256 hash;
+  hash.Update(absl::StrCat("migration.v1 confirmation\n", database, "\n", plan_hash, "\n"));
+  return hash.FinishHex().substr(0, kDigits);
+}
+
+absl::Status CheckPlanHash(absl::string_view wanted, absl::string_view plan_hash) {
+  if (wanted.empty() || absl::StartsWith(plan_hash, wanted)) return absl::OkStatus();
+  return errors::PlanStale(wanted, plan_hash);
+}
+
+std::vector<Loss> LargestFirst(std::vector<Loss> losses) {
+  const auto amount = [](int64_t known) {
+    return known < 0 ? std::numeric_limits<int64_t>::max() : known;
+  };
+  std::stable_sort(losses.begin(), losses.end(), [&](const Loss& a, const Loss& b) {
+    return std::make_tuple(amount(a.size_bytes()), amount(a.estimated_rows())) >
+           std::make_tuple(amount(b.size_bytes()), amount(b.estimated_rows()));
+  });
+  return losses;
+}
+
+absl::Status CheckLosses(absl::string_view database, const Policy& policy,
+                         const std::vector<Loss>& losses, absl::string_view plan_hash,
+                         absl::string_view confirmation) {
+  if (losses.empty() || policy.destructive == DestructivePolicy::kAllow) return absl::OkStatus();
+  if (policy.destructive == DestructivePolicy::kRefuse) {
+    return errors::DatabaseProtected(database, LargestFirst(losses));
+  }
+  const std::string needed = ConfirmationOf(database, plan_hash);
+  if (confirmation == needed) return absl::OkStatus();
+  return errors::ConfirmationRequired(database, LargestFirst(losses), needed);
+}
+
+absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSet& scripts,
+                   const Plan& plan, Database& database) {
+  const absl::Status status = CheckPlanHash(call.wanted_plan_hash, call.plan_hash);
+  if (!status.ok()) return status;
+  const bool asks = policy.destructive == DestructivePolicy::kRefuse ||
+                    (policy.destructive == DestructivePolicy::kConfirm &&
+                     call.confirmation != ConfirmationOf(call.database, call.plan_hash));
+  if (!asks) return absl::OkStatus();
+  const auto losses = LossesOf(scripts, plan, database);
+  if (!losses.ok()) return losses.status();
+  return CheckLosses(call.database, policy, *losses, call.plan_hash, call.confirmation);
+}
+
+}  // namespace migd

@@ -1,0 +1,57 @@
+// Keeps a plan from running that is not the one that somebody looked at, or that destroys data
+// nobody has agreed to lose.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "migration/v1/operation.pb.h"
+#include "migration/v1/statement.pb.h"
+#include "service/database/database.h"
+#include "service/execute/policy.h"
+#include "service/plan/plan.h"
+#include "service/script/script_directory.h"
+
+namespace migd {
+
+// As few hex digits of a plan_hash name a plan.
+inline constexpr size_t kShortestPlanHash = 12;
+
+// What RunOptions.confirmation must be for the plan `plan_hash` on `database`: the first 24 hex
+// digits of the SHA-256 of "migration.v1 confirmation\n" <database> "\n" <plan_hash> "\n". It is no
+// secret. It shows that whoever gives it has seen what this very plan destroys.
+std::string ConfirmationOf(absl::string_view database, absl::string_view plan_hash);
+
+// PlanStale unless `wanted`, if it is not empty, is `plan_hash` or its beginning.
+absl::Status CheckPlanHash(absl::string_view wanted, absl::string_view plan_hash);
+
+// `losses` with the largest first: by bytes, then by rows. What is empty comes last, what is of
+// unknown size first.
+std::vector<migration::v1::Loss> LargestFirst(std::vector<migration::v1::Loss> losses);
+
+// What the policy of `database` says to a plan that loses `losses`: OK if that is nothing, or it may
+// be lost; DatabaseProtected; ConfirmationRequired if `confirmation` is not that of the plan.
+absl::Status CheckLosses(absl::string_view database, const Policy& policy,
+                         const std::vector<migration::v1::Loss>& losses,
+                         absl::string_view plan_hash, absl::string_view confirmation);
+
+// A call as the guard sees it.
+struct GuardedCall {
+  // The name by which requests call the database.
+  std::string database;
+  // As the call has them; empty where it says nothing.
+  std::string wanted_plan_hash;
+  std::string confirmation;
+  // That of the plan, of an operation that was cut off that of its first attempt.
+  std::string plan_hash;
+};
+
+// All of it, for `plan`. What it destroys is looked up only if the policy asks for it, in `database`;
+// the errors of Database.
+absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSet& scripts,
+                   const Plan& plan, Database& database);
+
+}  // namespace migd
