@@ -370,10 +370,19 @@ void EffectResolver::AddLocks(const StatementEffects& effects, PlannedStatement&
   }
   if (facts_ != nullptr) AddDropLocks(effects, found);
 
+  // Nor who uses a sequence beside the table that owns it.
+  std::set<RelationId> owned;
+  for (const auto& [id, mode] : found) {
+    for (const RelationId sequence : FactsOf(id).sequences) {
+      const auto lock = found.find(sequence);
+      if (lock != found.end() && lock->second <= mode) owned.insert(sequence);
+    }
+  }
+
   std::vector<migration::v1::RelationLock> locks;
   for (const auto& [id, mode] : found) {
     const RelationFacts& relation = FactsOf(id);
-    if (relation.kind == 'c') continue;
+    if (relation.kind == 'c' || owned.count(id) > 0) continue;
     // Who uses an index has locked its table: what that lock keeps away needs not be told twice.
     const auto table = found.find(relation.table);
     if (relation.table != 0 && table != found.end() && table->second >= mode) continue;

@@ -125,6 +125,7 @@ class InterruptionsTest : public ::testing::Test {
   Arguments NextRun(const Arguments& decision) {
     Arguments run = {pass_.upgrade ? "upgrade" : "downgrade", pass_.upgrade ? "head" : "base",
                      "--request-id", NewRequestId(random_)};
+    if (!pass_.upgrade) run.push_back("--yes");
     run.insert(run.end(), decision.begin(), decision.end());
     return run;
   }

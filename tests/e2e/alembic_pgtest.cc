@@ -39,7 +39,7 @@ TEST_F(TakeoverTest, WeGoOnWhereAlembicStopped) {
   EXPECT_EQ(Migctl({"upgrade", "head"}).exit_code, 0);
   EXPECT_EQ(VersionRows(), "cc30");
   EXPECT_EQ(Query("SELECT to_regclass('c')"), "c");
-  EXPECT_EQ(Migctl({"downgrade", "aa10"}).exit_code, 0);
+  EXPECT_EQ(Migctl({"downgrade", "aa10", "--yes"}).exit_code, 0);
   EXPECT_THAT(Alembic({"current"}), StartsWith("aa10\n"));
 }
 

@@ -68,7 +68,7 @@ TEST_F(AuthoringTest, ANewcomerWritesTwoRevisionsAndRunsThem) {
   Text({"upgrade", "head"});
   EXPECT_EQ(VersionRows(), "7c20");
   EXPECT_EQ(Query("SELECT to_regclass('invoices')"), "invoices");
-  Text({"downgrade", "base"});
+  Text({"downgrade", "base", "--yes"});
 }
 
 TEST_F(AuthoringTest, BranchesDependenciesAndMerges) {

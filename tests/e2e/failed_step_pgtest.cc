@@ -267,7 +267,7 @@ TEST_F(FailedStepTest, ARevisionWithoutADownSectionIsNotTakenDown) {
   AddFile("bb20_test.sql", "-- message\n-- Revision ID: bb20\n-- Revises: aa10\n-- migrate:up\n");
   Migctl({"upgrade", "head"});
   const std::string before = Dump();
-  const Failure failure = FailureOf({"downgrade", "base"});
+  const Failure failure = FailureOf({"downgrade", "base", "--yes"});
   EXPECT_EQ(failure.reason(), "IRREVERSIBLE");
   EXPECT_THAT(failure.text, HasSubstr("bb20_test.sql"));
   EXPECT_EQ(Dump(), before);

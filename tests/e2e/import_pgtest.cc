@@ -73,7 +73,7 @@ TEST_P(ImportOf, RunsUpAndDown) {
   EXPECT_EQ(VersionRows(), GetParam().revisions.back());
   EXPECT_EQ(Query("SELECT to_regclass('a_id')"), "a_id");
   EXPECT_EQ(Query("SELECT f() FROM b"), "2");
-  EXPECT_EQ(Migctl({"downgrade", "base"}).exit_code, 0);
+  EXPECT_EQ(Migctl({"downgrade", "base", "--yes"}).exit_code, 0);
   Query("DROP TABLE alembic_version");
   EXPECT_EQ(Dump(), before);
 }
@@ -294,7 +294,7 @@ TEST_F(AlembicImportTest, DoesToADatabaseWhatAlembicDoes) {
   EXPECT_EQ(DumpOf(database()), DumpOf(by_alembic));
 
   Alembic(by_alembic, {"downgrade", "base"});
-  EXPECT_EQ(Migctl({"downgrade", "base"}).exit_code, 0);
+  EXPECT_EQ(Migctl({"downgrade", "base", "--yes"}).exit_code, 0);
   EXPECT_EQ(DumpOf(database()), DumpOf(by_alembic));
 }
 

@@ -278,7 +278,7 @@ TEST_F(JournalE2eTest, AFileThatIsNotWhatWasRunStopsTheRun) {
 TEST_F(JournalE2eTest, AHalfDoneRevisionIsNotLeftBehind) {
   AddSection("INSERT INTO t VALUES (1);\nINSERT INTO nowhere VALUES (1);");
   EXPECT_EQ(Migctl({"upgrade", "head"}).exit_code, 1);
-  EXPECT_EQ(FailureOf({"downgrade", "base"}).reason(), "REVISION_HALF_DONE");
+  EXPECT_EQ(FailureOf({"downgrade", "base", "--yes"}).reason(), "REVISION_HALF_DONE");
   const Finished applied = RunCommand({.arguments = {"psql", "-X", "-v", "ON_ERROR_STOP=1", "-f",
                                                      "-", TestCluster::Uri(database())},
                                        .input = Text({"upgrade", "head", "--sql"})});

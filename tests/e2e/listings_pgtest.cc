@@ -185,7 +185,7 @@ TEST_F(LineTest, WatchReplaysAnOperationFromAnySequence) {
 
 TEST_F(LineTest, OperationsAreListedNewestFirst) {
   Migctl({"upgrade", "head"});
-  Migctl({"downgrade", "-1"});
+  Migctl({"downgrade", "-1", "--yes"});
   const Json operations = Object({"operations", "list"})["operations"];
   EXPECT_THAT(operations.texts("action"), ElementsAre("ACTION_DOWNGRADE", "ACTION_UPGRADE"));
   const std::string id = operations[1]["operation"].text();
@@ -234,14 +234,14 @@ TEST_F(TwoHeadsTest, AMergeJoinsTheRowsAndItsDowngradeSplitsThem) {
   EXPECT_THAT(Text({"history", "-i"}),
               StartsWith("bb20, cc30 -> dd40 (head) (current) (mergepoint), "
                          "message of dd40\n"));
-  Migctl({"downgrade", "bb20"});
+  Migctl({"downgrade", "bb20", "--yes"});
   EXPECT_EQ(VersionRows(), "bb20,cc30");
 }
 
 TEST_F(TwoHeadsTest, OneDownFromAMergeAsksWhichWay) {
   Add({.id = "dd40", .revises = "bb20, cc30"});
   Migctl({"upgrade", "head"});
-  const Failure failure = FailureOf({"downgrade", "-1"});
+  const Failure failure = FailureOf({"downgrade", "-1", "--yes"});
   EXPECT_EQ(failure.reason(), "AMBIGUOUS_REVISION");
   EXPECT_THAT(failure.text, AllOf(HasSubstr("bb20"), HasSubstr("cc30")));
   EXPECT_EQ(VersionRows(), "dd40");

@@ -25,7 +25,7 @@ class NewerSyntaxTest : public ServiceTest {
 
   // The way back leaves nothing.
   void ExpectNothingAfterDowngrade() {
-    const Finished downgrade = Migctl({"downgrade", "base"});
+    const Finished downgrade = Migctl({"downgrade", "base", "--yes"});
     EXPECT_EQ(downgrade.exit_code, 0) << downgrade.err;
     EXPECT_EQ(Query("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace "
                     "AND relkind = 'r' AND relname <> 'alembic_version'"),

@@ -149,7 +149,7 @@ TEST_F(ProjectMigrationsTest, StampRecordsWithoutRunning) {
 
 TEST_F(ProjectMigrationsTest, DowngradeDropsTheNineTables) {
   Migctl({"upgrade", "head"});
-  const Finished downgrade = Migctl({"downgrade", "base"});
+  const Finished downgrade = Migctl({"downgrade", "base", "--yes"});
   EXPECT_EQ(downgrade.exit_code, 0) << downgrade.err;
   EXPECT_THAT(downgrade.out, HasSubstr(absl::StrCat("Downgraded ", database().at("dbname"),
                                                     " to base: 2 revisions in ")));
@@ -162,7 +162,7 @@ TEST_F(ProjectMigrationsTest, DowngradeDropsChildrenBeforeParents) {
   Migctl({"stamp", kFirst});
   // With nothing there to drop, every statement says which table it leaves out.
   std::vector<std::string> names;
-  for (const Json& skipped : OfKind(Events({"downgrade", "base"}), "object_skipped")) {
+  for (const Json& skipped : OfKind(Events({"downgrade", "base", "--yes"}), "object_skipped")) {
     EXPECT_EQ(skipped["reason"].text(), "SKIP_REASON_MISSING");
     names.push_back(skipped["object_name"].text());
   }
@@ -172,10 +172,10 @@ TEST_F(ProjectMigrationsTest, DowngradeDropsChildrenBeforeParents) {
 TEST_F(ProjectMigrationsTest, DowngradeLeavesWhatOthersBuiltOnTheTables) {
   Migctl({"upgrade", "head"});
   Query("CREATE TABLE invoices (tenant_id uuid REFERENCES tenants)");
-  Migctl({"downgrade", "-1"});
+  Migctl({"downgrade", "-1", "--yes"});
   const std::string before = Dump();
 
-  const Failure failure = FailureOf({"downgrade", "base"});
+  const Failure failure = FailureOf({"downgrade", "base", "--yes"});
   EXPECT_EQ(failure.exit_code, 1);
   EXPECT_EQ(failure.reason(), "STATEMENT_FAILED");
   EXPECT_EQ(failure.json["statement_failure"]["sqlstate"].text(), "2BP01");
@@ -190,7 +190,7 @@ TEST_F(ProjectMigrationsTest, RelativeMovesWorkAsTyped) {
   EXPECT_EQ(VersionRows(), kFirst);
   Migctl({"upgrade", "+1"});
   EXPECT_EQ(VersionRows(), kSecond);
-  Migctl({"downgrade", "-1"});
+  Migctl({"downgrade", "-1", "--yes"});
   EXPECT_EQ(VersionRows(), kFirst);
   EXPECT_EQ(FailureOf({"upgrade", "+2"}).reason(), "INVALID_TARGET");
   EXPECT_EQ(VersionRows(), kFirst);
@@ -198,7 +198,7 @@ TEST_F(ProjectMigrationsTest, RelativeMovesWorkAsTyped) {
 
 TEST_F(ProjectMigrationsTest, TheLogSaysWhatWasDoneByWhomAndWhen) {
   Migctl({"upgrade", "head"});
-  Migctl({"downgrade", "-1"});
+  Migctl({"downgrade", "-1", "--yes"});
   Migctl({"stamp", "head"});
   EXPECT_EQ(Query("SELECT string_agg(direction || ' ' || revision, ',' ORDER BY entry) FROM "
                   "migration_service.revision_log"),

@@ -1,0 +1,151 @@
+// What destroys data is confirmed, for exactly the plan that was looked at, or does not run.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gmock/gmock.h"
+#include "tests/support/service_fixture.h"
+
+namespace migd {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// A database at bb20, with rows in its table.
+class GuardTest : public ServiceTest {
+ protected:
+  GuardTest() {
+    Add({.id = "aa10", .up = "CREATE TABLE orders (id int, note text);",
+         .down = "DROP TABLE orders;"});
+    Add({.id = "bb20", .revises = "aa10", .up = "CREATE TABLE empty (id int);",
+         .down = "DROP TABLE IF EXISTS empty;\nDROP TABLE IF EXISTS never_there;"});
+  }
+
+  void Fill() {
+    Text({"upgrade", "head"});
+    Query("INSERT INTO orders SELECT i, 'n' FROM generate_series(1, 1000) i");
+    Query("ANALYZE");
+  }
+
+  std::string name() const { return database().at("dbname"); }
+
+  // Runs migctl on a terminal of its own, at which somebody types `typed`.
+  Finished OnTerminal(const Arguments& arguments, const std::string& typed) {
+    Command command = MigctlCommand(arguments, {{"TERM", "xterm"}});
+    const std::string program = absl::StrCat(
+        "import pty,sys; sys.exit(pty.spawn(['",
+        absl::StrJoin(command.arguments, "','"), "']) >> 8)");
+    command.arguments = {"python3", "-c", program};
+    command.input = typed + "\n";
+    return RunCommand(command);
+  }
+};
+
+TEST_F(GuardTest, ADowngradeSaysWhatWillBeLostAndDoesNothing) {
+  Fill();
+  const std::string before = Dump();
+  const Failure failure = FailureOf({"downgrade", "base"});
+  EXPECT_EQ(failure.exit_code, 1);
+  EXPECT_EQ(failure.reason(), "CONFIRMATION_REQUIRED");
+  const Json losses = failure.json["losses"]["losses"];
+  ASSERT_EQ(losses.size(), 2);
+  // The largest first; what is not there is not lost.
+  EXPECT_EQ(losses[0]["object_kind"].text(), "table");
+  EXPECT_EQ(losses[0]["object_name"].text(), "public.orders");
+  EXPECT_EQ(losses[0]["estimated_rows"].text(), "1000");
+  EXPECT_EQ(losses[0]["revision"].text(), "aa10");
+  EXPECT_EQ(losses[1]["object_name"].text(), "public.empty");
+  EXPECT_EQ(losses[1]["estimated_rows"].text(), "0");
+  EXPECT_THAT(failure.text, AllOf(HasSubstr("public.orders"), HasSubstr("--yes")));
+  EXPECT_EQ(Dump(), before);
+}
+
+TEST_F(GuardTest, TheTokenOfThePlanConfirmsIt) {
+  Fill();
+  const Json plan = Object({"plan", "downgrade", "base"});
+  Text({"downgrade", "base", "--confirmation", plan["confirmation"].text()});
+  EXPECT_EQ(VersionRows(), "");
+}
+
+TEST_F(GuardTest, TheTokenIsGoodForThatPlanOnly) {
+  Fill();
+  const Json plan = Object({"plan", "downgrade", "-1"});
+  EXPECT_EQ(
+      FailureOf({"downgrade", "base", "--confirmation", plan["confirmation"].text()}).reason(),
+      "CONFIRMATION_REQUIRED");
+  Add({.id = "bb20", .revises = "aa10", .up = "CREATE TABLE empty (id int);",
+       .down = "DROP TABLE orders;"});
+  EXPECT_EQ(FailureOf({"downgrade", "-1", "--confirmation", plan["confirmation"].text()}).reason(),
+            "CONFIRMATION_REQUIRED");
+  EXPECT_EQ(VersionRows(), "bb20");
+}
+
+TEST_F(GuardTest, YesConfirmsInScripts) {
+  Fill();
+  EXPECT_EQ(Migctl({"downgrade", "base", "--yes"}).exit_code, 0);
+  EXPECT_EQ(VersionRows(), "");
+}
+
+TEST_F(GuardTest, ACallThatIsRepeatedWithItsRequestIdRunsOnce) {
+  Fill();
+  const Arguments call = {"downgrade", "-1", "--yes", "--request-id",
+                          "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71"};
+  Text(call);
+  Text(call);
+  EXPECT_EQ(VersionRows(), "aa10");
+}
+
+TEST_F(GuardTest, AnUpgradeThatDestroysIsGuardedTheSame) {
+  Fill();
+  Add({.id = "cc30", .revises = "bb20",
+       .up = "CREATE TABLE made (id int);\nDROP TABLE made;\nALTER TABLE orders DROP COLUMN note;\n"
+             "DELETE FROM orders;"});
+  const Failure failure = FailureOf({"upgrade", "head"});
+  EXPECT_EQ(failure.reason(), "CONFIRMATION_REQUIRED");
+  EXPECT_THAT(failure.text, AllOf(HasSubstr("column public.orders.note"),
+                                  HasSubstr("rows public.orders"), Not(HasSubstr("made"))));
+  EXPECT_EQ(Migctl({"upgrade", "head", "--yes"}).exit_code, 0);
+  EXPECT_EQ(VersionRows(), "cc30");
+}
+
+TEST_F(GuardTest, NothingIsAskedWhereNothingIsLost) {
+  Text({"upgrade", "head"});
+  Query("DROP TABLE empty");
+  EXPECT_EQ(Migctl({"downgrade", "-1"}).exit_code, 0);
+}
+
+TEST_F(GuardTest, AProtectedDatabaseRefusesWhateverIsConfirmed) {
+  StartMigdWith({"--protected"});
+  Fill();
+  const Json plan = Object({"plan", "downgrade", "base"});
+  EXPECT_EQ(plan["refusal"]["reason"].text(), "DATABASE_PROTECTED");
+  EXPECT_FALSE(plan.Has("confirmation"));
+  const Failure failure = FailureOf({"downgrade", "base", "--yes"});
+  EXPECT_EQ(failure.reason(), "DATABASE_PROTECTED");
+  EXPECT_EQ(failure.json["code"].text(), "PERMISSION_DENIED");
+  EXPECT_EQ(VersionRows(), "bb20");
+}
+
+TEST_F(GuardTest, APolicyMayAllowItAll) {
+  StartMigdWith({"--protected", "--destructive", "allow"});
+  Fill();
+  EXPECT_EQ(Migctl({"downgrade", "base"}).exit_code, 0);
+}
+
+TEST_F(GuardTest, OnATerminalTheNameOfTheDatabaseConfirms) {
+  Fill();
+  const Finished refused = OnTerminal({"downgrade", "base"}, "yes");
+  EXPECT_EQ(refused.exit_code, 1) << refused.out << refused.err;
+  EXPECT_THAT(refused.out,
+              AllOf(HasSubstr("table public.orders, ~1,000 rows"), HasSubstr("type the name")));
+  EXPECT_EQ(VersionRows(), "bb20");
+
+  const Finished confirmed = OnTerminal({"downgrade", "base"}, name());
+  EXPECT_EQ(confirmed.exit_code, 0) << confirmed.out << confirmed.err;
+  EXPECT_EQ(VersionRows(), "");
+}
+
+}  // namespace
+}  // namespace migd
