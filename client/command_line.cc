@@ -125,6 +125,7 @@ struct RunText {
   std::string existing;
   bool verify = false;
   bool no_verify = false;
+  std::string lint;
 };
 
 // upgrade, downgrade or stamp as a script.
@@ -249,6 +250,7 @@ RunSettings SettingsOf(const RunText& text) {
   if (text.existing == "fail") settings.existing_objects = migration::v1::EXISTING_OBJECTS_FAIL;
   if (text.verify) settings.schema_check = migration::v1::SCHEMA_CHECK_REQUIRE;
   if (text.no_verify) settings.schema_check = migration::v1::SCHEMA_CHECK_OFF;
+  settings.lint = LintGateOf(text.lint);
   return settings;
 }
 
@@ -283,6 +285,7 @@ class Grammar {
     AddWait();
     AddCheck();
     AddVerify();
+    AddLint();
     AddPlan();
     AddUpgrade();
     AddDowngrade();
@@ -592,6 +595,75 @@ class Grammar {
                "  migctl verify --schema billing --ignore 'table:billing.tmp_*'"));
   }
 
+  void AddLint() {
+    auto lint = Value<LintCommand>();
+    auto format = Value<std::string>();
+    CLI::App* command =
+        Add(&app_, "lint", "Find what blocks or breaks a live system in migration files",
+            kRevisions, [=, this] {
+              LintCommand given = *lint;
+              given.revisions = Unmarked(given.revisions);
+              given.format = LintFormatOf(*format);
+              return given;
+            });
+    CLI::Option* revisions =
+        command
+            ->add_option("REV", lint->revisions,
+                         "Revisions, or ranges a:b; default those that the database does not have, "
+                         "or all if it cannot be asked")
+            ->option_text("...");
+    command->add_flag("--all", lint->all, "All revisions")->option_text(" ")->excludes(revisions);
+    command
+        ->add_option("--format", *format,
+                     "text, json, sarif, or github for annotations in GitHub Actions; default text")
+        ->option_text("FORMAT");
+    CLI::Option* rules =
+        command->add_flag("--rules", lint->lists_rules, "List the rules with their severities");
+    CLI::Option* fix =
+        command->add_flag("--fix", lint->fix, "Print a diff to the safe form, where there is one");
+    rules->option_text(" ")->excludes(fix);
+    fix->option_text(" ");
+    command->add_flag("--write", lint->write, "With --fix: change the files, too")
+        ->option_text(" ")
+        ->needs(fix);
+    AddMigrations(command, lint->directory,
+                  "Where the migration files are here, to show their lines; default ./migrations");
+    command->footer(Footer(
+        "Exits with 3 if there are errors. A comment above a statement lets a rule pass it:\n"
+        "-- lint:allow RULE because REASON\n\n"
+        "Examples:\n"
+        "  migctl lint\n"
+        "  migctl lint ae10: --format github\n"
+        "  migctl lint --all --format sarif > lint.sarif\n"
+        "  migctl lint --fix --write"));
+  }
+
+  // Another format excludes --output json, which is one by itself.
+  LintFormat LintFormatOf(const std::string& text) const {
+    if (text.empty() || text == "text") return LintFormat::kText;
+    if (text == "json") return LintFormat::kJson;
+    if (text != "sarif" && text != "github") {
+      throw CLI::ValidationError(
+          absl::StrCat("--format '", text, "': use text, json, sarif or github"));
+    }
+    if (Format() == OutputFormat::kJson) {
+      throw CLI::ValidationError(
+          absl::StrCat("--format ", text, " excludes ", SourceOf("--output"), " json"));
+    }
+    return text == "sarif" ? LintFormat::kSarif : LintFormat::kGitHub;
+  }
+
+  // Of upgrade and downgrade.
+  static void AddLintGate(CLI::App* command, RunText& run) {
+    command
+        ->add_option(
+            "--lint", run.lint,
+            "Which findings of lint stop it before its first step: errors, none, or do not "
+            "look; default as the server has it")
+        ->option_text("error|warn|off")
+        ->check(IsLintGate());
+  }
+
   static void AddTarget(CLI::App* command, std::string& target) {
     command->add_option("REV", target, "A revision, such as head, ae10, label@head, +2 or -1")
         ->option_text(" ")
@@ -659,6 +731,7 @@ class Grammar {
     AddScript(command, *script);
     AddDecisions(command, *run);
     AddConfirmation(command, *run);
+    AddLintGate(command, *run);
     command
         ->add_option("--accept-checksum", run->accept_checksums,
                      "Accept this revision's file as it is, though it is not what was applied; "
@@ -701,6 +774,7 @@ class Grammar {
     AddScript(command, *script);
     AddDecisions(command, *run);
     AddConfirmation(command, *run);
+    AddLintGate(command, *run);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl downgrade -1\n"

@@ -35,6 +35,8 @@ ExitCode Run(const WaitCommand& command, Session& session);
 
 // Whether all is well for an upgrade.
 ExitCode Run(const CheckCommand& command, Session& session);
+// What in the files would hurt a live system.
+ExitCode Run(const LintCommand& command, Session& session);
 
 // Whether the schema is what the files make.
 ExitCode Run(const VerifyCommand& command, Session& session);

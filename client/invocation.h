@@ -51,6 +51,8 @@ struct RunSettings {
   migration::v1::SchemaCheck schema_check = migration::v1::SCHEMA_CHECK_UNSPECIFIED;
   // Upgrade only: revisions whose files are accepted as they are.
   std::vector<std::string> accept_checksums;
+  // What lint may stop. Upgrade and downgrade only.
+  migration::v1::LintGate lint = migration::v1::LINT_GATE_UNSPECIFIED;
 };
 
 struct CurrentCommand {
@@ -99,6 +101,23 @@ struct VerifyCommand {
   std::vector<std::string> schemas;
   // Patterns of what is left out.
   std::vector<std::string> ignore;
+};
+
+// What `lint` prints instead of the protobuf JSON of --output json.
+enum class LintFormat { kText, kJson, kSarif, kGitHub };
+
+struct LintCommand {
+  // Revisions and ranges; those that the database does not have if empty.
+  std::vector<std::string> revisions;
+  bool all = false;
+  LintFormat format = LintFormat::kText;
+  // List the rules instead.
+  bool lists_rules = false;
+  // Propose the files in their safe form, and write them.
+  bool fix = false;
+  bool write = false;
+  // Where this machine has the migration files.
+  std::string directory;
 };
 
 struct WaitCommand {
@@ -204,11 +223,12 @@ struct HealthCommand {
 
 struct VersionCommand {};
 
-using Command = std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand,
-                             ShowCommand, WaitCommand, CheckCommand, VerifyCommand, PlanCommand,
-                             UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
-                             ComposeCommand, BaselineCommand, ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
-                             CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
+using Command =
+    std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand, ShowCommand,
+                 WaitCommand, CheckCommand, VerifyCommand, LintCommand, PlanCommand, UpgradeCommand,
+                 DowngradeCommand, StampCommand, ScriptCommand, ComposeCommand, BaselineCommand,
+                 ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
+                 CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
 
 struct Invocation {
   GlobalOptions global;

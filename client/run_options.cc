@@ -21,6 +21,7 @@ migration::v1::RunOptions ToRunOptions(const RunSettings& settings) {
                                           settings.accept_checksums.end());
   options.set_plan_hash(settings.plan_hash);
   options.set_confirmation(settings.confirmation);
+  options.set_lint(settings.lint);
   return options;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/errors.h"
+#include "service/lint/lint.h"
 
 namespace migd {
 namespace {
@@ -62,6 +63,36 @@ int ReadRetries(const YAML::Node& node) {
   return value;
 }
 
+migration::v1::LintGate ReadLintGate(const YAML::Node& node) {
+  migration::v1::LintGate gate;
+  if (!ParseLintGate(ReadString(node), gate)) throw Mistake(node, "must be error, warn or off");
+  return gate;
+}
+
+// rule: error, warning or off.
+LintSeverities ReadLintRules(const YAML::Node& node) {
+  static const std::map<std::string, migration::v1::Severity> severities = {
+      {"error", migration::v1::SEVERITY_ERROR},
+      {"warning", migration::v1::SEVERITY_WARNING},
+      {"off", migration::v1::SEVERITY_OFF}};
+  if (!node.IsMap()) throw Mistake(node, "must be a map of rules and severities");
+  LintSeverities rules;
+  for (const auto& entry : node) {
+    const std::string rule = ReadString(entry.first);
+    if (!IsLintRule(rule)) {
+      throw Mistake(entry.first, absl::StrCat("unknown rule ", rule, "; see migctl lint --rules"));
+    }
+    const auto severity = severities.find(ReadString(entry.second));
+    if (severity == severities.end()) {
+      throw Mistake(entry.second, "must be error, warning or off");
+    }
+    if (!rules.emplace(rule, severity->second).second) {
+      throw Mistake(entry.first, absl::StrCat("rule ", rule, " is given twice"));
+    }
+  }
+  return rules;
+}
+
 using Readers = std::map<std::string, std::function<void(const YAML::Node&)>>;
 
 // Reads each key of a map with its reader.
@@ -99,8 +130,11 @@ DatabaseConfig ReadDatabase(const std::string& name, const YAML::Node& node,
             [&](const YAML::Node& value) { database.lock_retries = ReadRetries(value); }},
            {"allow_terminate_blockers",
             [&](const YAML::Node& value) { database.allow_terminate_blockers = ReadBool(value); }},
+       {"lint", [&](const YAML::Node& value) { database.policy.lint_gate = ReadLintGate(value); }},
+       {"lint_rules",
+        [&](const YAML::Node& value) { database.policy.lint_severities = ReadLintRules(value); }},
            {"verify_ignore",
-            [&](const YAML::Node& value) { database.verify_ignore = ReadStrings(value); }},
+            [&](const YAML::Node& value) { database.policy.verify_ignore = ReadStrings(value); }},
            {"protected",
             [&](const YAML::Node& value) { database.is_protected = ReadBool(value); }},
            {"destructive",
@@ -111,13 +145,13 @@ DatabaseConfig ReadDatabase(const std::string& name, const YAML::Node& node,
            {"connect_timeout", duration(database.connect_timeout)},
            {"backup",
             [&](const YAML::Node& value) {
-              if (!ParseBackupMode(ReadString(value), database.backup)) {
+              if (!ParseBackupMode(ReadString(value), database.policy.backup)) {
                 throw Mistake(value, "must be never, before_destructive or always");
               }
             }},
            {"backup_verify",
             [&](const YAML::Node& value) {
-              if (!ParseBackupVerification(ReadString(value), database.backup_verify)) {
+              if (!ParseBackupVerification(ReadString(value), database.policy.backup_verification)) {
                 throw Mistake(value, "must be list or restore");
               }
             }},
@@ -181,6 +215,19 @@ bool ParseBackupVerification(const std::string& text, migration::v1::BackupVerif
   if (text != "list" && text != "restore") return false;
   into = text == "list" ? migration::v1::BACKUP_VERIFICATION_LIST
                         : migration::v1::BACKUP_VERIFICATION_RESTORE;
+  return true;
+}
+
+bool ParseLintGate(const std::string& text, migration::v1::LintGate& into) {
+  if (text == "error") {
+    into = migration::v1::LINT_GATE_ERROR;
+  } else if (text == "warn") {
+    into = migration::v1::LINT_GATE_WARN;
+  } else if (text == "off") {
+    into = migration::v1::LINT_GATE_OFF;
+  } else {
+    return false;
+  }
   return true;
 }
 

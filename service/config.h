@@ -27,15 +27,13 @@ struct DatabaseConfig {
   absl::Duration statement_timeout = absl::ZeroDuration();
   int lock_retries = 5;
   bool allow_terminate_blockers = false;
-  // Patterns of what `verify` leaves out.
-  std::vector<std::string> verify_ignore;
   // Nothing that destroys data is run, unless `destructive` says otherwise.
   bool is_protected = false;
   // Unset: confirm; on a protected database refuse.
   absl::optional<DestructivePolicy> destructive;
+  // All but its `destructive`.
+  Policy policy;
   absl::Duration connect_timeout = absl::Seconds(10);
-  migration::v1::BackupMode backup = migration::v1::BACKUP_MODE_NEVER;
-  migration::v1::BackupVerification backup_verify = migration::v1::BACKUP_VERIFICATION_LIST;
   std::string backup_dir;
   int backup_keep = 10;
 };
@@ -72,6 +70,9 @@ bool ParseDestructive(const std::string& text, absl::optional<DestructivePolicy>
 // it is none.
 bool ParseBackupMode(const std::string& text, migration::v1::BackupMode& into);
 bool ParseBackupVerification(const std::string& text, migration::v1::BackupVerification& into);
+
+// Reads what lint may stop: error, warn or off; false if `text` is none of these.
+bool ParseLintGate(const std::string& text, migration::v1::LintGate& into);
 
 // Reads the databases, `listen`, `insecure`, `shutdown_grace`, `takeover_after` and
 // `postgres_programs` of a YAML file over `config`. InvalidRequest names the line of what is wrong:

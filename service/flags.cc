@@ -159,12 +159,23 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
          "what becomes of a call that destroys data: it runs, needs a confirmation, or is refused "
          "[confirm; with --protected: refuse]")
       ->type_name("POLICY");
+  app.add_option_function<std::string>(
+         "--lint",
+         [&database](const std::string& text) {
+           if (ParseLintGate(text, database.policy.lint_gate)) return;
+           throw CLI::ValidationError(
+               "--lint", absl::StrCat("\"", text, "\" is none of error, warn and off"));
+         },
+         "which findings of lint stop an upgrade before its first step, if the call does not say: "
+         "error, warn (none), off (not looked at)")
+      ->type_name("GATE")
+      ->default_str("error");
   AddDuration(app, "--connect-timeout", database.connect_timeout,
               "how long to wait for PostgreSQL to answer");
   app.add_option_function<std::string>(
          "--backup",
          [&](const std::string& text) {
-           if (ParseBackupMode(text, database.backup)) return;
+           if (ParseBackupMode(text, database.policy.backup)) return;
            throw CLI::ValidationError("--backup", "must be never, before_destructive or always");
          },
          "when a backup is made before the first step, at least: never, before_destructive or "
@@ -174,7 +185,7 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
   app.add_option_function<std::string>(
          "--backup-verify",
          [&](const std::string& text) {
-           if (ParseBackupVerification(text, database.backup_verify)) return;
+           if (ParseBackupVerification(text, database.policy.backup_verification)) return;
            throw CLI::ValidationError("--backup-verify", "must be list or restore");
          },
          "how it is verified, at least: list (it can be read), or restore (into a scratch "

@@ -99,9 +99,7 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   workspace->default_timeouts = {database.lock_timeout, database.statement_timeout};
   workspace->default_lock_retries = database.lock_retries;
   workspace->allow_terminate_blockers = database.allow_terminate_blockers;
-  workspace->policy.verify_ignore = database.verify_ignore;
-  workspace->policy.backup = database.backup;
-  workspace->policy.backup_verification = database.backup_verify;
+  workspace->policy = database.policy;
   workspace->policy.destructive = database.destructive.value_or(
       database.is_protected ? DestructivePolicy::kRefuse : DestructivePolicy::kConfirm);
   if (config.offline) {

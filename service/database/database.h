@@ -83,6 +83,13 @@ struct LockState {
   std::vector<migration::v1::Blocker> blockers;
 };
 
+// How large a relation is.
+struct TableSize {
+  // Its rows, and what is stored beside them (TOAST), with its partitions, without indexes. Nothing
+  // if somebody has it locked so that it cannot be told.
+  absl::optional<int64_t> bytes;
+};
+
 // How long statements may wait and run. Zero sets no limit.
 struct Timeouts {
   absl::Duration lock_timeout;
@@ -290,6 +297,10 @@ class Database {
   virtual absl::StatusOr<RelationFiles> ReadRelations() = 0;
   // The locks that the session `pid` holds, as Session::ReadHeldLocks.
   virtual absl::StatusOr<RelationLocks> ReadHeldLocks(int pid) = 0;
+
+  // The sizes of those of `relations`, names as SQL, that exist. Waits for no lock on a table.
+  virtual absl::StatusOr<std::map<std::string, TableSize>> ReadTableSizes(
+      const std::vector<std::string>& relations) = 0;
 
   // Who keeps the session `pid` waiting. Does not wait for locks.
   virtual absl::StatusOr<LockState> ReadLockState(int pid) = 0;

@@ -13,6 +13,7 @@
 #include "service/execute/checksums.h"
 #include "service/execute/guard.h"
 #include "service/execute/interrupter.h"
+#include "service/execute/lint_gate.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
 #include "service/execute/plan_rest.h"
@@ -199,6 +200,8 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
   if (status.ok()) status = SettleChecksums(database, session, scripts, plan, request, sink);
   if (status.ok()) status = CheckStampedSchema(check);
   if (!status.ok() || plan.steps.empty()) return status;
+  status = PassLintGate(scripts, plan, request, database, sink);
+  if (!status.ok()) return status;
   if (request.before_first_step) status = request.before_first_step();
   if (status.ok()) status = session.PrepareForWriting();
   if (!status.ok()) return status;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "migration/v1/finding.pb.h"
 #include "migration/v1/operation.pb.h"
 #include "migration/v1/revision.pb.h"
 #include "service/execute/cancellation.h"
@@ -64,6 +66,9 @@ struct ExecuteRequest {
   migration::v1::SchemaCheck schema_check = migration::v1::SCHEMA_CHECK_REPORT;
   // Upgrade only: symbols of revisions whose files are accepted as they are.
   std::vector<std::string> accept_checksums;
+  // What lint may stop, and how serious its rules are. ReadRunOptions sets them.
+  migration::v1::LintGate lint_gate = migration::v1::LINT_GATE_OFF;
+  std::map<std::string, migration::v1::Severity> lint_severities;
   // The plan of an earlier attempt that was cut off: what is left of it is run, instead of planning
   // anew from targets that may be relative. Without steps if there was none.
   migration::v1::Plan earlier_plan;

@@ -135,6 +135,10 @@ absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Work
   if (request.terminate_blockers && !workspace.allow_terminate_blockers) {
     return errors::TerminateNotAllowed(workspace.name);
   }
+  request.lint_gate = options.lint() == migration::v1::LINT_GATE_UNSPECIFIED
+                          ? workspace.policy.lint_gate
+                          : options.lint();
+  request.lint_severities = workspace.policy.lint_severities;
   request.accept_checksums = {options.accept_checksums().begin(), options.accept_checksums().end()};
   if (!request.accept_checksums.empty() && request.action != migration::v1::ACTION_UPGRADE) {
     return errors::InvalidRequest("accept_checksums", "goes with an upgrade");

@@ -154,9 +154,9 @@ class FileLinter {
     if (!hit.relation.name.empty()) found.relation = hit.relation.Quoted();
   }
 
-  // Findings about the file rather than a statement.
+  // Findings about the down section rather than a statement: an upgrade does not run into them.
   void LintDownPresence() {
-    is_down_ = false;
+    is_down_ = true;
     statement_index_ = 0;
     const Section& down = file_.down();
     if (!down.present) {
@@ -170,10 +170,12 @@ class FileLinter {
   }
 
   static bool Covers(const Waiver& waiver, const Finding& finding) {
+    const bool is_in_section = (waiver.scope == Waiver::Scope::kDown) ==
+                               (finding.direction() == migration::v1::DIRECTION_DOWNGRADE);
+    // What is about a section as a whole is about one without statements.
+    const int statement = std::max(finding.statement_index(), 1);
     const bool in_scope = waiver.scope == Waiver::Scope::kFile ||
-                          (waiver.statement_index == finding.statement_index() &&
-                           (waiver.scope == Waiver::Scope::kDown) ==
-                               (finding.direction() == migration::v1::DIRECTION_DOWNGRADE));
+                          (is_in_section && waiver.statement_index == statement);
     return in_scope && std::find(waiver.rules.begin(), waiver.rules.end(), finding.rule()) !=
                            waiver.rules.end();
   }

@@ -8,10 +8,10 @@ namespace migd {
 
 std::vector<Rule> FileRules() {
   return {
-      {"missing-down", kWarning, Harm::kAlways, InDown::kIgnored,
+      {"missing-down", kWarning, Harm::kAlways, InDown::kWarning,
        "A revision without a `-- migrate:down` section cannot be taken back.",
        "add `-- migrate:down` with what undoes the revision", nullptr},
-      {"empty-down", kWarning, Harm::kAlways, InDown::kIgnored,
+      {"empty-down", kWarning, Harm::kAlways, InDown::kWarning,
        "A `-- migrate:down` section without statements undoes nothing of what its revision did: "
        "the "
        "version table goes back, the schema does not.",

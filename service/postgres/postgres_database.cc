@@ -8,6 +8,7 @@
 #include "service/postgres/catalog_facts_reader.h"
 #include "service/postgres/schema_reader.h"
 #include "service/postgres/status_translation.h"
+#include "service/postgres/table_sizes.h"
 
 namespace migd {
 namespace {
@@ -164,6 +165,16 @@ absl::StatusOr<CatalogFacts> PostgresDatabase::ReadCatalogFacts(const CatalogQue
     return Translated(name(), [&]() -> absl::StatusOr<CatalogFacts> {
       pqxx::transaction<pqxx::isolation_level::repeatable_read> work(session.connection());
       return migd::ReadCatalogFacts(work, question);
+    });
+  });
+}
+
+absl::StatusOr<std::map<std::string, TableSize>> PostgresDatabase::ReadTableSizes(
+    const std::vector<std::string>& relations) {
+  return WithReader([&](PostgresSession& session) {
+    return Translated(name(), [&]() -> absl::StatusOr<std::map<std::string, TableSize>> {
+      pqxx::work work(session.connection());
+      return migd::ReadTableSizes(work, relations);
     });
   });
 }

@@ -42,6 +42,8 @@ class PostgresDatabase : public Database {
   absl::StatusOr<CatalogFacts> ReadCatalogFacts(const CatalogQuestion& question) override;
   absl::StatusOr<RelationFiles> ReadRelations() override;
   absl::StatusOr<RelationLocks> ReadHeldLocks(int pid) override;
+  absl::StatusOr<std::map<std::string, TableSize>> ReadTableSizes(
+      const std::vector<std::string>& relations) override;
   absl::StatusOr<LockState> ReadLockState(int pid) override;
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;
   absl::StatusOr<bool> TerminateSession(int pid) override;

@@ -12,7 +12,7 @@
 #include "absl/strings/strip.h"
 #include "service/base/errors.h"
 #include "service/execute/checksums.h"
-#include "service/lint/lint.h"
+#include "service/execute/lint_gate.h"
 #include "service/revision/lineage.h"
 
 namespace migd {
@@ -168,16 +168,16 @@ class Checks {
     if (gate == migration::v1::LINT_GATE_OFF) return Skip("lint", "it is off");
     if (scripts_ == nullptr) return Skip("lint", "the revisions are not known");
     const std::vector<RevisionIndex> revisions = Pending();
+    std::vector<LintedSection> sections;
+    for (const RevisionIndex index : revisions) sections.push_back({&scripts_->file(index)});
     std::vector<Finding> errors;
     int warnings = 0;
-    for (const RevisionIndex index : revisions) {
-      for (Finding& finding : LintFile(scripts_->file(index), workspace_.policy.lint_severities)) {
-        if (finding.is_waived()) continue;
-        if (finding.severity() != migration::v1::SEVERITY_ERROR) {
-          ++warnings;
-        } else {
-          errors.push_back(std::move(finding));
-        }
+    for (Finding& finding : LintSections(sections, workspace_.policy.lint_severities,
+                                         can_compare() ? workspace_.database.get() : nullptr)) {
+      if (finding.severity() != migration::v1::SEVERITY_ERROR) {
+        ++warnings;
+      } else {
+        errors.push_back(std::move(finding));
       }
     }
     const std::string found =

@@ -12,6 +12,7 @@
 #include "service/execute/run_options.h"
 #include "service/rpc/call_cancellation.h"
 #include "service/rpc/check_query.h"
+#include "service/rpc/lint_query.h"
 #include "service/rpc/paging.h"
 #include "service/rpc/queries.h"
 #include "service/rpc/rehearse_call.h"
@@ -128,6 +129,12 @@ grpc::Status MigrationServiceImpl::RenderScript(
     response.set_sql(std::move(piece));
     return writer->Write(response);
   }));
+}
+
+grpc::Status MigrationServiceImpl::Lint(grpc::ServerContext*,
+                                        const migration::v1::LintRequest* request,
+                                        migration::v1::LintResponse* response) {
+  return ToGrpcStatus(AnswerLint(catalog_, *request, *response));
 }
 
 grpc::Status MigrationServiceImpl::Check(grpc::ServerContext*,

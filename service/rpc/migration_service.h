@@ -53,6 +53,8 @@ class MigrationServiceImpl final : public MigrationServiceBase {
       grpc::ServerWriter<migration::v1::RenderScriptResponse>* writer) override;
   grpc::Status Rehearse(grpc::ServerContext* context, const migration::v1::RehearseRequest* request,
                         grpc::ServerWriter<migration::v1::RehearseResponse>* writer) override;
+  grpc::Status Lint(grpc::ServerContext* context, const migration::v1::LintRequest* request,
+                    migration::v1::LintResponse* response) override;
   grpc::Status Check(grpc::ServerContext* context, const migration::v1::CheckRequest* request,
                      migration::v1::CheckResponse* response) override;
   grpc::Status Verify(grpc::ServerContext* context, const migration::v1::VerifyRequest* request,

@@ -15,6 +15,7 @@
 #include "absl/types/optional.h"
 #include "service/base/errors.h"
 #include "service/execute/guard.h"
+#include "service/execute/lint_gate.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_effects.h"
 #include "service/execute/plan_report.h"
@@ -144,6 +145,21 @@ void AddEffects(const Opened& opened, const Plan& plan, bool is_live,
   } else if (!effects.losses.empty()) {
     response.set_confirmation(confirmation);
   }
+}
+
+// What lint finds in the plan, and whether it would stop it. With rows of its own a plan is not
+// about the live database.
+void FillFindings(const Opened& opened, const Plan& plan, bool is_live,
+                  migration::v1::PlanResponse& response) {
+  const Policy& policy = opened.workspace.policy;
+  if (policy.lint_gate == migration::v1::LINT_GATE_OFF) return;
+  const std::vector<migration::v1::Finding> findings =
+      LintPlan(*opened.scripts, plan, policy.lint_severities,
+               is_live ? opened.workspace.database.get() : nullptr);
+  response.mutable_findings()->Add(findings.begin(), findings.end());
+  const absl::Status status = CheckLintGate(findings, policy.lint_gate);
+  if (!status.ok() && !response.has_refusal())
+    *response.mutable_refusal() = errors::ToProto(status);
 }
 
 // What a script leads from, and to.
@@ -323,6 +339,7 @@ absl::Status AnswerPlan(const Catalog& catalog, const migration::v1::PlanRequest
   response.mutable_starting_revisions()->Swap(described.mutable_starting_revisions());
   response.set_rows_omitted(described.rows_omitted());
   response.set_plan_hash(described.plan_hash());
+  FillFindings(*opened, *plan, request.from().empty(), response);
   response.set_database(opened->workspace.name);
   return absl::OkStatus();
 }

@@ -100,6 +100,33 @@ TEST(CommandLine, TakesARevisionThatIsCalledLikeACommand) {
               ElementsAre("heads", "plan"));
 }
 
+TEST(CommandLine, LintTakesRevisionsAndFormats) {
+  const auto lint = ParseAs<LintCommand>({"lint", "a:b", "-1", "--format", "sarif"});
+  EXPECT_THAT(lint.revisions, ElementsAre("a:b", "-1"));
+  EXPECT_EQ(lint.format, LintFormat::kSarif);
+  EXPECT_EQ(lint.directory, "./migrations");
+  EXPECT_TRUE(ParseAs<LintCommand>({"lint", "--all"}).all);
+  EXPECT_TRUE(ParseAs<LintCommand>({"lint", "--fix", "--write"}).write);
+  EXPECT_EQ(ParseWrong({"lint", "--format", "xml"}).message,
+            "--format 'xml': use text, json, sarif or github");
+  EXPECT_EQ(ParseWrong({"lint", "--format", "sarif", "--output", "json"}).message,
+            "--format sarif excludes --output json");
+  ParseWrong({"lint", "--write"});
+  ParseWrong({"lint", "--all", "a"});
+  ParseWrong({"lint", "--rules", "--fix"});
+}
+
+TEST(CommandLine, TheGateOfLintIsChosenByTheCall) {
+  EXPECT_EQ(ParseAs<UpgradeCommand>({"upgrade", "head"}).run.lint,
+            migration::v1::LINT_GATE_UNSPECIFIED);
+  EXPECT_EQ(ParseAs<UpgradeCommand>({"upgrade", "head", "--lint=warn"}).run.lint,
+            migration::v1::LINT_GATE_WARN);
+  EXPECT_EQ(ParseAs<DowngradeCommand>({"downgrade", "-1", "--lint", "off"}).run.lint,
+            migration::v1::LINT_GATE_OFF);
+  EXPECT_EQ(ParseWrong({"upgrade", "head", "--lint=maybe"}).message,
+            "--lint: 'maybe' is none of error, warn and off");
+}
+
 TEST(CommandLine, SplitsTheRevisionsOfFromAtCommasOnly) {
   const auto plan = ParseAs<PlanCommand>({"plan", "upgrade", "--from", "a,b", "head"});
   EXPECT_THAT(plan.from, ElementsAre("a", "b"));

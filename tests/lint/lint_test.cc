@@ -13,12 +13,9 @@ namespace migd {
 namespace {
 
 using migration::v1::Finding;
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
-using ::testing::UnorderedElementsAre;
 
 std::vector<Finding> Lint(const std::string& up, const std::string& down = "\nSELECT 1;\n",
                           const LintSeverities& severities = {}) {
@@ -203,6 +200,12 @@ TEST(Waivers, InTheHeaderHoldForTheFile) {
   const auto file = LintedFile("\nDROP VIEW a;\nDROP VIEW b;\n", "\n",
                                "-- lint:allow drop-view, empty-down because it is a trial");
   EXPECT_THAT(RulesOf(LintFile(*file, {})), IsEmpty());
+}
+
+TEST(Waivers, InAnEmptyDownSectionHoldForIt) {
+  EXPECT_THAT(RulesOf(Lint("\nCREATE TABLE a (b text);\n",
+                           "\n-- lint:allow empty-down because it is a trial\n")),
+              IsEmpty());
 }
 
 TEST(Waivers, OfOneSectionDoNotHoldForTheOther) {

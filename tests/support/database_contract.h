@@ -495,6 +495,15 @@ TEST_P(DatabaseContract, ASessionThatDoesNothingIsNeitherBlockedNorUnderWay) {
   EXPECT_FALSE(database_->ReadProgress(0).value().has_value());
 }
 
+TEST_P(DatabaseContract, TellsTheSizesOfTheTablesThatExist) {
+  const auto session = OpenSession();
+  Run(*session, "CREATE TABLE t (a int)");
+  const auto sizes = database_->ReadTableSizes({"t", "nowhere"}).value();
+  ASSERT_EQ(sizes.size(), 1U);
+  EXPECT_EQ(sizes.at("t").bytes, 0);
+  EXPECT_TRUE(database_->ReadTableSizes({})->empty());
+}
+
 TEST_P(DatabaseContract, NoticesGoToTheHandlerWhileThereIsOne) {
   const auto session = OpenSession();
   std::vector<std::string> said;

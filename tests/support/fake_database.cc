@@ -605,6 +605,24 @@ absl::StatusOr<CatalogFacts> FakeDatabase::ReadCatalogFacts(const CatalogQuestio
   return facts;
 }
 
+absl::StatusOr<std::map<std::string, TableSize>> FakeDatabase::ReadTableSizes(
+    const std::vector<std::string>& relations) {
+  MutexLock lock(mutex_);
+  if (!connect_fault_.ok()) return connect_fault_;
+  std::map<std::string, TableSize> sizes;
+  for (const std::string& relation : relations) {
+    if (committed_.tables.count(relation) == 0) continue;
+    const auto size = table_sizes_.find(relation);
+    sizes[relation] = size == table_sizes_.end() ? TableSize{0} : size->second;
+  }
+  return sizes;
+}
+
+void FakeDatabase::SetTableSize(const std::string& name, TableSize size) {
+  MutexLock lock(mutex_);
+  table_sizes_[name] = size;
+}
+
 void FakeDatabase::SetRows(const VersionRows& rows) {
   MutexLock lock(mutex_);
   committed_.rows = rows;

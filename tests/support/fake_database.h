@@ -42,6 +42,8 @@ class FakeDatabase : public Database {
   // Tables alone, without files; nobody holds locks.
   absl::StatusOr<RelationFiles> ReadRelations() override;
   absl::StatusOr<RelationLocks> ReadHeldLocks(int pid) override;
+  absl::StatusOr<std::map<std::string, TableSize>> ReadTableSizes(
+      const std::vector<std::string>& relations) override;
   absl::StatusOr<LockState> ReadLockState(int pid) override;
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;
   absl::StatusOr<bool> TerminateSession(int pid) override;
@@ -49,6 +51,8 @@ class FakeDatabase : public Database {
   // --- What is there ---
   void SetRows(const VersionRows& rows);
   void AddTable(const std::string& name);
+  // What ReadTableSizes tells of a table; nothing is in it otherwise.
+  void SetTableSize(const std::string& name, TableSize size);
   // An index whose concurrent build did not finish; `definition` is what follows its name.
   void AddInvalidIndex(const std::string& name, const std::string& definition = "");
   // A session, 0 for none, that works on the tables of all INVALID indexes.
@@ -138,6 +142,7 @@ class FakeDatabase : public Database {
   bool read_only_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, ServerError> statement_faults_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> lock_timeouts_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, TableSize> table_sizes_ ABSL_GUARDED_BY(mutex_);
   LockState lock_state_ ABSL_GUARDED_BY(mutex_);
   std::vector<migration::v1::StatementProgress> progress_ ABSL_GUARDED_BY(mutex_);
   std::vector<int> terminated_ ABSL_GUARDED_BY(mutex_);
