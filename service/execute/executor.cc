@@ -196,12 +196,14 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
   }
   const SchemaCheckContext check = {workspace, session,      scripts, plan,
                                     request,   cancellation, sink};
-  absl::Status status = CheckGuard(workspace, scripts, plan, described.plan_hash(), request);
+  // What asks people something comes last: they are not asked for what cannot run anyhow.
+  absl::Status status = PassLintGate(scripts, plan, request, database, sink);
+  if (status.ok()) {
+    status = CheckGuard(workspace, scripts, plan, described.plan_hash(), request);
+  }
   if (status.ok()) status = SettleChecksums(database, session, scripts, plan, request, sink);
   if (status.ok()) status = CheckStampedSchema(check);
   if (!status.ok() || plan.steps.empty()) return status;
-  status = PassLintGate(scripts, plan, request, database, sink);
-  if (!status.ok()) return status;
   if (request.before_first_step) status = request.before_first_step();
   if (status.ok()) status = session.PrepareForWriting();
   if (!status.ok()) return status;
