@@ -655,13 +655,16 @@ class Grammar {
 
   // Of upgrade and downgrade.
   static void AddLintGate(CLI::App* command, RunText& run) {
-    command
-        ->add_option(
-            "--lint", run.lint,
-            "Which findings of lint stop it before its first step: errors, none, or do not "
-            "look; default as the server has it")
-        ->option_text("error|warn|off")
-        ->check(IsLintGate());
+    CLI::Option* gate =
+        command
+            ->add_option(
+                "--lint", run.lint,
+                "Which findings of lint stop it before its first step: errors, none, or do not "
+                "look; default as the server has it")
+            ->option_text("error|warn|off")
+            ->check(IsLintGate());
+    // A script is for people to read.
+    command->get_option("--sql")->excludes(gate);
   }
 
   static void AddTarget(CLI::App* command, std::string& target) {

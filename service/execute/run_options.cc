@@ -135,6 +135,10 @@ absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Work
   if (request.terminate_blockers && !workspace.allow_terminate_blockers) {
     return errors::TerminateNotAllowed(workspace.name);
   }
+  if (options.lint() != migration::v1::LINT_GATE_UNSPECIFIED &&
+      request.action == migration::v1::ACTION_STAMP) {
+    return errors::InvalidRequest("lint", "goes with an upgrade or a downgrade");
+  }
   request.lint_gate = options.lint() == migration::v1::LINT_GATE_UNSPECIFIED
                           ? workspace.policy.lint_gate
                           : options.lint();

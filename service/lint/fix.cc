@@ -284,6 +284,17 @@ class Rewriter {
                        [&name](absl::string_view sql) { return Mentions(sql, name); });
   }
 
+  // The same, of a table and its keys: a foreign key or ON CONFLICT relies on a unique index
+  // without naming it.
+  bool IsKeyNeededLater(int index, const std::string& table) const {
+    const auto needs_key = [&table](absl::string_view sql) {
+      return Mentions(sql, table) && (Mentions(sql, "references") || Mentions(sql, "conflict"));
+    };
+    return std::any_of(up().statements.begin() + index, up().statements.end(),
+                       [&](const Statement& statement) { return needs_key(statement.text); }) ||
+           std::any_of(later_.begin(), later_.end(), needs_key);
+  }
+
   void RewriteIndex(int index, const PgQuery__IndexStmt& built,
                     const std::set<std::string>& rules) {
     const std::string rule = rules.count("index-not-concurrent") > 0 ? "index-not-concurrent"
@@ -295,9 +306,9 @@ class Rewriter {
       rewrite_.rules.insert(rule);
       return;
     }
-    // A foreign key, or ON CONFLICT, may rely on a unique index without naming it.
     const ObjectName table = NameOf(built.relation);
-    if (IsNamedLater(index, built.idxname) || (built.unique && IsNamedLater(index, table.name))) {
+    if (IsNamedLater(index, built.idxname) ||
+        (built.unique && IsKeyNeededLater(index, table.name))) {
       return;
     }
     const std::string sql =

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "tests/support/service_fixture.h"
 
@@ -25,6 +27,14 @@ class LintTest : public ServiceTest {
   }
   void AddIndex() const {
     Add({.id = "aa10", .up = "CREATE INDEX by_day ON orders (day);", .down = "DROP INDEX by_day;"});
+  }
+  // All that is in the database but the rows of the version table.
+  std::string Schema() const {
+    std::string schema = Dump();
+    for (const std::string& row : std::vector<std::string>(absl::StrSplit(VersionRows(), ','))) {
+      absl::StrReplaceAll({{row, "(revision)"}}, &schema);
+    }
+    return schema;
   }
   // migctl lint with the migrations of the test, and what it leaves.
   Finished Lint(Arguments arguments) {
@@ -51,7 +61,7 @@ TEST_F(LintTest, AnUpgradeThatWouldBlockIsStoppedBeforeItsFirstStep) {
   const auto events = Events({"upgrade", "head", "--lint=warn", "--output", "json"});
   const auto findings = OfKind(events, "lint_finding");
   ASSERT_EQ(findings.size(), 1U);
-  EXPECT_EQ(findings[0]["lint_finding"]["severity"].text(), "SEVERITY_ERROR");
+  EXPECT_EQ(findings[0]["severity"].text(), "SEVERITY_ERROR");
   EXPECT_EQ(VersionRows(), "aa10");
 }
 
@@ -62,9 +72,8 @@ TEST_F(LintTest, WhatIsSmallOrNewIsNotStopped) {
   Add({.id = "cc30", .revises = "bb20", .up = "CREATE INDEX i ON t (a);", .down = "DROP INDEX i;"});
   const auto findings = OfKind(Events({"upgrade", "head", "--output", "json"}), "lint_finding");
   ASSERT_EQ(findings.size(), 2U);
-  EXPECT_THAT(findings[0]["lint_finding"]["message"].text(), HasSubstr("orders is empty here"));
-  EXPECT_THAT(findings[1]["lint_finding"]["message"].text(),
-              HasSubstr("t does not exist here yet"));
+  EXPECT_THAT(findings[0]["message"].text(), HasSubstr("orders is empty here"));
+  EXPECT_THAT(findings[1]["message"].text(), HasSubstr("t does not exist here yet"));
   EXPECT_EQ(VersionRows(), "cc30");
 }
 
@@ -128,10 +137,13 @@ TEST_F(LintTest, TheSettingsOfADatabaseCount) {
                                  "\n    lint: warn\n    lint_rules:\n"
                                  "      index-not-concurrent: warning\n"
                                  "      drop-index-not-concurrent: off\n"));
-  StartMigdWith({"--config", directory().path() + "/migd.yaml"});
-  const Finished lint = Lint({});
+  const Migd configured({"--config", directory().path() + "/migd.yaml"});
+  const Finished lint = RunCommand(
+      {{TestVariable("MIGCTL"), "lint", "--server", configured.address(), "--output", "json"}});
   EXPECT_EQ(lint.exit_code, 0);
-  EXPECT_THAT(lint.out, HasSubstr("0 errors, 1 warning in 1 revision"));
+  const Json findings = Json::Parse(lint.out)["findings"];
+  EXPECT_THAT(findings.texts("rule"), ElementsAre("index-not-concurrent"));
+  EXPECT_THAT(findings.texts("severity"), ElementsAre("SEVERITY_WARNING"));
 }
 
 TEST_F(LintTest, AProposalIsADiffUntilItIsToBeWritten) {
@@ -159,7 +171,6 @@ TEST_F(LintTest, AProposalIsADiffUntilItIsToBeWritten) {
 TEST_F(LintTest, AProposalMakesTheSameSchema) {
   Query("CREATE TABLE u (id bigint PRIMARY KEY)");
   Query("CREATE TABLE t (a int, b int, \"C\" bigint)");
-  const std::string empty = Dump();
   Add({.id = "aa10",
        .up = "ALTER TABLE t ALTER a SET NOT NULL, ADD CHECK (b > 0), ADD CHECK (a < b);\n"
              "ALTER TABLE t ADD FOREIGN KEY (\"C\") REFERENCES u (id);\n"
@@ -170,17 +181,17 @@ TEST_F(LintTest, AProposalMakesTheSameSchema) {
                "DROP CONSTRAINT t_check;\nDROP INDEX i;\n"
                "ALTER TABLE t DROP CONSTRAINT \"t_C_fkey\", ALTER a DROP NOT NULL;"});
   Text({"upgrade", "head", "--lint=off"});
-  const std::string original = Dump();
+  const std::string original = Schema();
   Text({"downgrade", "base"});
 
   EXPECT_EQ(Lint({"--fix", "--write"}).exit_code, 3);  // what it found, and mended
   EXPECT_EQ(Lint({}).exit_code, 0);
   Text({"upgrade", "head", "--lint=error"});
-  EXPECT_EQ(Dump(), original);
+  EXPECT_EQ(Schema(), original);
   EXPECT_EQ(Query("SELECT count(*) FROM pg_constraint WHERE NOT convalidated"), "0");
   Text({"downgrade", "base"});
   Text({"upgrade", "head"});
-  EXPECT_EQ(Dump(), original);
+  EXPECT_EQ(Schema(), original);
 }
 
 TEST_F(LintTest, AProposalIsNotWrittenOverAnotherFile) {

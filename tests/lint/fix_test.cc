@@ -126,6 +126,12 @@ TEST(ProposeFixes, AnIndexThatSomethingRefersToStays) {
       1U);  // that of the DROP
 }
 
+TEST(ProposeFixes, AUniqueIndexThatAForeignKeyReliesOnStays) {
+  EXPECT_THAT(Fix({{"\nALTER TABLE t ADD b int;\nCREATE UNIQUE INDEX i ON t (a);\n"
+                    "CREATE TABLE u (a int REFERENCES t (a));\n"}}),
+              IsEmpty());
+}
+
 TEST(ProposeFixes, ConstraintsAreValidatedLater) {
   const auto proposals =
       Fix({{"\nALTER TABLE ONLY t\n  ADD CONSTRAINT c CHECK (a > 0), -- a, b\n"
