@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "service/base/errors.h"
 #include "service/database/database.h"
 
 namespace migd {
@@ -35,6 +36,13 @@ class ScratchSource {
   virtual absl::StatusOr<std::unique_ptr<Scratch>> MakeEmpty() = 0;
   // One with the schema of the database and the rows of its version table, and no other data.
   virtual absl::StatusOr<std::unique_ptr<Scratch>> CopySchema() = 0;
+
+  // The schema of the database as `pg_dump --schema-only` writes it in plain text, without owners,
+  // subscriptions, the version table and the service's own schema. BackupUnavailable without a
+  // pg_dump that fits, or if it fails.
+  virtual absl::StatusOr<std::string> DumpSchema() {
+    return errors::BackupUnavailable("there is no pg_dump here", "");
+  }
 };
 
 }  // namespace migd

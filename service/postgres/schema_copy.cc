@@ -1,10 +1,13 @@
 #include "service/postgres/schema_copy.h"
 
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "service/base/errors.h"
 #include "service/postgres/status_translation.h"
 #include "service/postgres/temporary_files.h"
@@ -34,6 +37,15 @@ absl::Status Run(const std::vector<std::string>& arguments, const std::string& l
   if (*status == 0) return absl::OkStatus();
   return errors::ScratchUnavailable(
       absl::StrCat(arguments[0], " failed; its output ends with:", TailOf(log)), hint);
+}
+
+// A name as pg_dump's patterns have it: between quotes nothing in it stands for anything else.
+std::string QuotedPattern(const VersionTable& table) {
+  const auto quoted = [](absl::string_view name) {
+    return absl::StrCat("\"", absl::StrReplaceAll(name, {{"\"", "\"\""}}), "\"");
+  };
+  if (table.schema.empty()) return quoted(table.name);
+  return absl::StrCat(quoted(table.schema), ".", quoted(table.name));
 }
 
 absl::Status DumpAndRestore(PostgresDatabase& from, PostgresDatabase& to,
@@ -128,6 +140,31 @@ absl::Status CopySchema(PostgresDatabase& from, PostgresDatabase& to,
                                       "try again when no operation runs");
   }
   return CopyState(from, to, *rows);
+}
+
+absl::StatusOr<std::string> DumpSchema(PostgresDatabase& from, const PostgresProgram& programs,
+                                       const VersionTable& version_table) {
+  const auto source = ConnectionFor(from);
+  if (!source.ok()) return source.status();
+  const auto folder = TemporaryFolder::Make("migd-schema-");
+  if (!folder.ok()) return folder.status();
+  const std::string file = (*folder)->path() + "/schema.sql";
+  const std::string log = (*folder)->path() + "/output";
+  const auto status = RunProgram(
+      {programs.PathOf("pg_dump"), "--schema-only", "--no-owner", "--no-subscriptions",
+       "--no-security-labels", "--exclude-schema=migration_service",
+       absl::StrCat("--exclude-table=", QuotedPattern(version_table)),
+       absl::StrCat("--lock-wait-timeout=", kLockPatience), "--file", file, "--dbname",
+       source->conninfo},
+      log, source->environment, [] { return true; });
+  if (!status.ok()) return status.status();
+  if (*status != 0) {
+    return errors::BackupUnavailable(
+        absl::StrCat("pg_dump failed; its output ends with:", TailOf(log)),
+        "the role must be able to read every table; see whether somebody holds a lock on one");
+  }
+  std::ifstream dump(file, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(dump), std::istreambuf_iterator<char>());
 }
 
 }  // namespace migd

@@ -1,7 +1,10 @@
 // The schema of one database, made in another.
 #pragma once
 
+#include <string>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "service/postgres/postgres_database.h"
 #include "service/postgres/postgres_programs.h"
 
@@ -14,5 +17,9 @@ namespace migd {
 // says what is not possible there.
 absl::Status CopySchema(PostgresDatabase& from, PostgresDatabase& to,
                         const PostgresProgram& programs, bool keep_owners);
+
+// The schema of `from` as pg_dump writes it; see ScratchSource::DumpSchema.
+absl::StatusOr<std::string> DumpSchema(PostgresDatabase& from, const PostgresProgram& programs,
+                                       const VersionTable& version_table);
 
 }  // namespace migd

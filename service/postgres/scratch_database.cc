@@ -467,4 +467,12 @@ absl::StatusOr<std::unique_ptr<Scratch>> PostgresScratchSource::CopySchema() {
   return scratch;
 }
 
+absl::StatusOr<std::string> PostgresScratchSource::DumpSchema() {
+  const auto model = ReadModel(live_);
+  if (!model.ok()) return model.status();
+  const DumpPrograms programs = FindDumpPrograms(options_.program_directory, model->server_version);
+  if (!programs.found) return errors::BackupUnavailable(programs.problem, programs.hint);
+  return migd::DumpSchema(live_, *programs.found, model->version_table);
+}
+
 }  // namespace migd

@@ -44,6 +44,7 @@ class PostgresScratchSource : public ScratchSource {
 
   absl::StatusOr<std::unique_ptr<Scratch>> MakeEmpty() override;
   absl::StatusOr<std::unique_ptr<Scratch>> CopySchema() override;
+  absl::StatusOr<std::string> DumpSchema() override;
 
   // As MakeEmpty, without even the schema of the version table: for pg_restore.
   absl::StatusOr<std::unique_ptr<PostgresScratch>> MakeBare();

@@ -10,6 +10,7 @@
 #include "service/base/proto_time.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/run_options.h"
+#include "service/rpc/baseline_query.h"
 #include "service/rpc/call_cancellation.h"
 #include "service/rpc/check_query.h"
 #include "service/rpc/lint_query.h"
@@ -161,6 +162,14 @@ grpc::Status MigrationServiceImpl::ComposeRevision(
     grpc::ServerContext*, const migration::v1::ComposeRevisionRequest* request,
     migration::v1::ComposeRevisionResponse* response) {
   return ToGrpcStatus(AnswerComposeRevision(catalog_, *request, *response));
+}
+
+grpc::Status MigrationServiceImpl::ComposeBaseline(
+    grpc::ServerContext* context, const migration::v1::ComposeBaselineRequest* request,
+    migration::v1::ComposeBaselineResponse* response) {
+  CallCancellation call(*context);
+  return ToGrpcStatus(
+      AnswerComposeBaseline(catalog_, *request, call.cancellation(), *response));
 }
 
 EventReactor* MigrationServiceImpl::StartOperation(migration::v1::Operation wanted) {

@@ -62,6 +62,9 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   grpc::Status ComposeRevision(grpc::ServerContext* context,
                                const migration::v1::ComposeRevisionRequest* request,
                                migration::v1::ComposeRevisionResponse* response) override;
+  grpc::Status ComposeBaseline(grpc::ServerContext* context,
+                               const migration::v1::ComposeBaselineRequest* request,
+                               migration::v1::ComposeBaselineResponse* response) override;
   EventReactor* Upgrade(grpc::CallbackServerContext* context,
                         const migration::v1::UpgradeRequest* request) override;
   EventReactor* Downgrade(grpc::CallbackServerContext* context,

@@ -198,8 +198,13 @@ class Composer {
   // Reads the file back, and joins it to the files that there are.
   absl::StatusOr<ComposedRevision> Join() {
     revision_.path = MigrationFileName(revision_.id, revision_.message);
-    MigrationFile::ParseResult parsed =
-        MigrationFile::Parse(revision_.path, MigrationText(revision_, {}, SectionText()));
+    absl::optional<SectionText> down;
+    if (!wanted_.irreversible) down.emplace();
+    MigrationFile::ParseResult parsed = MigrationFile::Parse(
+        revision_.path, MigrationText(revision_, {true, wanted_.up_sql}, down));
+    if (!wanted_.up_sql.empty() && !parsed.problems.empty()) {
+      return errors::InvalidMigrations(revision_.path, parsed.problems);
+    }
     if (parsed.file == nullptr || parsed.file->revision().message != revision_.message ||
         parsed.file->revision().down_revisions != revision_.down_revisions) {
       return errors::InvalidRequest("message",

@@ -26,6 +26,10 @@ struct NewRevision {
   std::vector<std::string> depends_on = {};
   // Empty for 12 random hex digits, as Alembic makes them.
   std::string id = "";
+  // What `-- migrate:up` is to run; empty for nothing.
+  std::string up_sql = "";
+  // It cannot be downgraded.
+  bool irreversible = false;
 };
 
 // A composed revision, in the set of files that there is once its file is saved.
@@ -34,11 +38,11 @@ struct ComposedRevision {
   RevisionIndex index;
 };
 
-// Composes a revision with sections that run nothing. The rules are those of `alembic revision` and
+// Composes a revision, with sections that run nothing if nothing is wanted of them. The rules are those of `alembic revision` and
 // `alembic merge`: `head` must be one, what is no head takes `splice`, labels and the id must be
 // free. Fails with InvalidRequest, RevisionExists, LabelExists, NotAHead, OverlappingRevisions if
-// it would merge a revision with one below it, and the errors of symbols, which cannot count from
-// the rows of a database. Pure but for the random id.
+// it would merge a revision with one below it, InvalidMigrations for an `up_sql` that a file cannot
+// hold, and the errors of symbols, which cannot count from the rows of a database. Pure but for the random id.
 absl::StatusOr<ComposedRevision> ComposeRevision(const ScriptSet& scripts, NewRevision wanted,
                                                  absl::Time now, absl::BitGenRef random);
 
