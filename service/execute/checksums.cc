@@ -79,6 +79,13 @@ std::vector<ChangedFile> FindChangedFiles(const ScriptSet& scripts, const Versio
   return changed;
 }
 
+absl::Status CheckUnchanged(const std::vector<ChangedFile>& changed) {
+  if (changed.empty()) return absl::OkStatus();
+  const ChangedFile& first = changed.front();
+  return errors::ChecksumMismatch(first.revision, first.path, first.applied_checksum,
+                                  first.file_checksum, static_cast<int>(changed.size()) - 1);
+}
+
 absl::Status SettleChecksums(Database& database, Session& session, const ScriptSet& scripts,
                              const Plan& plan, const ExecuteRequest& request,
                              const EventSink& sink) {
@@ -97,12 +104,8 @@ absl::Status SettleChecksums(Database& database, Session& session, const ScriptS
   for (const ChangedFile& file : changed) {
     (accepted->count(file.revision) > 0 ? to_accept : refused).push_back(file);
   }
-  if (!refused.empty() && !plan.steps.empty()) {
-    const ChangedFile& first = refused.front();
-    return errors::ChecksumMismatch(first.revision, first.path, first.applied_checksum,
-                                    first.file_checksum, static_cast<int>(refused.size()) - 1);
-  }
-  if (to_accept.empty()) return absl::OkStatus();
+  if (!plan.steps.empty()) status = CheckUnchanged(refused);
+  if (!status.ok() || to_accept.empty()) return status;
   status = session.PrepareForWriting();
   for (const ChangedFile& file : to_accept) {
     if (status.ok()) status = Accept(session, file, request.operation, sink);

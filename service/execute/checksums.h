@@ -28,6 +28,9 @@ struct ChangedFile {
 std::vector<ChangedFile> FindChangedFiles(const ScriptSet& scripts, const VersionRows& rows,
                                           const std::map<std::string, std::string>& checksums);
 
+// ChecksumMismatch if `changed` has files.
+absl::Status CheckUnchanged(const std::vector<ChangedFile>& changed);
+
 // Before the first step of an upgrade: accepts the files that the request names, for good, and
 // emits an event for each. ChecksumMismatch if others have changed and the plan has steps;
 // InvalidRequest for a name whose file has not changed; the errors of symbols. Nothing is accepted

@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "absl/types/optional.h"
 #include "service/base/errors.h"
+#include "service/execute/checksums.h"
 #include "service/execute/guard.h"
 #include "service/execute/lint_gate.h"
 #include "service/execute/plan_action.h"
@@ -147,8 +148,7 @@ void AddEffects(const Opened& opened, const Plan& plan, bool is_live,
   }
 }
 
-// What lint finds in the plan, and whether it would stop it. With rows of its own a plan is not
-// about the live database.
+// What lint finds in the plan, and whether it would stop it.
 void FillFindings(const Opened& opened, const Plan& plan, bool is_live,
                   migration::v1::PlanResponse& response) {
   const Policy& policy = opened.workspace.policy;
@@ -160,6 +160,13 @@ void FillFindings(const Opened& opened, const Plan& plan, bool is_live,
   const absl::Status status = CheckLintGate(findings, policy.lint_gate);
   if (!status.ok() && !response.has_refusal())
     *response.mutable_refusal() = errors::ToProto(status);
+}
+
+// Whether the files that were applied are still those that are there, which an upgrade depends on.
+absl::Status CheckApplied(const Opened& opened, const Plan& plan) {
+  const auto checksums = opened.workspace.database->ReadChecksums();
+  if (!checksums.ok()) return checksums.status();
+  return CheckUnchanged(FindChangedFiles(*opened.scripts, plan.starting_rows, *checksums));
 }
 
 // What a script leads from, and to.
@@ -333,13 +340,20 @@ absl::Status AnswerPlan(const Catalog& catalog, const migration::v1::PlanRequest
   const auto plan = PlanAction(*opened->scripts, *rows, request.action(), targets, request.purge());
   if (!plan.ok()) return plan.status();
   migration::v1::Plan described = DescribePlan(*opened->scripts, *plan);
-  AddEffects(*opened, *plan, /*is_live=*/request.from().empty(), described, response);
+  // With rows of its own a plan is not about the live database.
+  const bool is_live = request.from().empty();
+  AddEffects(*opened, *plan, is_live, described, response);
   response.mutable_steps()->Swap(described.mutable_steps());
   response.mutable_resulting_revisions()->Swap(described.mutable_resulting_revisions());
   response.mutable_starting_revisions()->Swap(described.mutable_starting_revisions());
   response.set_rows_omitted(described.rows_omitted());
   response.set_plan_hash(described.plan_hash());
-  FillFindings(*opened, *plan, request.from().empty(), response);
+  FillFindings(*opened, *plan, is_live, response);
+  if (is_live && request.action() == migration::v1::ACTION_UPGRADE && !plan->steps.empty() &&
+      !response.has_refusal()) {
+    const absl::Status status = CheckApplied(*opened, *plan);
+    if (!status.ok()) *response.mutable_refusal() = errors::ToProto(status);
+  }
   response.set_database(opened->workspace.name);
   return absl::OkStatus();
 }

@@ -46,6 +46,8 @@ TEST_F(ChecksumTest, AChangedFileStopsAnUpgradeAndBothHashesAreTold) {
   EXPECT_THAT(metadata["file_checksum"].text(), AllOf(SizeIs(64), Not(AppliedChecksum())));
   EXPECT_THAT(failure.text, HasSubstr("--accept-checksum aa10"));
   EXPECT_EQ(Dump(), before);
+  // The plan says so beforehand.
+  EXPECT_EQ(Object({"plan", "upgrade", "head"})["refusal"]["reason"].text(), "CHECKSUM_MISMATCH");
 }
 
 TEST_F(ChecksumTest, CommentsAndLineEndsAreNoChange) {
