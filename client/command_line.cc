@@ -126,6 +126,8 @@ struct RunText {
   bool verify = false;
   bool no_verify = false;
   std::string lint;
+  std::string backup;
+  std::string backup_verify;
 };
 
 // upgrade, downgrade or stamp as a script.
@@ -231,6 +233,45 @@ std::optional<absl::Duration> DurationOf(const std::string& text) {
   return text.empty() ? std::nullopt : ParseDuration(text);
 }
 
+template <typename Value>
+using Names = std::vector<std::pair<std::string, Value>>;
+
+const Names<migration::v1::BackupMode>& BackupModes() {
+  static const auto& names = *new Names<migration::v1::BackupMode>{
+      {"never", migration::v1::BACKUP_MODE_NEVER},
+      {"before_destructive", migration::v1::BACKUP_MODE_BEFORE_DESTRUCTIVE},
+      {"always", migration::v1::BACKUP_MODE_ALWAYS}};
+  return names;
+}
+
+const Names<migration::v1::BackupVerification>& BackupVerifications() {
+  static const auto& names = *new Names<migration::v1::BackupVerification>{
+      {"list", migration::v1::BACKUP_VERIFICATION_LIST},
+      {"restore", migration::v1::BACKUP_VERIFICATION_RESTORE}};
+  return names;
+}
+
+// The value that has this name; the first of its enumeration, which means nothing, if none has.
+template <typename Value>
+Value NamedValue(const Names<Value>& names, const std::string& text) {
+  for (const auto& [name, value] : names) {
+    if (name == text) return value;
+  }
+  return Value{};
+}
+
+// Checks that a text is one of `names`.
+template <typename Value>
+CLI::Validator IsOneOf(const Names<Value>& names) {
+  std::string list;
+  for (const auto& [name, value] : names) absl::StrAppend(&list, list.empty() ? "" : ", ", name);
+  return CLI::Validator(
+      [&names, list](const std::string& text) {
+        return NamedValue(names, text) != Value{} ? "" : absl::StrCat("must be one of ", list);
+      },
+      "");
+}
+
 RunSettings SettingsOf(const RunText& text) {
   RunSettings settings;
   settings.lock_timeout = DurationOf(text.lock_timeout);
@@ -251,6 +292,8 @@ RunSettings SettingsOf(const RunText& text) {
   if (text.verify) settings.schema_check = migration::v1::SCHEMA_CHECK_REQUIRE;
   if (text.no_verify) settings.schema_check = migration::v1::SCHEMA_CHECK_OFF;
   settings.lint = LintGateOf(text.lint);
+  settings.backup = NamedValue(BackupModes(), text.backup);
+  settings.backup_verify = NamedValue(BackupVerifications(), text.backup_verify);
   return settings;
 }
 
@@ -687,6 +730,7 @@ class Grammar {
         Footer("Examples:\n"
                "  migctl plan upgrade head\n"
                "  migctl plan downgrade -1\n"
+               "  migctl plan upgrade head --rehearse\n"
                "  migctl plan upgrade head --from base"));
     AddPlanOf(plan, "upgrade", "Plan an upgrade", migration::v1::ACTION_UPGRADE);
     AddPlanOf(plan, "downgrade", "Plan a downgrade", migration::v1::ACTION_DOWNGRADE);
@@ -706,11 +750,25 @@ class Grammar {
   void AddPlanOf(CLI::App* plan, const char* name, const char* description, Action action) {
     auto target = Value<std::string>();
     auto from = Value<std::string>();
-    CLI::App* command = Add(plan, name, description, "Calls", [=] {
+    auto rehearse = Value<bool>();
+    auto one_way = Value<bool>();
+    CLI::App* command = Add(plan, name, description, "Calls", [=]() -> Command {
+      if (*rehearse) return RehearseCommand{action, Unmarked(*target), *one_way};
       return PlanCommand{action, {Unmarked(*target)}, SplitNames(*from), false};
     });
     AddTarget(command, *target);
     AddFrom(command, *from);
+    CLI::Option* rehearsal = command->add_flag(
+        "--rehearse", *rehearse,
+        action == migration::v1::ACTION_UPGRADE
+            ? "Run it in a scratch copy of the schema, then back and up again; exit code 3 if it "
+              "fails, or does not come back to what was there"
+            : "Run it in a scratch copy of the schema; exit code 3 if it fails");
+    rehearsal->option_text(" ")->excludes("--from");
+    if (action != migration::v1::ACTION_UPGRADE) return;
+    command->add_flag("--one-way", *one_way, "With --rehearse: not back and up again")
+        ->option_text(" ")
+        ->needs(rehearsal);
   }
 
   static CLI::Option* AddPurge(CLI::App* command, bool& purge) {
@@ -735,6 +793,7 @@ class Grammar {
     AddDecisions(command, *run);
     AddConfirmation(command, *run);
     AddLintGate(command, *run);
+    AddBackup(command, *run);
     command
         ->add_option("--accept-checksum", run->accept_checksums,
                      "Accept this revision's file as it is, though it is not what was applied; "
@@ -778,6 +837,7 @@ class Grammar {
     AddDecisions(command, *run);
     AddConfirmation(command, *run);
     AddLintGate(command, *run);
+    AddBackup(command, *run);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
                                         "  migctl downgrade -1\n"
@@ -848,6 +908,23 @@ class Grammar {
         "--yes", run.yes, "Destroy what the plan destroys, whatever it is, without asking");
     yes->option_text(" ")->excludes(confirmation);
     command->get_option("--sql")->excludes(confirmation)->excludes(yes);
+  }
+
+  static void AddBackup(CLI::App* command, RunText& run) {
+    // A flag that takes a value behind `=` alone: REV may follow it.
+    command
+        ->add_flag("--backup{always}", run.backup,
+                   "Make a backup before the first step: always, or as --backup=MODE says: "
+                   "before_destructive, never; the server may demand more")
+        ->option_text("[=MODE]")
+        ->check(IsOneOf(BackupModes()));
+    command
+        ->add_option("--backup-verify", run.backup_verify,
+                     "How the backup is verified: list (it can be read), or restore (into a "
+                     "scratch database, and the rows are counted)")
+        ->option_text("HOW")
+        ->check(IsOneOf(BackupVerifications()));
+    command->get_option("--sql")->excludes("--backup")->excludes("--backup-verify");
   }
 
   // --sql, and what goes only with it.

@@ -30,6 +30,8 @@ ExitCode Run(const HeadsCommand& command, Session& session);
 ExitCode Run(const BranchesCommand& command, Session& session);
 ExitCode Run(const ShowCommand& command, Session& session);
 ExitCode Run(const PlanCommand& command, Session& session);
+// The plan, run in a scratch copy of the database's schema.
+ExitCode Run(const RehearseCommand& command, Session& session);
 // Blocks until the database is there, or the time is over.
 ExitCode Run(const WaitCommand& command, Session& session);
 

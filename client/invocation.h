@@ -41,6 +41,9 @@ struct RunSettings {
   // it is.
   std::string confirmation;
   bool yes = false;
+  // When a backup is made, and how it is verified, at least.
+  migration::v1::BackupMode backup = migration::v1::BACKUP_MODE_UNSPECIFIED;
+  migration::v1::BackupVerification backup_verify = migration::v1::BACKUP_VERIFICATION_UNSPECIFIED;
   // Return as soon as the operation is accepted.
   bool detach = false;
   // A UUID; never empty after parsing.
@@ -136,6 +139,14 @@ struct PlanCommand {
   bool purge = false;
 };
 
+// plan with --rehearse: runs the plan in a scratch copy.
+struct RehearseCommand {
+  migration::v1::Action action = migration::v1::ACTION_UPGRADE;
+  std::string target;
+  // Not back and forth again.
+  bool one_way = false;
+};
+
 struct UpgradeCommand {
   std::string target;
   RunSettings run;
@@ -225,8 +236,9 @@ struct VersionCommand {};
 
 using Command =
     std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand, ShowCommand,
-                 WaitCommand, CheckCommand, VerifyCommand, LintCommand, PlanCommand, UpgradeCommand,
-                 DowngradeCommand, StampCommand, ScriptCommand, ComposeCommand, BaselineCommand,
+                 WaitCommand, CheckCommand, VerifyCommand, LintCommand, PlanCommand,
+                 RehearseCommand, UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
+                 ComposeCommand, BaselineCommand,
                  ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
                  CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
 

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/error_report.h"
+#include "client/safety_text.h"
 #include "client/text.h"
 #include "client/time_text.h"
 
@@ -80,7 +81,10 @@ std::string TimeText(bool set, const google::protobuf::Timestamp& time) {
 }  // namespace
 
 bool OperationOutcome::Add(const OperationEvent& event) {
-  if (event.has_heartbeat() || event.has_statement_progress()) return true;
+  if (event.has_heartbeat() || event.has_statement_progress() || event.has_backup_progress() ||
+      event.has_drift_reported()) {
+    return true;
+  }
   if (event.has_operation_snapshot()) {
     const Operation& state = event.operation_snapshot().operation();
     operation = state.operation();
@@ -176,6 +180,10 @@ std::string OperationText(const Operation& operation, const TextSettings& settin
       Field("finished", TimeText(operation.has_finish_time(), operation.finish_time())),
       Field("revisions", NameList(operation.resulting_revisions())),
       Field("request id", Escape(operation.request_id())));
+  if (operation.has_backup()) {
+    absl::StrAppend(&text, Field("backup", BackupText(operation.backup())),
+                    Field("restore", Escape(operation.backup().restore_command())));
+  }
   if (operation.has_error()) {
     absl::StrAppend(&text, "\n", ErrorReport(operation.error(), settings.style, settings.width));
   }

@@ -169,6 +169,7 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
     case OperationEvent::kOperationInterrupted:
       step_.reset();
       waiting_.reset();
+      backup_.reset();
       return {Line("Interrupted", InterruptedText(event.operation_interrupted()))};
     case OperationEvent::kOperationResumed:
       return {Line("Resumed", ResumedText(event.operation_resumed()))};
@@ -189,12 +190,18 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
     case OperationEvent::kChecksumAccepted:
       return {Line("Accepted", ChecksumAcceptedText(event.checksum_accepted()))};
     case OperationEvent::kBackupStarted:
+      backup_.emplace();
+      since_ = time;
       return {Line("Backup", BackupStartedText(event.backup_started()))};
+    case OperationEvent::kBackupProgress:
+      // The last of it may arrive when the backup is done.
+      if (backup_.has_value()) backup_ = event.backup_progress();
+      return {};
     case OperationEvent::kBackupFinished:
+      backup_.reset();
       return {Line("Backup", BackupText(event.backup_finished()))};
     case OperationEvent::kSchemaCompared:
       return {Line("Compared", SchemaComparedText(event.schema_compared()))};
-    case OperationEvent::kBackupProgress:
     case OperationEvent::kDriftReported:
     case OperationEvent::kHeartbeat:
     case OperationEvent::KIND_NOT_SET:
@@ -242,6 +249,9 @@ std::string LiveProgress::LiveLine(absl::Time now) const {
   const std::string elapsed = style_.Dim(WholeSeconds(now - since_));
   if (waiting_.has_value()) {
     return Line("Waiting", absl::StrCat("for ", HolderText(*waiting_), "  ", elapsed));
+  }
+  if (backup_.has_value()) {
+    return Line("Backing up", absl::StrCat(BackupProgressText(*backup_), "  ", elapsed));
   }
   if (!step_.has_value()) return "";
 
@@ -400,6 +410,7 @@ std::vector<std::string> LogProgress::Consume(const OperationEvent& event) {
     case OperationEvent::kSchemaCompared:
       return line("compared", SchemaComparedText(event.schema_compared()));
     case OperationEvent::kBackupProgress:
+      return TellBackup(event);
     case OperationEvent::kDriftReported:
     case OperationEvent::kHeartbeat:
     case OperationEvent::KIND_NOT_SET:
@@ -423,6 +434,16 @@ std::vector<std::string> LogProgress::Tell(const OperationEvent& event) {
       absl::StrCat(LogTime(time), " progress ", RevisionName(progress.revision()),
                    " statement=", Fraction(progress.statement_index(), progress.statement_count()),
                    " ", ProgressText(progress))};
+}
+
+std::vector<std::string> LogProgress::TellBackup(const OperationEvent& event) {
+  constexpr absl::Duration kBetweenLines = absl::Seconds(10);
+  const auto& progress = event.backup_progress();
+  const absl::Time time = ToTime(event.time());
+  if (progress.phase() == backup_phase_ && time - last_progress_line_ < kBetweenLines) return {};
+  backup_phase_ = progress.phase();
+  last_progress_line_ = time;
+  return {absl::StrCat(LogTime(time), " backup   ", BackupProgressText(progress))};
 }
 
 std::vector<std::string> LogProgress::TakeUp(const OperationEvent& event) {

@@ -55,6 +55,8 @@ class LiveProgress {
   bool introduced_ = false;
   std::optional<RunningStep> step_;
   std::optional<migration::v1::WaitingForMutex> waiting_;
+  // How far the backup is, while one is made.
+  std::optional<migration::v1::BackupProgress> backup_;
   // When what runs now began.
   absl::Time since_ = absl::UnixEpoch();
   int remarks_of_step_ = 0;
@@ -79,6 +81,11 @@ class LogProgress {
   // A line about how far a statement is, if its phase is another or the last line is old enough.
   std::vector<std::string> Tell(const migration::v1::OperationEvent& event);
 
+  // The same for a backup.
+  std::vector<std::string> TellBackup(const migration::v1::OperationEvent& event);
+
+  migration::v1::BackupProgress::Phase backup_phase_ =
+      migration::v1::BackupProgress::PHASE_UNSPECIFIED;
   // What the last line about progress was about, and when.
   migration::v1::StatementProgress told_;
   absl::Time last_progress_line_ = absl::InfinitePast();

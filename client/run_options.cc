@@ -13,6 +13,8 @@ migration::v1::RunOptions ToRunOptions(const RunSettings& settings) {
   if (settings.mutex_timeout) *options.mutable_mutex_timeout() = ToProto(*settings.mutex_timeout);
   if (settings.lock_retries) options.set_lock_retries(*settings.lock_retries);
   options.set_terminate_blockers(settings.terminate_blockers);
+  options.set_backup(settings.backup);
+  options.set_backup_verification(settings.backup_verify);
   options.set_resume(settings.resume);
   options.set_skip_statement(settings.skip_statement);
   options.set_existing_objects(settings.existing_objects);

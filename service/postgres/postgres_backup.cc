@@ -73,9 +73,19 @@ absl::Status RoomHint(absl::string_view problem) {
                                    "make room, or name another directory with --backup-dir");
 }
 
-// For a shell.
+// For a shell, in the quotes that are the easiest to read.
 std::string ShellQuoted(const std::string& text) {
+  if (absl::StrContains(text, '\'') && text.find_first_of("$`\"\\!") == text.npos) {
+    return absl::StrCat("\"", text, "\"");
+  }
   return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
+}
+
+// What is told of a backup means the same wherever it is read.
+std::string Absolute(const std::string& directory) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(directory, error);
+  return error ? directory : absolute.lexically_normal().string();
 }
 
 // A name for files: what has a meaning in paths or shells is replaced.
@@ -182,6 +192,7 @@ class BackupRun {
       : live_(live),
         scratch_(scratch),
         options_(options),
+        directory_(Absolute(options.directory)),
         operation_(operation),
         verification_(verification),
         tick_(tick),
@@ -210,9 +221,9 @@ class BackupRun {
                                        "start migd with --backup-dir DIR");
     }
     std::error_code error;
-    fs::create_directories(fs::path(options_.directory).parent_path(), error);
-    if (mkdir(options_.directory.c_str(), 0700) != 0 && errno != EEXIST) {
-      return RoomHint(absl::StrCat("cannot make ", options_.directory, ": ", std::strerror(errno)));
+    fs::create_directories(fs::path(directory_).parent_path(), error);
+    if (mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
+      return RoomHint(absl::StrCat("cannot make ", directory_, ": ", std::strerror(errno)));
     }
     absl::Status status = AskLive();
     if (status.ok()) status = FindPrograms();
@@ -220,7 +231,7 @@ class BackupRun {
     if (!status.ok()) return status;
     RemovePartials();
     // Seconds are enough to order them, as one operation at a time migrates a database.
-    name_ = absl::StrCat(options_.directory, "/", Prefix(),
+    name_ = absl::StrCat(directory_, "/", Prefix(),
                          absl::FormatTime("%Y%m%dT%H%M%SZ", start_, absl::UTCTimeZone()), "-",
                          FileName(operation_));
     auto file = PartialFile::Make(absl::StrCat(name_, kPartial));
@@ -262,20 +273,20 @@ class BackupRun {
 
   absl::Status CheckRoom() const {
     struct statvfs room = {};
-    if (statvfs(options_.directory.c_str(), &room) != 0) {
+    if (statvfs(directory_.c_str(), &room) != 0) {
       return RoomHint(
-          absl::StrCat("cannot look at ", options_.directory, ": ", std::strerror(errno)));
+          absl::StrCat("cannot look at ", directory_, ": ", std::strerror(errno)));
     }
     const int64_t free = static_cast<int64_t>(room.f_bavail) * static_cast<int64_t>(room.f_frsize);
     if (free >= database_size_ / kLeastPart) return absl::OkStatus();
-    return RoomHint(absl::StrCat(options_.directory, " has room for ", free / 1000,
+    return RoomHint(absl::StrCat(directory_, " has room for ", free / 1000,
                                  " kB, and the database has ", database_size_ / 1000, " kB"));
   }
 
   // What processes that are gone have left of their backups of this database.
   void RemovePartials() const {
     std::error_code ignored;  // they are in nobody's way
-    for (const auto& entry : fs::directory_iterator(options_.directory, ignored)) {
+    for (const auto& entry : fs::directory_iterator(directory_, ignored)) {
       const std::string file = entry.path().filename().string();
       if (!absl::StartsWith(file, Prefix()) || !absl::EndsWith(file, kPartial)) continue;
       const UniqueFd left(open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
@@ -314,7 +325,7 @@ class BackupRun {
     const absl::Status status =
         RunAndTell(arguments, connection_.environment, BackupProgress::PHASE_DUMPING,
                    "dumping contents of table \"",
-                   absl::StrCat("see that ", options_.directory,
+                   absl::StrCat("see that ", directory_,
                                 " has room and that the role may read every table"));
     if (!status.ok()) return status;
     if (fsync(file_->descriptor()) == 0) return absl::OkStatus();
@@ -551,7 +562,7 @@ class BackupRun {
       unlink(sum.c_str());
       return WriteFailed(path);
     }
-    for (const std::string& written : {sum, options_.directory}) {
+    for (const std::string& written : {sum, directory_}) {
       const UniqueFd opened(open(written.c_str(), O_RDONLY | O_CLOEXEC));
       if (opened.get() < 0 || fsync(opened.get()) != 0) return WriteFailed(written);
     }
@@ -564,24 +575,29 @@ class BackupRun {
   // of the two.
   std::string RestoreCommand(const std::string& path) const {
     const std::string name = database_ + "_restored";
-    auto options = ParseConninfo(connection_.conninfo);
-    if (!options.ok()) return "";
-    options->erase("application_name");
-    const std::string maintenance = FormatConninfo(*options);
-    (*options)["dbname"] = name;
+    const auto all = ParseConninfo(connection_.conninfo);
+    if (!all.ok()) return "";
+    ConnectionOptions options;
+    for (const char* keyword : {"host", "hostaddr", "port", "user", "dbname", "sslmode",
+                                "sslrootcert", "sslcert", "sslkey", "channel_binding"}) {
+      const auto found = all->find(keyword);
+      if (found != all->end()) options.insert(*found);
+    }
+    const std::string maintenance = FormatConninfo(options);
+    options["dbname"] = name;
     return absl::StrCat(
         "psql --dbname=", ShellQuoted(maintenance), " --command=",
         ShellQuoted(absl::StrCat("CREATE DATABASE \"", absl::StrReplaceAll(name, {{"\"", "\"\""}}),
                                  "\"", create_options_)),
-        " && ", ShellQuoted(programs_.PathOf("pg_restore")), " --exit-on-error",
-        keep_owners_ ? "" : " --no-owner", " --dbname=", ShellQuoted(FormatConninfo(*options)), " ",
+        " && ", programs_.PathOf("pg_restore"), " --exit-on-error",
+        keep_owners_ ? "" : " --no-owner", " --dbname=", ShellQuoted(FormatConninfo(options)), " ",
         ShellQuoted(path));
   }
 
   void RemoveOld() const {
     std::vector<fs::path> backups;
     std::error_code ignored;  // one too many does no harm
-    for (const auto& entry : fs::directory_iterator(options_.directory, ignored)) {
+    for (const auto& entry : fs::directory_iterator(directory_, ignored)) {
       if (IsBackup(entry.path().filename().string(), Prefix())) backups.push_back(entry.path());
     }
     std::sort(backups.rbegin(), backups.rend());  // the newest first, by the time in the name
@@ -595,6 +611,7 @@ class BackupRun {
   PostgresDatabase& live_;
   PostgresScratchSource& scratch_;
   const BackupOptions& options_;
+  const std::string directory_;
   const std::string& operation_;
   const migration::v1::BackupVerification verification_;
   const BackupMaker::Tick& tick_;

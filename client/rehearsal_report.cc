@@ -1,0 +1,138 @@
+#include "client/rehearsal_report.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "client/error_report.h"
+#include "client/safety_text.h"
+#include "client/text.h"
+#include "client/time_text.h"
+
+namespace migctl {
+namespace {
+
+using migration::v1::Irreversibility;
+using migration::v1::RehearsalFinished;
+using migration::v1::RehearseResponse;
+using migration::v1::RelationLock;
+using migration::v1::RelationWork;
+
+// PostgreSQL's own: "ACCESS EXCLUSIVE".
+std::string ModeName(migration::v1::LockMode mode) {
+  const std::string name = migration::v1::LockMode_Name(mode);
+  return absl::StrReplaceAll(absl::StripPrefix(name, "LOCK_MODE_"), {{"_", " "}});
+}
+
+// "ACCESS EXCLUSIVE on a, b; SHARE on c".
+std::string LocksText(const migration::v1::RehearsedStatement& statement) {
+  std::string text;
+  migration::v1::LockMode last = migration::v1::LOCK_MODE_UNSPECIFIED;
+  for (const RelationLock& lock : statement.locks()) {
+    if (lock.mode() == last) {
+      absl::StrAppend(&text, ", ");
+    } else {
+      absl::StrAppend(&text, text.empty() ? "" : "; ", ModeName(lock.mode()), " on ");
+    }
+    absl::StrAppend(&text, Escape(lock.relation()), lock.is_new() ? " (new)" : "");
+    last = lock.mode();
+  }
+  return text;
+}
+
+std::string WorkText(const RelationWork& work) {
+  std::string text = absl::StrCat(
+      work.kind() == migration::v1::RELATION_WORK_KIND_INDEX_BUILD ? "builds " : "rewrites ",
+      Escape(work.relation()));
+  if (work.size_bytes() >= 0) {
+    absl::StrAppend(&text, " (", SizeText(work.size_bytes()), ", about ", work.estimated_rows(),
+                    " rows)");
+  }
+  return text;
+}
+
+std::string StatementText(const migration::v1::RehearsedStatement& statement, const Style& style) {
+  std::string text =
+      absl::StrCat("  ", statement.statement_index(), "/", statement.statement_count(), " line ",
+                   statement.line(), ": ", Escape(statement.summary()), "  ",
+                   style.Dim(ShortDuration(ToDuration(statement.duration()))));
+  std::string effects = LocksText(statement);
+  for (const RelationWork& work : statement.rewrites()) {
+    absl::StrAppend(&effects, effects.empty() ? "" : "; ", style.Warning(WorkText(work)));
+  }
+  absl::StrAppend(&text, "  ", effects.empty() ? "no further lock" : effects, "\n");
+  return text;
+}
+
+std::string StepText(const migration::v1::RehearsedStep& step, const Style& style) {
+  const std::string revision = style.Accent(Escape(step.revision()));
+  switch (step.pass()) {
+    case migration::v1::REHEARSAL_PASS_BACK:
+      return absl::StrCat("back down ", revision, "\n");
+    case migration::v1::REHEARSAL_PASS_AGAIN:
+      return absl::StrCat("up again ", revision, "\n");
+    default:
+      return absl::StrCat(step.direction() == migration::v1::DIRECTION_DOWNGRADE ? "down " : "up ",
+                          revision, "  ", style.Dim(Escape(step.path())), "\n");
+  }
+}
+
+std::string IrreversibilityText(const Irreversibility& found, const Style& style) {
+  std::string text = absl::StrCat("\n", style.Error("not reversible:"), " revision ",
+                                  Escape(found.revision()), "\n");
+  for (const auto& difference : found.differences()) {
+    absl::StrAppend(&text, "  ", DifferenceText(difference), "\n");
+  }
+  if (found.has_error()) absl::StrAppend(&text, "  ", Escape(found.error().message()), "\n");
+  return text;
+}
+
+std::string FinishedText(const RehearsalFinished& finished, const TextSettings& settings) {
+  std::string text;
+  if (finished.has_error()) {
+    absl::StrAppend(&text, "\n", ErrorReport(finished.error(), settings.style, settings.width));
+  }
+  for (const Irreversibility& found : finished.irreversibilities()) {
+    absl::StrAppend(&text, IrreversibilityText(found, settings.style));
+  }
+  std::string verdict;
+  if (!finished.succeeded()) {
+    verdict = settings.style.Error("Failed in the rehearsal");
+  } else if (finished.irreversibilities_size() > 0) {
+    verdict = settings.style.Error(
+        absl::StrCat("Rehearsed: ", Count(finished.irreversibilities_size(), "revision"),
+                     finished.irreversibilities_size() == 1 ? " does" : " do", " not go back"));
+  } else {
+    verdict = settings.style.Good(finished.went_back() ? "Rehearsed: up, down and up again"
+                                                       : "Rehearsed");
+  }
+  absl::StrAppend(&text, "\n", verdict, ", in ", ShortDuration(ToDuration(finished.duration())),
+                  "; nothing is left of the copy\n");
+  return text;
+}
+
+}  // namespace
+
+std::string RehearsalText(const RehearseResponse& response, const TextSettings& settings) {
+  switch (response.kind_case()) {
+    case RehearseResponse::kStarted:
+      return absl::StrCat("Rehearsing ", Count(response.started().plan().steps_size(), "revision"),
+                          " in ", Escape(response.started().scratch()), "\n");
+    case RehearseResponse::kStep:
+      return StepText(response.step(), settings.style);
+    case RehearseResponse::kStatement:
+      if (response.statement().pass() != migration::v1::REHEARSAL_PASS_FIRST) return "";
+      return StatementText(response.statement(), settings.style);
+    case RehearseResponse::kFinished:
+      return FinishedText(response.finished(), settings);
+    case RehearseResponse::KIND_NOT_SET:
+      break;
+  }
+  return "";
+}
+
+ExitCode VerdictOf(const RehearsalFinished& finished) {
+  return finished.succeeded() && finished.irreversibilities().empty() ? ExitCode::kDone
+                                                                      : ExitCode::kCheckFailed;
+}
+
+}  // namespace migctl

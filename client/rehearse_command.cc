@@ -1,0 +1,33 @@
+// plan with --rehearse.
+#include <memory>
+
+#include "client/commands.h"
+#include "client/rehearsal_report.h"
+
+namespace migctl {
+
+ExitCode Run(const RehearseCommand& command, Session& session) {
+  migration::v1::RehearseRequest request;
+  request.set_database(session.database);
+  request.set_action(command.action);
+  request.set_target(command.target);
+  request.set_one_way(command.one_way);
+
+  grpc::ClientContext context;
+  const absl::Time deadline = session.connection.command_deadline();
+  if (deadline < absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(deadline));
+  const auto reader = session.connection.migrations().Rehearse(&context, request);
+  migration::v1::RehearseResponse response;
+  ExitCode verdict = ExitCode::kFailed;
+  while (reader->Read(&response)) {
+    session.output.Result(response, [&response](const TextSettings& settings) {
+      return RehearsalText(response, settings);
+    });
+    if (response.has_finished()) verdict = VerdictOf(response.finished());
+  }
+  const grpc::Status status = reader->Finish();
+  if (status.ok()) return verdict;
+  return session.output.Fail(ErrorFromStatus(status, session.connection.server()));
+}
+
+}  // namespace migctl
