@@ -17,9 +17,7 @@ std::string Metadata(const migration::v1::Error& error, const std::string& key) 
   return value == error.metadata().end() ? "" : value->second;
 }
 
-int DigitOf(char c) {
-  return absl::ascii_isdigit(c) ? c - '0' : absl::ascii_tolower(c) - 'a' + 10;
-}
+int DigitOf(char c) { return absl::ascii_isdigit(c) ? c - '0' : absl::ascii_tolower(c) - 'a' + 10; }
 
 }  // namespace
 
@@ -43,11 +41,11 @@ bool AskForConfirmation(const migration::v1::Error& error, const Prompt& prompt,
   const std::string database = Metadata(error, "database");
   const TextSettings settings = {true, output.err().style(), output.err().width(),
                                  absl::UnixEpoch()};
-  output.err().Print(absl::StrCat(
-      "This destroys data of database ", Escape(database), ":\n",
-      LossesText(error.losses().losses(), error.losses().omitted_count(), settings)));
-  const auto typed = prompt.ask(
-      absl::StrCat("To go on, type the name of the database, ", Escape(database), ": "));
+  output.err().Print(
+      absl::StrCat("This destroys data of database ", Escape(database), ":\n",
+                   LossesText(error.losses().losses(), error.losses().omitted_count(), settings)));
+  const auto typed =
+      prompt.ask(absl::StrCat("To go on, type the name of the database, ", Escape(database), ": "));
   return typed.has_value() && absl::StripAsciiWhitespace(*typed) == database;
 }
 

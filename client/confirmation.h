@@ -24,8 +24,8 @@ Prompt TerminalPrompt();
 // The call was refused because its plan destroys data, and can be confirmed.
 bool CanBeConfirmed(const migration::v1::Error& error);
 
-// Shows what `error`, for which CanBeConfirmed holds, says will be lost, and has the person type the
-// name of the database. False if they do not.
+// Shows what `error`, for which CanBeConfirmed holds, says will be lost, and has the person type
+// the name of the database. False if they do not.
 bool AskForConfirmation(const migration::v1::Error& error, const Prompt& prompt, Output& output);
 
 // The request_id of the call that confirms one with `request_id`: another one, and for the same

@@ -64,8 +64,7 @@ std::string WorkText(const RelationWork& work) {
   const std::string size = SizeOf(work.size_bytes(), work.estimated_rows());
   const std::string relation =
       absl::StrCat(Escape(work.relation()), size.empty() ? "" : absl::StrCat(" (", size, ")"));
-  const std::string reason =
-      work.reason().empty() ? "" : absl::StrCat(": ", Escape(work.reason()));
+  const std::string reason = work.reason().empty() ? "" : absl::StrCat(": ", Escape(work.reason()));
   switch (work.kind()) {
     case migration::v1::RELATION_WORK_KIND_REWRITE:
       return absl::StrCat("REWRITES ", relation, reason);
@@ -90,9 +89,9 @@ std::vector<std::string> LockLines(const PlannedStatement& statement, const Rela
   for (auto& [consequence, names] : groups) {
     const size_t count = names.size();
     names.resize(std::min(count, kMostNamed));
-    lines.push_back(absl::StrCat(
-        consequence, absl::StrJoin(names, ", "),
-        count > kMostNamed ? absl::StrCat(" and ", count - kMostNamed, " more") : ""));
+    lines.push_back(
+        absl::StrCat(consequence, absl::StrJoin(names, ", "),
+                     count > kMostNamed ? absl::StrCat(" and ", count - kMostNamed, " more") : ""));
   }
   return lines;
 }

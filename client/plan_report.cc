@@ -125,8 +125,8 @@ std::string Warnings(const PlanResponse& response, const TextSettings& settings)
   }
   if (response.has_refusal()) {
     absl::StrAppend(&text, settings.style.Error("it would be refused: "),
-                    Escape(response.refusal().message()), " [",
-                    Escape(response.refusal().reason()), "]\n");
+                    Escape(response.refusal().message()), " [", Escape(response.refusal().reason()),
+                    "]\n");
   }
   return text;
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "service/sql/tree_walk.h"
@@ -44,9 +45,7 @@ DropTarget ToTarget(const DroppedThing& dropped, const CatalogName& name) {
 }
 
 // What is named is a type.
-bool IsOfType(Reach reach) {
-  return reach == Reach::kTablesOfType || reach == Reach::kTypedTables;
-}
+bool IsOfType(Reach reach) { return reach == Reach::kTablesOfType || reach == Reach::kTypedTables; }
 
 // Kinds whose names no search_path finds.
 bool HasNoSchema(const std::string& kind) {
@@ -99,6 +98,15 @@ TypeParts PartsOf(const WrittenType& type) {
   const auto name = names.find(type.name.name);
   return {type.is_builtin && name != names.end() ? name->second : DisplayName(type.name),
           type.modifiers, type.is_array};
+}
+
+// As format_type has it, but that modifiers come last.
+std::string Formatted(const WrittenType& type) {
+  const TypeParts parts = PartsOf(type);
+  return absl::StrCat(
+      parts.name,
+      parts.modifiers.empty() ? "" : absl::StrCat("(", absl::StrJoin(parts.modifiers, ","), ")"),
+      parts.is_array ? "[]" : "");
 }
 
 // Whether the same type keeps its values when only its modifiers change: the support functions of
@@ -426,6 +434,17 @@ bool EffectResolver::IsChecked(const WorkNeed& work) const {
   return column != nullptr && column->is_checked && !IsSameType(column->type, work.type);
 }
 
+std::string EffectResolver::ReasonOf(const WorkNeed& work) const {
+  const absl::optional<RelationId> id = Find(work.relation);
+  const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
+  if (work.kind != migration::v1::RELATION_WORK_KIND_REWRITE || work.type.name.name.empty() ||
+      column == nullptr) {
+    return work.reason;
+  }
+  return absl::StrCat("type of column ", work.column, " changes from ", column->type, " to ",
+                      Formatted(work.type));
+}
+
 bool EffectResolver::IsNeeded(const WorkNeed& work) const {
   if (facts_ == nullptr) {
     return work.condition != WorkCondition::kObjectHasIndexes &&
@@ -476,12 +495,12 @@ void EffectResolver::AddWorks(const StatementEffects& effects, PlannedStatement&
       works;
   const auto add = [&](const WorkNeed& need, const std::string& relation, int64_t rows,
                        int64_t size) {
+    const std::string reason = ReasonOf(need);
     migration::v1::RelationWork& work = works[relation][need.kind];
     work.set_kind(need.kind);
     work.set_relation(relation);
-    if (!absl::StrContains(work.reason(), need.reason)) {
-      work.set_reason(work.reason().empty() ? need.reason
-                                            : absl::StrCat(work.reason(), ", ", need.reason));
+    if (!absl::StrContains(work.reason(), reason)) {
+      work.set_reason(work.reason().empty() ? reason : absl::StrCat(work.reason(), ", ", reason));
     }
     work.set_estimated_rows(rows);
     work.set_size_bytes(size);
@@ -509,9 +528,8 @@ void EffectResolver::AddWorks(const StatementEffects& effects, PlannedStatement&
       }
     }
   }
-  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
-    return a.size_bytes() > b.size_bytes();
-  });
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& a, const auto& b) { return a.size_bytes() > b.size_bytes(); });
   if (ordered.size() > kMostRelations) ordered.resize(kMostRelations);
   out.mutable_works()->Add(ordered.begin(), ordered.end());
 }
@@ -544,9 +562,9 @@ void EffectResolver::SetColumnSize(RelationId id, const std::string& column, Los
 }
 
 void EffectResolver::AddUnaskedLoss(const DroppedThing& dropped, PlannedStatement& out) const {
-  static const std::set<std::string>& with_data = *new std::set<std::string>{
-      "table", "column", "materialized view", "sequence", "schema", "database", "attribute",
-      "role"};
+  static const std::set<std::string>& with_data =
+      *new std::set<std::string>{"table",  "column",   "materialized view", "sequence",
+                                 "schema", "database", "attribute",         "role"};
   if (with_data.count(dropped.kind) == 0 || WasCreated(dropped.name) ||
       created_columns_.count({ToCatalogName(dropped.name), dropped.part}) > 0) {
     return;
@@ -565,8 +583,8 @@ void EffectResolver::AddDropLosses(const DroppedThing& dropped, PlannedStatement
   if (facts_ == nullptr) return AddUnaskedLoss(dropped, out);
   const DropFacts* drop = FindDrop(dropped);
   if (drop == nullptr) return;
-  const std::string target = absl::StrCat(
-      dropped.kind, " ", DisplayName(dropped.name), dropped.part.empty() ? "" : ".", dropped.part);
+  const std::string target = absl::StrCat(dropped.kind, " ", DisplayName(dropped.name),
+                                          dropped.part.empty() ? "" : ".", dropped.part);
   const absl::optional<RelationId> itself = Find(dropped.name);
 
   if (dropped.kind == "database" || dropped.kind == "schema") {
@@ -601,7 +619,7 @@ void EffectResolver::AddDropLosses(const DroppedThing& dropped, PlannedStatement
     const bool is_sequence = relation.kind == 'S' && is_target;
     if (!HasRows(relation) && !is_sequence) continue;
     Loss& loss = *out.add_losses();
-    loss.set_object_kind(is_sequence              ? "sequence"
+    loss.set_object_kind(is_sequence            ? "sequence"
                          : relation.kind == 'm' ? "materialized view"
                                                 : "table");
     loss.set_object_name(Describe(relation));

@@ -40,8 +40,8 @@ void AskAbout(const StatementEffects& effects, const NameScope& scope, CatalogQu
 // Follows a plan, statement by statement, through what the catalogue said before it.
 class EffectResolver {
  public:
-  // Null if the catalogue was not asked: then what a statement names is there, unless an earlier one
-  // has made it. `facts` must outlive this object, and answer for all statements.
+  // Null if the catalogue was not asked: then what a statement names is there, unless an earlier
+  // one has made it. `facts` must outlive this object, and answer for all statements.
   explicit EffectResolver(const CatalogFacts* facts) : facts_(facts) {}
 
   void BeginStep() { scope_.BeginStep(); }
@@ -70,6 +70,8 @@ class EffectResolver {
                     std::map<RelationId, migration::v1::LockMode>& locks) const;
   void AddWorks(const StatementEffects& effects, migration::v1::PlannedStatement& out) const;
   bool IsNeeded(const WorkNeed& work) const;
+  // With the type that a column has so far, if the work is about that.
+  std::string ReasonOf(const WorkNeed& work) const;
   bool ChangesStorage(const WorkNeed& work) const;
   bool IsChecked(const WorkNeed& work) const;
 

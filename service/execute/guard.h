@@ -32,8 +32,8 @@ absl::Status CheckPlanHash(absl::string_view wanted, absl::string_view plan_hash
 // unknown size first.
 std::vector<migration::v1::Loss> LargestFirst(std::vector<migration::v1::Loss> losses);
 
-// What the policy of `database` says to a plan that loses `losses`: OK if that is nothing, or it may
-// be lost; DatabaseProtected; ConfirmationRequired if `confirmation` is not that of the plan.
+// What the policy of `database` says to a plan that loses `losses`: OK if that is nothing, or it
+// may be lost; DatabaseProtected; ConfirmationRequired if `confirmation` is not that of the plan.
 absl::Status CheckLosses(absl::string_view database, const Policy& policy,
                          const std::vector<migration::v1::Loss>& losses,
                          absl::string_view plan_hash, absl::string_view confirmation);
@@ -49,8 +49,8 @@ struct GuardedCall {
   std::string plan_hash;
 };
 
-// All of it, for `plan`. What it destroys is looked up only if the policy asks for it, in `database`;
-// the errors of Database.
+// All of it, for `plan`. What it destroys is looked up only if the policy asks for it, in
+// `database`; the errors of Database.
 absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSet& scripts,
                    const Plan& plan, Database& database);
 

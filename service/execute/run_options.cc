@@ -88,12 +88,10 @@ absl::Status ReadBackup(const migration::v1::RunOptions& options, ExecuteRequest
 absl::Status ReadPins(const migration::v1::RunOptions& options, ExecuteRequest& request) {
   constexpr size_t kLongest = 64;
   request.plan_hash = absl::AsciiStrToLower(options.plan_hash());
-  const bool is_hash = absl::c_all_of(request.plan_hash, [](unsigned char c) {
-    return absl::ascii_isxdigit(c);
-  });
-  if (!request.plan_hash.empty() &&
-      (!is_hash || request.plan_hash.size() < kShortestPlanHash ||
-       request.plan_hash.size() > kLongest)) {
+  const bool is_hash =
+      absl::c_all_of(request.plan_hash, [](unsigned char c) { return absl::ascii_isxdigit(c); });
+  if (!request.plan_hash.empty() && (!is_hash || request.plan_hash.size() < kShortestPlanHash ||
+                                     request.plan_hash.size() > kLongest)) {
     return errors::InvalidRequest(
         "plan_hash", absl::StrCat("is no hash of a plan; give the hex digits that Plan tells, ",
                                   kShortestPlanHash, " at least"));

@@ -64,24 +64,22 @@ void AskByName(pqxx::transaction_base& work, const Names& names, const std::stri
   }
 }
 
-void ReadNames(pqxx::transaction_base& work, const CatalogQuestion& question,
-               CatalogFacts& facts) {
+void ReadNames(pqxx::transaction_base& work, const CatalogQuestion& question, CatalogFacts& facts) {
   std::set<CatalogName> names = question.relations;
   for (const DropTarget& target : question.drops) names.insert(target.name);
-  AskByName(work, names,
-            absl::StrCat("SELECT DISTINCT ON (asked.number) asked.number, c.oid AS id FROM ",
-                         kAskedNames,
-                         "JOIN pg_class c ON c.relname = asked.name "
-                         "JOIN pg_namespace n ON n.oid = c.relnamespace AND ",
-                         kInScope,
-                         " ORDER BY asked.number, array_position(current_schemas(true), n.nspname)"),
-            [&](const CatalogName& name, const pqxx::row& row) {
-              facts.names[name] = row["id"].as<RelationId>();
-            });
+  AskByName(
+      work, names,
+      absl::StrCat("SELECT DISTINCT ON (asked.number) asked.number, c.oid AS id FROM ", kAskedNames,
+                   "JOIN pg_class c ON c.relname = asked.name "
+                   "JOIN pg_namespace n ON n.oid = c.relnamespace AND ",
+                   kInScope,
+                   " ORDER BY asked.number, array_position(current_schemas(true), n.nspname)"),
+      [&](const CatalogName& name, const pqxx::row& row) {
+        facts.names[name] = row["id"].as<RelationId>();
+      });
 }
 
-void ReadTypes(pqxx::transaction_base& work, const CatalogQuestion& question,
-               CatalogFacts& facts) {
+void ReadTypes(pqxx::transaction_base& work, const CatalogQuestion& question, CatalogFacts& facts) {
   AskByName(
       work, question.types,
       absl::StrCat(
@@ -94,7 +92,8 @@ void ReadTypes(pqxx::transaction_base& work, const CatalogQuestion& question,
           "AND ",
           kInScope,
           " LEFT JOIN pg_type b ON b.oid = t.typbasetype LEFT JOIN ("
-          "SELECT attrelid, atttypid, false AS is_typed FROM pg_attribute JOIN pg_class c ON c.oid = attrelid "
+          "SELECT attrelid, atttypid, false AS is_typed FROM pg_attribute JOIN pg_class c ON c.oid "
+          "= attrelid "
           "WHERE NOT attisdropped AND c.relkind IN ('r', 'p', 'm', 'f') "
           "UNION SELECT oid, reloftype, true FROM pg_class WHERE reloftype <> 0) a "
           "ON a.atttypid IN (t.oid, t.typarray) AND a.atttypid <> 0"),
@@ -203,8 +202,7 @@ SELECT number, NULL::boolean AS is_dropped, 0::oid AS relation, '' AS part, fals
 UNION
 SELECT * FROM described ORDER BY number, is_dropped NULLS FIRST, by_cascade, relation, part)";
 
-void ReadDrops(pqxx::transaction_base& work, const CatalogQuestion& question,
-               CatalogFacts& facts) {
+void ReadDrops(pqxx::transaction_base& work, const CatalogQuestion& question, CatalogFacts& facts) {
   if (question.drops.empty()) return;
   TextArray kinds;
   TextArray schemas;
@@ -221,9 +219,8 @@ void ReadDrops(pqxx::transaction_base& work, const CatalogQuestion& question,
     relations.Add(relation == facts.names.end() ? "0" : absl::StrCat(relation->second));
     by_number.push_back(target);
   }
-  const pqxx::result rows =
-      work.exec_params(kDropQuery, kinds.literal(), schemas.literal(), names.literal(),
-                       parts.literal(), relations.literal());
+  const pqxx::result rows = work.exec_params(kDropQuery, kinds.literal(), schemas.literal(),
+                                             names.literal(), parts.literal(), relations.literal());
   for (const pqxx::row row : rows) {
     DropFacts& drop = facts.drops[by_number[row["number"].as<size_t>() - 1]];
     if (row["is_dropped"].is_null()) continue;
@@ -259,13 +256,13 @@ std::vector<std::string> SplitLines(const char* text) {
 // Reads every foreign key: which of them are needed shows only as one goes from table to table.
 std::vector<ForeignKeyFacts> ReadForeignKeys(pqxx::transaction_base& work) {
   std::vector<ForeignKeyFacts> keys;
-  for (const pqxx::row row : work.exec(
-           "SELECT conname, conrelid, confrelid, "
-           "(SELECT string_agg(attname, E'\\n') FROM pg_attribute WHERE attrelid = conrelid "
-           "AND attnum = ANY (conkey)) AS referencing, "
-           "(SELECT string_agg(attname, E'\\n') FROM pg_attribute WHERE attrelid = confrelid "
-           "AND attnum = ANY (confkey)) AS referenced "
-           "FROM pg_constraint WHERE contype = 'f'")) {
+  for (const pqxx::row row :
+       work.exec("SELECT conname, conrelid, confrelid, "
+                 "(SELECT string_agg(attname, E'\\n') FROM pg_attribute WHERE attrelid = conrelid "
+                 "AND attnum = ANY (conkey)) AS referencing, "
+                 "(SELECT string_agg(attname, E'\\n') FROM pg_attribute WHERE attrelid = confrelid "
+                 "AND attnum = ANY (confkey)) AS referenced "
+                 "FROM pg_constraint WHERE contype = 'f'")) {
     keys.push_back({row["conname"].c_str(), row["conrelid"].as<RelationId>(),
                     row["confrelid"].as<RelationId>(), SplitLines(row["referencing"].c_str()),
                     SplitLines(row["referenced"].c_str())});
@@ -373,8 +370,7 @@ void ReadRelations(pqxx::transaction_base& work, const Ids& ids, bool with_sizes
 }
 
 // Somebody may lock a relation between the look at the locks and that at its size.
-void ReadRelationsWithoutWaiting(pqxx::dbtransaction& work, const Ids& ids,
-                                 CatalogFacts& facts) {
+void ReadRelationsWithoutWaiting(pqxx::dbtransaction& work, const Ids& ids, CatalogFacts& facts) {
   try {
     pqxx::subtransaction attempt(work);
     attempt.exec("SET LOCAL lock_timeout = '100ms'");

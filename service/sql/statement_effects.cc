@@ -208,8 +208,7 @@ class Reader {
       case PG_QUERY__NODE__NODE_CREATE_STMT:
         return ReadCreateTable("CREATE TABLE", *root.create_stmt);
       case PG_QUERY__NODE__NODE_CREATE_FOREIGN_TABLE_STMT:
-        return ReadCreateTable("CREATE FOREIGN TABLE",
-                               *root.create_foreign_table_stmt->base_stmt);
+        return ReadCreateTable("CREATE FOREIGN TABLE", *root.create_foreign_table_stmt->base_stmt);
       case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT:
         return ReadCreateTableAs(*root.create_table_as_stmt);
       case PG_QUERY__NODE__NODE_VIEW_STMT:
@@ -243,7 +242,10 @@ class Reader {
       case PG_QUERY__NODE__NODE_DROPDB_STMT:
         Tag("DROP DATABASE");
         effects_.transaction_need = TRANSACTION_NEED_OUTSIDE;
-        effects_.drops.push_back({"database", {"", root.dropdb_stmt->dbname}, "", false,
+        effects_.drops.push_back({"database",
+                                  {"", root.dropdb_stmt->dbname},
+                                  "",
+                                  false,
                                   root.dropdb_stmt->missing_ok != 0});
         return;
       case PG_QUERY__NODE__NODE_DROP_OWNED_STMT:
@@ -434,13 +436,12 @@ class Reader {
   void Create(const PgQuery__RangeVar& relation, bool is_guarded = false) {
     const QualifiedName name = NameOf(relation);
     effects_.created.push_back({name, "", is_guarded});
-    effects_.locks.erase(
-        std::remove_if(effects_.locks.begin(), effects_.locks.end(),
-                       [&](const LockNeed& lock) {
-                         return lock.relation.schema == name.schema &&
-                                lock.relation.name == name.name;
-                       }),
-        effects_.locks.end());
+    effects_.locks.erase(std::remove_if(effects_.locks.begin(), effects_.locks.end(),
+                                        [&](const LockNeed& lock) {
+                                          return lock.relation.schema == name.schema &&
+                                                 lock.relation.name == name.name;
+                                        }),
+                         effects_.locks.end());
   }
 
   void ReadCopy(const PgQuery__CopyStmt& statement) {
@@ -507,7 +508,7 @@ class Reader {
 
   void ReadCreateTableAs(const PgQuery__CreateTableAsStmt& statement) {
     Tag(statement.objtype == PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW ? "CREATE MATERIALIZED VIEW"
-                                                                  : "CREATE TABLE AS");
+                                                                   : "CREATE TABLE AS");
     ReadRows(statement.query->base);
     Create(*statement.into->rel, statement.if_not_exists != 0);
   }
@@ -537,10 +538,10 @@ class Reader {
     const bool concurrent = statement.concurrent != 0;
     if (concurrent) effects_.transaction_need = TRANSACTION_NEED_OUTSIDE;
     Lock(table, concurrent ? LOCK_MODE_SHARE_UPDATE_EXCLUSIVE : LOCK_MODE_SHARE, ReachOf(table));
-    WorkNeed work = {RELATION_WORK_KIND_INDEX_BUILD, NameOf(table),
-                     *statement.idxname == '\0' ? "a new index"
-                                                : absl::StrCat("index ", statement.idxname),
-                     ReachOf(table)};
+    WorkNeed work = {
+        RELATION_WORK_KIND_INDEX_BUILD, NameOf(table),
+        *statement.idxname == '\0' ? "a new index" : absl::StrCat("index ", statement.idxname),
+        ReachOf(table)};
     if (*statement.idxname != '\0') {
       // An index is in the schema of its table.
       const QualifiedName index = {table.schemaname, statement.idxname};
@@ -653,9 +654,9 @@ class Reader {
     Tag("REFRESH MATERIALIZED VIEW");
     Lock(*statement.relation,
          statement.concurrent != 0 ? LOCK_MODE_EXCLUSIVE : LOCK_MODE_ACCESS_EXCLUSIVE);
-    effects_.works.push_back({statement.concurrent != 0 ? RELATION_WORK_KIND_SCAN
-                                                        : RELATION_WORK_KIND_REWRITE,
-                              NameOf(*statement.relation), "its query runs anew"});
+    effects_.works.push_back(
+        {statement.concurrent != 0 ? RELATION_WORK_KIND_SCAN : RELATION_WORK_KIND_REWRITE,
+         NameOf(*statement.relation), "its query runs anew"});
   }
 
   void ReadReindex(const PgQuery__ReindexStmt& statement) {
@@ -676,8 +677,8 @@ class Reader {
         {name, concurrent ? LOCK_MODE_SHARE_UPDATE_EXCLUSIVE : LOCK_MODE_SHARE, tables});
     // Who plans a query on the table looks at all of its indexes.
     if (!concurrent) {
-      effects_.locks.push_back({name, LOCK_MODE_ACCESS_EXCLUSIVE,
-                                of_index ? Reach::kDescendants : Reach::kIndexes});
+      effects_.locks.push_back(
+          {name, LOCK_MODE_ACCESS_EXCLUSIVE, of_index ? Reach::kDescendants : Reach::kIndexes});
     }
     effects_.works.push_back({RELATION_WORK_KIND_INDEX_BUILD, name,
                               of_index ? absl::StrCat("index ", name.name) : "all of its indexes",
@@ -776,8 +777,11 @@ class Reader {
     Tag("DROP OWNED");
     for (const PgQuery__Node* node : NodeList{statement.roles, statement.n_roles}) {
       const char* name = node->role_spec->rolename;
-      effects_.drops.push_back({"role", {"", *name == '\0' ? "current_user" : name}, "",
-                                statement.behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE, false});
+      effects_.drops.push_back({"role",
+                                {"", *name == '\0' ? "current_user" : name},
+                                "",
+                                statement.behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE,
+                                false});
     }
   }
 

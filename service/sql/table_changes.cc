@@ -27,12 +27,26 @@ bool IsSerial(const PgQuery__ColumnDef& column) {
 
 // Functions of PostgreSQL that often stand in a default, and are not volatile.
 bool IsKnownStable(const QualifiedName& function) {
-  static const std::set<std::string>& names = *new std::set<std::string>{
-      "now",           "transaction_timestamp", "statement_timestamp", "timezone",
-      "date_trunc",    "to_timestamp",          "to_date",             "lower",
-      "upper",         "md5",                   "concat",              "jsonb_build_object",
-      "round",         "jsonb_build_array",     "json_build_object",   "json_build_array",
-      "make_interval", "current_setting",       "current_database",    "current_schema"};
+  static const std::set<std::string>& names = *new std::set<std::string>{"now",
+                                                                         "transaction_timestamp",
+                                                                         "statement_timestamp",
+                                                                         "timezone",
+                                                                         "date_trunc",
+                                                                         "to_timestamp",
+                                                                         "to_date",
+                                                                         "lower",
+                                                                         "upper",
+                                                                         "md5",
+                                                                         "concat",
+                                                                         "jsonb_build_object",
+                                                                         "round",
+                                                                         "jsonb_build_array",
+                                                                         "json_build_object",
+                                                                         "json_build_array",
+                                                                         "make_interval",
+                                                                         "current_setting",
+                                                                         "current_database",
+                                                                         "current_schema"};
   return (function.schema.empty() || function.schema == "pg_catalog") &&
          names.count(function.name) > 0;
 }
@@ -91,8 +105,7 @@ class TableChanges {
         return LOCK_MODE_SHARE_ROW_EXCLUSIVE;
       case PG_QUERY__ALTER_TABLE_TYPE__AT_AddConstraint:
         return command.def != nullptr &&
-                       command.def->constraint->contype ==
-                           PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN
+                       command.def->constraint->contype == PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN
                    ? LOCK_MODE_SHARE_ROW_EXCLUSIVE
                    : LOCK_MODE_ACCESS_EXCLUSIVE;
       case PG_QUERY__ALTER_TABLE_TYPE__AT_SetRelOptions:
@@ -105,11 +118,10 @@ class TableChanges {
 
   // The lock levels of reloptions.c.
   static LockMode LockForOptions(const PgQuery__AlterTableCmd& command) {
-    static const std::set<std::string>& weak =
-        *new std::set<std::string>{"fillfactor",           "parallel_workers",
-                                   "toast_tuple_target",   "vacuum_index_cleanup",
-                                   "vacuum_truncate",      "log_autovacuum_min_duration",
-                                   "deduplicate_items"};
+    static const std::set<std::string>& weak = *new std::set<std::string>{
+        "fillfactor",           "parallel_workers", "toast_tuple_target",
+        "vacuum_index_cleanup", "vacuum_truncate",  "log_autovacuum_min_duration",
+        "deduplicate_items"};
     if (command.def == nullptr || command.def->node_case != PG_QUERY__NODE__NODE_LIST) {
       return LOCK_MODE_ACCESS_EXCLUSIVE;
     }
@@ -129,19 +141,16 @@ class TableChanges {
       case PG_QUERY__ALTER_TABLE_TYPE__AT_AddColumn:
         return AddColumn(command);
       case PG_QUERY__ALTER_TABLE_TYPE__AT_DropColumn:
-        effects_.drops.push_back({statement_.objtype == PG_QUERY__OBJECT_TYPE__OBJECT_TYPE
-                                      ? "attribute"
-                                      : "column",
-                                  table_, command.name,
-                                  command.behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE,
-                                  command.missing_ok != 0});
+        effects_.drops.push_back(
+            {statement_.objtype == PG_QUERY__OBJECT_TYPE__OBJECT_TYPE ? "attribute" : "column",
+             table_, command.name, command.behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE,
+             command.missing_ok != 0});
         return;
       case PG_QUERY__ALTER_TABLE_TYPE__AT_AlterColumnType:
         return ChangeType(command);
       case PG_QUERY__ALTER_TABLE_TYPE__AT_SetNotNull: {
-        WorkNeed& work =
-            AddWork(RELATION_WORK_KIND_SCAN,
-                    absl::StrCat("no value of column ", command.name, " may be null"));
+        WorkNeed& work = AddWork(RELATION_WORK_KIND_SCAN,
+                                 absl::StrCat("no value of column ", command.name, " may be null"));
         work.condition = WorkCondition::kColumnNullable;
         work.column = command.name;
         return;
@@ -220,8 +229,7 @@ class TableChanges {
         case PG_QUERY__CONSTR_TYPE__CONSTR_IDENTITY:
         case PG_QUERY__CONSTR_TYPE__CONSTR_GENERATED:
           has_default = true;
-          AddWork(RELATION_WORK_KIND_REWRITE,
-                  absl::StrCat(rewritten, " is computed for each row"));
+          AddWork(RELATION_WORK_KIND_REWRITE, absl::StrCat(rewritten, " is computed for each row"));
           break;
         case PG_QUERY__CONSTR_TYPE__CONSTR_NOTNULL:
           not_null = true;
@@ -238,9 +246,8 @@ class TableChanges {
     }
     const WrittenType type = TypeOf(*column.type_name);
     if (type.is_builtin || IsSerial(column)) return;
-    WorkNeed& work =
-        AddWork(RELATION_WORK_KIND_REWRITE,
-                absl::StrCat(rewritten, " is of the domain ", DisplayName(type.name)));
+    WorkNeed& work = AddWork(RELATION_WORK_KIND_REWRITE,
+                             absl::StrCat(rewritten, " is of the domain ", DisplayName(type.name)));
     work.condition = WorkCondition::kDomainConstrained;
     work.type = type;
   }
@@ -251,9 +258,9 @@ class TableChanges {
     functions.erase(std::remove_if(functions.begin(), functions.end(), IsKnownStable),
                     functions.end());
     if (functions.empty()) return;
-    WorkNeed& work = AddWork(RELATION_WORK_KIND_REWRITE,
-                             absl::StrCat(subject, " has a volatile default, ",
-                                          DisplayName(functions.front()), "()"));
+    WorkNeed& work = AddWork(
+        RELATION_WORK_KIND_REWRITE,
+        absl::StrCat(subject, " has a volatile default, ", DisplayName(functions.front()), "()"));
     work.condition = WorkCondition::kFunctionVolatile;
     work.functions = std::move(functions);
   }
@@ -273,8 +280,8 @@ class TableChanges {
       case PG_QUERY__CONSTR_TYPE__CONSTR_EXCLUSION:
         return AddIndexConstraint(constraint, name);
       case PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN:
-        effects_.locks.push_back({NameOf(*constraint.pktable), LOCK_MODE_SHARE_ROW_EXCLUSIVE,
-                                  Reach::kDescendants});
+        effects_.locks.push_back(
+            {NameOf(*constraint.pktable), LOCK_MODE_SHARE_ROW_EXCLUSIVE, Reach::kDescendants});
         if (!constraint.skip_validation && !in_empty_column) {
           AddWork(RELATION_WORK_KIND_SCAN, absl::StrCat("checks foreign key", name));
           effects_.works.push_back({RELATION_WORK_KIND_SCAN, NameOf(*constraint.pktable),
@@ -323,11 +330,10 @@ class TableChanges {
     const WrittenType type = TypeOf(*definition.type_name);
     const bool same_value =
         definition.raw_default == nullptr || IsColumn(definition.raw_default, command.name);
-    WorkNeed& work = AddWork(RELATION_WORK_KIND_REWRITE,
-                             absl::StrCat("type of column ", command.name, " becomes ",
-                                          DisplayName(type.name)));
-    work.condition =
-        same_value ? WorkCondition::kTypeChangesStorage : WorkCondition::kAlways;
+    WorkNeed& work =
+        AddWork(RELATION_WORK_KIND_REWRITE,
+                absl::StrCat("type of column ", command.name, " becomes ", DisplayName(type.name)));
+    work.condition = same_value ? WorkCondition::kTypeChangesStorage : WorkCondition::kAlways;
     work.column = command.name;
     work.type = type;
     // The constraints of the column are made anew.
@@ -366,9 +372,14 @@ class TableChanges {
     effects_.works.push_back({RELATION_WORK_KIND_SCAN, table_,
                               "no row of the default partition may belong into the new one",
                               Reach::kDefaultPartition});
-    effects_.works.push_back({RELATION_WORK_KIND_INDEX_BUILD, part,
+    effects_.works.push_back({RELATION_WORK_KIND_INDEX_BUILD,
+                              part,
                               "it gets the indexes of the partitioned table that it lacks",
-                              Reach::kDescendants, WorkCondition::kObjectHasIndexes, {}, {}, {},
+                              Reach::kDescendants,
+                              WorkCondition::kObjectHasIndexes,
+                              {},
+                              {},
+                              {},
                               table_});
   }
 
@@ -410,22 +421,21 @@ void AddReferenced(NodeList constraints, StatementEffects& effects) {
         node->constraint->contype != PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN) {
       continue;
     }
-    effects.locks.push_back({NameOf(*node->constraint->pktable), LOCK_MODE_SHARE_ROW_EXCLUSIVE,
-                             Reach::kDescendants});
+    effects.locks.push_back(
+        {NameOf(*node->constraint->pktable), LOCK_MODE_SHARE_ROW_EXCLUSIVE, Reach::kDescendants});
   }
 }
 
 bool IsBuiltin(const QualifiedName& name) {
   static const std::set<std::string>& names = *new std::set<std::string>{
-      "text",      "uuid",      "json",       "jsonb",      "bytea",     "date",
-      "timestamptz", "timestamp", "timetz",   "time",       "inet",      "cidr",
-      "macaddr",   "macaddr8",  "money",      "xml",        "oid",       "name",
-      "int2",      "int4",      "int8",       "float4",     "float8",    "bool",
-      "numeric",   "varchar",   "bpchar",     "interval",   "point",     "box",
-      "circle",    "path",      "polygon",    "line",       "lseg",      "tsvector",
-      "tsquery",   "int4range", "int8range",  "numrange",   "tsrange",   "tstzrange",
-      "daterange", "regclass",  "regtype",    "regproc",    "pg_lsn",    "bit",
-      "varbit",    "jsonpath",  "xid",        "cid",        "tid",       "xid8"};
+      "text",      "uuid",     "json",      "jsonb",     "bytea",    "date",    "timestamptz",
+      "timestamp", "timetz",   "time",      "inet",      "cidr",     "macaddr", "macaddr8",
+      "money",     "xml",      "oid",       "name",      "int2",     "int4",    "int8",
+      "float4",    "float8",   "bool",      "numeric",   "varchar",  "bpchar",  "interval",
+      "point",     "box",      "circle",    "path",      "polygon",  "line",    "lseg",
+      "tsvector",  "tsquery",  "int4range", "int8range", "numrange", "tsrange", "tstzrange",
+      "daterange", "regclass", "regtype",   "regproc",   "pg_lsn",   "bit",     "varbit",
+      "jsonpath",  "xid",      "cid",       "tid",       "xid8"};
   return name.schema == "pg_catalog" || (name.schema.empty() && names.count(name.name) > 0);
 }
 

@@ -34,9 +34,7 @@ void CollectWithNames(const ProtobufCMessage& root, std::set<std::string>& names
 
 }  // namespace
 
-absl::string_view KindOf(const ProtobufCMessage& message) {
-  return message.descriptor->short_name;
-}
+absl::string_view KindOf(const ProtobufCMessage& message) { return message.descriptor->short_name; }
 
 void VisitTree(const ProtobufCMessage& root, TreeVisitor visit) {
   visit(root);

@@ -315,7 +315,7 @@ TEST_F(FailedStepTest, RowsOfBranchesThatHaveNothingInCommonAreKept) {
 TEST_F(FailedStepTest, AVersionTableThatChangesUnderneathIsNoticed) {
   Add({.id = "bb20", .revises = "aa10", .up = "CREATE TABLE b ();\nDELETE FROM alembic_version;"});
   const std::string before = Dump();
-  const Failure failure = FailureOf({"upgrade", "head"});
+  const Failure failure = FailureOf({"upgrade", "head", "--yes"});
   EXPECT_EQ(failure.exit_code, 1);
   EXPECT_EQ(failure.reason(), "VERSION_ROW_MISMATCH");
   EXPECT_EQ(Dump(), before);

@@ -185,7 +185,8 @@ TEST_F(LineTest, WatchReplaysAnOperationFromAnySequence) {
 
 TEST_F(LineTest, OperationsAreListedNewestFirst) {
   Migctl({"upgrade", "head"});
-  Migctl({"downgrade", "-1", "--yes"});
+  const Json plan = Object({"plan", "downgrade", "-1"});
+  Migctl({"downgrade", "-1", "--confirmation", plan["confirmation"].text()});
   const Json operations = Object({"operations", "list"})["operations"];
   EXPECT_THAT(operations.texts("action"), ElementsAre("ACTION_DOWNGRADE", "ACTION_UPGRADE"));
   const std::string id = operations[1]["operation"].text();

@@ -16,7 +16,8 @@ using ::testing::Not;
 class PlanTest : public ServiceTest {
  protected:
   PlanTest() {
-    Add({.id = "aa10", .up = "CREATE TABLE orders (id int, total int);",
+    Add({.id = "aa10",
+         .up = "CREATE TABLE orders (id int, total int);",
          .down = "DROP TABLE orders;"});
     Text({"upgrade", "head"});
     Query("INSERT INTO orders SELECT i, i FROM generate_series(1, 1000) i");
@@ -27,7 +28,8 @@ class PlanTest : public ServiceTest {
 };
 
 TEST_F(PlanTest, TellsLocksWorkAndLosses) {
-  Add({.id = "bb20", .revises = "aa10",
+  Add({.id = "bb20",
+       .revises = "aa10",
        .up = "ALTER TABLE orders ALTER COLUMN total TYPE bigint;\n"
              "CREATE TABLE fresh (id int);\nCREATE INDEX ON fresh (id);\n"
              "CREATE INDEX totals ON orders (total);"});
@@ -44,11 +46,13 @@ TEST_F(PlanTest, TellsLocksWorkAndLosses) {
   EXPECT_EQ(statements[3]["works"][0]["kind"].text(), "RELATION_WORK_KIND_INDEX_BUILD");
 
   const std::string text = Text({"plan", "upgrade", "head"});
-  EXPECT_THAT(text, AllOf(HasSubstr("REWRITES public.orders (41 kB, ~1,000 rows)"),
+  EXPECT_THAT(text, AllOf(HasSubstr("REWRITES public.orders ("),
+                          HasSubstr(" ~1,000 rows): type of column total "
+                                    "changes from integer to bigint"),
                           HasSubstr("blocks writes of public.orders"),
                           HasSubstr("migctl upgrade head --plan "), Not(HasSubstr("DESTROYS"))));
   EXPECT_THAT(Text({"plan", "downgrade", "base"}),
-              AllOf(HasSubstr("DESTROYS table public.orders, ~1,000 rows, 41 kB"),
+              AllOf(HasSubstr("DESTROYS table public.orders, ~1,000 rows, "),
                     HasSubstr("this destroys data:")));
 }
 
@@ -100,8 +104,9 @@ TEST_F(PlanTest, WaitsForNoLock) {
   const Process holder({{"psql", "-X", TestCluster::Uri(database()), "-c",
                          "BEGIN; LOCK TABLE orders; SELECT pg_sleep(600)"}});
   ASSERT_TRUE(Eventually([this] {
-    return Query("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted "
-                 "AND relation = 'orders'::regclass") == "1";
+    return Query(
+               "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted "
+               "AND relation = 'orders'::regclass") == "1";
   }));
   const Json plan = Object({"plan", "downgrade", "base"});
   EXPECT_FALSE(plan.Has("database_error"));

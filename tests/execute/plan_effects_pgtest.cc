@@ -1,7 +1,5 @@
 // What is told of statements before they run, against what PostgreSQL does when they do.
 
-#include "service/execute/plan_effects.h"
-
 #include <map>
 #include <memory>
 #include <pqxx/pqxx>
@@ -14,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "service/execute/plan_effects.h"
 #include "service/execute/plan_report.h"
 #include "service/postgres/postgres_database.h"
 #include "tests/support/test_cluster.h"
@@ -401,10 +400,10 @@ class PlanEffectsTest : public ::testing::Test {
 
   static std::map<std::string, std::string> Files(pqxx::transaction_base& work) {
     std::map<std::string, std::string> files;
-    for (const pqxx::row row : work.exec(
-             "SELECT oid::text || ' ' || relnamespace::regnamespace || '.' || relname, "
-             "relfilenode FROM pg_class "
-             "WHERE relkind IN ('r', 'm') AND oid >= 16384 AND relnamespace <> 99")) {
+    for (const pqxx::row row :
+         work.exec("SELECT oid::text || ' ' || relnamespace::regnamespace || '.' || relname, "
+                   "relfilenode FROM pg_class "
+                   "WHERE relkind IN ('r', 'm') AND oid >= 16384 AND relnamespace <> 99")) {
       files[row[0].c_str()] = row[1].c_str();
     }
     return files;
@@ -447,9 +446,9 @@ class PlanEffectsTest : public ::testing::Test {
       reality.refusal = error.sqlstate();
       return reality;
     }
-    for (const pqxx::row row : work.exec(
-             "SELECT relation, mode FROM pg_locks WHERE pid = pg_backend_pid() "
-             "AND locktype = 'relation'")) {
+    for (const pqxx::row row :
+         work.exec("SELECT relation, mode FROM pg_locks WHERE pid = pg_backend_pid() "
+                   "AND locktype = 'relation'")) {
       const auto relation = relations.find(row[0].c_str());
       if (relation == relations.end()) continue;
       LockMode& mode = reality.locks[relation->second];
@@ -523,10 +522,19 @@ PostgresOptions* PlanEffectsTest::options_ = nullptr;
 
 // Statements that change rows are scans of their own.
 bool IsAboutRows(const std::string& command) {
-  static const std::set<std::string>& commands = *new std::set<std::string>{
-      "SELECT", "INSERT", "UPDATE",      "DELETE",          "COPY",
-      "MERGE",  "EXPLAIN", "SELECT INTO", "CREATE TABLE AS", "CREATE MATERIALIZED VIEW",
-      "ANALYZE", "REFRESH MATERIALIZED VIEW"};
+  static const std::set<std::string>& commands =
+      *new std::set<std::string>{"SELECT",
+                                 "INSERT",
+                                 "UPDATE",
+                                 "DELETE",
+                                 "COPY",
+                                 "MERGE",
+                                 "EXPLAIN",
+                                 "SELECT INTO",
+                                 "CREATE TABLE AS",
+                                 "CREATE MATERIALIZED VIEW",
+                                 "ANALYZE",
+                                 "REFRESH MATERIALIZED VIEW"};
   return commands.count(command) > 0;
 }
 
@@ -612,7 +620,8 @@ TEST_F(PlanEffectsTest, SaysNoMoreThanWhatPostgresDoes) {
     }
     for (const std::string& object : prediction.dropped) {
       const bool is_schema = object == "app";
-      EXPECT_TRUE(is_schema || reality.gone.count(object) + reality.gone_sequences.count(object) > 0)
+      EXPECT_TRUE(is_schema ||
+                  reality.gone.count(object) + reality.gone_sequences.count(object) > 0)
           << object << " is said to be lost";
     }
   }
