@@ -617,8 +617,9 @@ class Grammar {
     auto schemas = Value<std::vector<std::string>>();
     auto ignore = Value<std::vector<std::string>>();
     CLI::App* command =
-        Add(&app_, "verify", "Check that the schema is what the files make", kRevisions,
-            [=] { return VerifyCommand{Unmarked(*schemas), Unmarked(*ignore)}; });
+        Add(&app_, "verify", "Check that the schema is what the files make", kRevisions, [=] {
+          return VerifyCommand{Unmarked(*schemas), Unmarked(*ignore)};
+        });
     command->add_option("--schema", *schemas, "Only what is in this schema; repeatable")
         ->option_text("NAME")
         ->allow_extra_args(false)
@@ -802,9 +803,10 @@ class Grammar {
         ->check(IsNotEmpty());
     CLI::Option* existing =
         command
-            ->add_option("--existing", run->existing,
-                         "What becomes of a CREATE whose object is there: the upgrade fails, or the "
-                         "statement is skipped and the object compared; default fail")
+            ->add_option(
+                "--existing", run->existing,
+                "What becomes of a CREATE whose object is there: the upgrade fails, or the "
+                "statement is skipped and the object compared; default fail")
             ->option_text("fail|skip")
             ->check(CLI::IsMember({"fail", "skip"}));
     CLI::Option* no_verify = command->add_flag(

@@ -88,11 +88,10 @@ ExitCode Run(const BaselineCommand& command, Session& session) {
       session.connection.Call(&Connection::Migrations::ComposeBaseline, request, response);
   if (error.has_value()) return session.output.Fail(*error);
   const std::string id = Escape(response.revision().revision());
-  const ExitCode saved =
-      Save(response, command.directory,
-           absl::StrCat(": ", Count(response.object_count(), "object"),
-                        ", the same when it is run in an empty database"),
-           session);
+  const ExitCode saved = Save(response, command.directory,
+                              absl::StrCat(": ", Count(response.object_count(), "object"),
+                                           ", the same when it is run in an empty database"),
+                              session);
   if (saved == ExitCode::kDone) {
     session.output.Note(absl::StrCat("next: migctl stamp ", id, " --verify"));
   }

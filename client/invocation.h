@@ -234,13 +234,12 @@ struct HealthCommand {
 
 struct VersionCommand {};
 
-using Command =
-    std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand, ShowCommand,
-                 WaitCommand, CheckCommand, VerifyCommand, LintCommand, PlanCommand,
-                 RehearseCommand, UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
-                 ComposeCommand, BaselineCommand,
-                 ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
-                 CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
+using Command = std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand,
+                             ShowCommand, WaitCommand, CheckCommand, VerifyCommand, LintCommand,
+                             PlanCommand, RehearseCommand, UpgradeCommand, DowngradeCommand,
+                             StampCommand, ScriptCommand, ComposeCommand, BaselineCommand,
+                             ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
+                             CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
 
 struct Invocation {
   GlobalOptions global;

@@ -77,8 +77,8 @@ std::string LineDifference(absl::string_view old_text, absl::string_view new_tex
   return text;
 }
 
-std::string DifferencesText(
-    const google::protobuf::RepeatedPtrField<SchemaDifference>& differences, const Style& style) {
+std::string DifferencesText(const google::protobuf::RepeatedPtrField<SchemaDifference>& differences,
+                            const Style& style) {
   std::string text;
   for (const SchemaDifference& difference : differences) {
     absl::StrAppend(&text, KindText(difference.kind(), style), Escape(difference.object_kind()),
@@ -98,15 +98,15 @@ std::string DifferencesText(
 std::string VerifyText(const migration::v1::VerifyResponse& response,
                        const TextSettings& settings) {
   const Style& style = settings.style;
-  const std::string at =
-      absl::StrCat(" at ", NameList(response.revisions(), "base"),
-                   response.ignored_count() > 0
-                       ? absl::StrCat("; ", Count(response.ignored_count(), "difference"), " ignored")
-                       : "");
+  const std::string at = absl::StrCat(
+      " at ", NameList(response.revisions(), "base"),
+      response.ignored_count() > 0
+          ? absl::StrCat("; ", Count(response.ignored_count(), "difference"), " ignored")
+          : "");
   if (response.differences().empty()) {
-    return absl::StrCat(ObjectCount(response.object_count()),
-                        response.object_count() == 1 ? "" : ", all", style.Good(" as the files make"),
-                        response.object_count() == 1 ? " it" : " them", at, "\n");
+    return absl::StrCat(
+        ObjectCount(response.object_count()), response.object_count() == 1 ? "" : ", all",
+        style.Good(" as the files make"), response.object_count() == 1 ? " it" : " them", at, "\n");
   }
   const int count = response.differences_size();
   return absl::StrCat(DifferencesText(response.differences(), style), "\n",

@@ -118,50 +118,50 @@ DatabaseConfig ReadDatabase(const std::string& name, const YAML::Node& node,
   const auto duration = [](absl::Duration& into) {
     return [&into](const YAML::Node& value) { into = ReadDuration(value); };
   };
-  ReadMap(node,
-          {{"url", text(database.url)},
-           {"password_file", text(database.password_file)},
-           {"migrations", text(database.migrations)},
-           {"version_table", text(database.version_table)},
-           {"version_table_schema", text(database.version_table_schema)},
-           {"lock_timeout", duration(database.lock_timeout)},
-           {"statement_timeout", duration(database.statement_timeout)},
-           {"lock_retries",
-            [&](const YAML::Node& value) { database.lock_retries = ReadRetries(value); }},
-           {"allow_terminate_blockers",
-            [&](const YAML::Node& value) { database.allow_terminate_blockers = ReadBool(value); }},
+  ReadMap(
+      node,
+      {{"url", text(database.url)},
+       {"password_file", text(database.password_file)},
+       {"migrations", text(database.migrations)},
+       {"version_table", text(database.version_table)},
+       {"version_table_schema", text(database.version_table_schema)},
+       {"lock_timeout", duration(database.lock_timeout)},
+       {"statement_timeout", duration(database.statement_timeout)},
+       {"lock_retries",
+        [&](const YAML::Node& value) { database.lock_retries = ReadRetries(value); }},
+       {"allow_terminate_blockers",
+        [&](const YAML::Node& value) { database.allow_terminate_blockers = ReadBool(value); }},
        {"lint", [&](const YAML::Node& value) { database.policy.lint_gate = ReadLintGate(value); }},
        {"lint_rules",
         [&](const YAML::Node& value) { database.policy.lint_severities = ReadLintRules(value); }},
-           {"verify_ignore",
-            [&](const YAML::Node& value) { database.policy.verify_ignore = ReadStrings(value); }},
-           {"protected",
-            [&](const YAML::Node& value) { database.is_protected = ReadBool(value); }},
-           {"destructive",
-            [&](const YAML::Node& value) {
-              if (ParseDestructive(ReadString(value), database.destructive)) return;
-              throw Mistake(value, "must be allow, confirm or refuse");
-            }},
-           {"connect_timeout", duration(database.connect_timeout)},
-           {"backup",
-            [&](const YAML::Node& value) {
-              if (!ParseBackupMode(ReadString(value), database.policy.backup)) {
-                throw Mistake(value, "must be never, before_destructive or always");
-              }
-            }},
-           {"backup_verify",
-            [&](const YAML::Node& value) {
-              if (!ParseBackupVerification(ReadString(value), database.policy.backup_verification)) {
-                throw Mistake(value, "must be list or restore");
-              }
-            }},
-           {"backup_dir", text(database.backup_dir)},
-           {"backup_keep", [&](const YAML::Node& value) {
-              if (!absl::SimpleAtoi(ReadString(value), &database.backup_keep) ||
-                  database.backup_keep < 1) {
-                throw Mistake(value, "must be a number from 1 on");
-              }
-            }}});
+       {"verify_ignore",
+        [&](const YAML::Node& value) { database.policy.verify_ignore = ReadStrings(value); }},
+       {"protected", [&](const YAML::Node& value) { database.is_protected = ReadBool(value); }},
+       {"destructive",
+        [&](const YAML::Node& value) {
+          if (ParseDestructive(ReadString(value), database.destructive)) return;
+          throw Mistake(value, "must be allow, confirm or refuse");
+        }},
+       {"connect_timeout", duration(database.connect_timeout)},
+       {"backup",
+        [&](const YAML::Node& value) {
+          if (!ParseBackupMode(ReadString(value), database.policy.backup)) {
+            throw Mistake(value, "must be never, before_destructive or always");
+          }
+        }},
+       {"backup_verify",
+        [&](const YAML::Node& value) {
+          if (!ParseBackupVerification(ReadString(value), database.policy.backup_verification)) {
+            throw Mistake(value, "must be list or restore");
+          }
+        }},
+       {"backup_dir", text(database.backup_dir)},
+       {"backup_keep", [&](const YAML::Node& value) {
+          if (!absl::SimpleAtoi(ReadString(value), &database.backup_keep) ||
+              database.backup_keep < 1) {
+            throw Mistake(value, "must be a number from 1 on");
+          }
+        }}});
   return database;
 }
 

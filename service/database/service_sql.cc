@@ -77,10 +77,9 @@ std::string RelationLookupSql(const GuardedObject& object) {
   std::string where = absl::StrCat("c.oid = ", RelationSql(object.schema, object.name));
   if (object.guard == GuardedObject::Guard::kIfNotExists) {
     const std::string place =
-        object.kind == "index"
-            ? absl::StrCat("(SELECT relnamespace FROM pg_class WHERE oid = ",
-                           RelationSql(object.table_schema, object.table), ")")
-            : PlaceSql(object.schema);
+        object.kind == "index" ? absl::StrCat("(SELECT relnamespace FROM pg_class WHERE oid = ",
+                                              RelationSql(object.table_schema, object.table), ")")
+                               : PlaceSql(object.schema);
     where =
         absl::StrCat("c.relname = ", QuoteLiteral(object.name), " AND c.relnamespace = ", place);
   }
@@ -401,8 +400,8 @@ absl::optional<std::string> LookupSql(const GuardedObject& object) {
   if (kind == "extension") return LookupIn("pg_extension", absl::StrCat("extname = ", name));
   if (kind == "type" || kind == "domain") {
     if (object.guard == GuardedObject::Guard::kIfNotExists) {
-      return LookupIn("pg_type", absl::StrCat("typname = ", name, " AND typnamespace = ",
-                                              PlaceSql(object.schema)));
+      return LookupIn("pg_type", absl::StrCat("typname = ", name,
+                                              " AND typnamespace = ", PlaceSql(object.schema)));
     }
     return LookupIn("pg_type",
                     absl::StrCat("oid = to_regtype(",

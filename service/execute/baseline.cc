@@ -24,9 +24,14 @@ using Lines = std::vector<absl::string_view>;
 // What pg_dump sets for whoever restores, and what an operation knows better.
 bool IsLeftOut(absl::string_view line) {
   static constexpr std::array<absl::string_view, 8> kSettings = {
-      "statement_timeout", "lock_timeout",        "idle_in_transaction_session_timeout",
-      "transaction_timeout", "client_encoding",   "client_min_messages",
-      "row_security",      "standard_conforming_strings"};
+      "statement_timeout",
+      "lock_timeout",
+      "idle_in_transaction_session_timeout",
+      "transaction_timeout",
+      "client_encoding",
+      "client_min_messages",
+      "row_security",
+      "standard_conforming_strings"};
   if (!absl::ConsumePrefix(&line, "SET ")) return absl::StartsWith(line, "--");
   return std::any_of(kSettings.begin(), kSettings.end(), [&](absl::string_view setting) {
     return absl::StartsWith(line, absl::StrCat(setting, " = "));
@@ -56,8 +61,7 @@ size_t EndOfPreamble(const Lines& lines) {
 }
 
 void RemoveEnd(Lines& lines) {
-  const auto end =
-      std::find(lines.rbegin(), lines.rend(), "-- PostgreSQL database dump complete");
+  const auto end = std::find(lines.rbegin(), lines.rend(), "-- PostgreSQL database dump complete");
   if (end == lines.rend()) return;
   lines.erase(std::next(end).base() - (std::next(end) != lines.rend() ? 1 : 0), lines.end());
 }
@@ -132,8 +136,8 @@ absl::StatusOr<Baseline> ComposeBaseline(Workspace& workspace, NewRevision wante
   auto composed = ComposeRevision(**scripts, wanted, absl::Now(), random);
   if (!composed.ok()) return composed.status();
 
-  auto replayed = ReplaySchema(workspace.scratch.get(), composed->scripts, {wanted.id},
-                               cancellation);
+  auto replayed =
+      ReplaySchema(workspace.scratch.get(), composed->scripts, {wanted.id}, cancellation);
   if (!replayed.ok()) return replayed.status();
   const auto comparison = CompareInScope(std::move(replayed->schema), std::move(live->schema),
                                          {{}, workspace.policy.verify_ignore});

@@ -194,8 +194,7 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
     *event.mutable_plan() = described;
     sink(std::move(event));
   }
-  const SchemaCheckContext check = {workspace, session,      scripts, plan,
-                                    request,   cancellation, sink};
+  const SchemaCheckContext check = {workspace, session, scripts, plan, request, cancellation, sink};
   // What asks people something comes last: they are not asked for what cannot run anyhow.
   absl::Status status = PassLintGate(scripts, plan, request, database, sink);
   if (status.ok()) {

@@ -118,7 +118,8 @@ void RehearsalObserver::Compare(const RelationLocks& locks, const RelationFiles&
     const auto held = locks_.find(number);
     // An index that was dropped is not told from a table by pg_locks alone.
     if (relation == relations_.end() || !relation->second.table.empty() ||
-        (held != locks_.end() && held->second >= mode)) continue;
+        (held != locks_.end() && held->second >= mode))
+      continue;
     migration::v1::RelationLock& lock = trace_.locks.emplace_back();
     lock.set_relation(relation->second.name);
     lock.set_mode(mode);

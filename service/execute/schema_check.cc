@@ -107,8 +107,8 @@ absl::StatusOr<Comparison> CompareAll(const SchemaCheckContext& context) {
 
 void KeepSkipped(const SkippedObjects& skipped, Schema& schema) {
   for (auto object = schema.begin(); object != schema.end();) {
-    object = skipped.Cover(object->first, object->second) ? std::next(object)
-                                                          : schema.erase(object);
+    object =
+        skipped.Cover(object->first, object->second) ? std::next(object) : schema.erase(object);
   }
 }
 

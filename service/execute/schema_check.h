@@ -48,11 +48,11 @@ struct SchemaCheckContext {
   const EventSink& sink;
 };
 
-// Before a stamp: compares the schema with that of the rows that it writes, and emits SchemaCompared
-// with what differs or what kept it from being compared. With SCHEMA_CHECK_REQUIRE both stop it:
-// SchemaDiffers, ScratchUnavailable, ReplayFailed ...; otherwise only OperationCancelled does. Does
-// nothing for another action, with SCHEMA_CHECK_OFF, and, unless it is required, in a workspace
-// without a source of scratch databases.
+// Before a stamp: compares the schema with that of the rows that it writes, and emits
+// SchemaCompared with what differs or what kept it from being compared. With SCHEMA_CHECK_REQUIRE
+// both stop it: SchemaDiffers, ScratchUnavailable, ReplayFailed ...; otherwise only
+// OperationCancelled does. Does nothing for another action, with SCHEMA_CHECK_OFF, and, unless it
+// is required, in a workspace without a source of scratch databases.
 absl::Status CheckStampedSchema(const SchemaCheckContext& context);
 
 // After the last step of an upgrade: compares what it passed over with what the files make, and

@@ -79,8 +79,7 @@ absl::StatusOr<Verification> VerifySchema(Workspace& workspace, SchemaScope scop
   if (!replayed.ok()) return replayed.status();
   scope.ignore.insert(scope.ignore.end(), workspace.policy.verify_ignore.begin(),
                       workspace.policy.verify_ignore.end());
-  auto comparison =
-      CompareInScope(std::move(replayed->schema), std::move(live->schema), scope);
+  auto comparison = CompareInScope(std::move(replayed->schema), std::move(live->schema), scope);
   if (!comparison.ok()) return comparison.status();
   return Verification{std::move(live->rows), *std::move(comparison), std::move(replayed->scratch)};
 }

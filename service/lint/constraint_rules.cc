@@ -43,7 +43,7 @@ void ForeignKeyNotValid(const StatementView& view, const SectionState& section, 
     hits.push_back(
         {added.offset,
          absl::StrCat("adding ", ConstraintText("foreign key", constraint), " keeps writes to ",
-                      added.table.Quoted(), " and ", NameOf(constraint.pktable).Quoted(),
+                      added.table.Quoted(), " and ", ObjectOf(constraint.pktable).Quoted(),
                       " waiting until every row is checked"),
          "", added.table});
   }
@@ -144,7 +144,7 @@ void DomainConstraint(const StatementView& view, const SectionState& section, Hi
   const auto* alter =
       view.As(PG_QUERY__NODE__NODE_ALTER_DOMAIN_STMT, &PgQuery__Node::alter_domain_stmt);
   if (alter == nullptr) return;
-  const ObjectName domain = NameOf(alter->type_name, alter->n_type_name);
+  const ObjectName domain = ObjectOf(alter->type_name, alter->n_type_name);
   const PgQuery__Constraint* constraint = ConstraintOf(alter->def);
   const bool adds = constraint != nullptr && !constraint->skip_validation;
   // C adds a constraint, O sets NOT NULL.
@@ -167,7 +167,7 @@ void DomainWithConstraint(const StatementView& view, const SectionState&, Hits& 
     }
     hits.push_back(
         {static_cast<size_t>(std::max(constraint->location, 0)),
-         absl::StrCat("domain ", NameOf(create->domainname, create->n_domainname).Quoted(),
+         absl::StrCat("domain ", ObjectOf(create->domainname, create->n_domainname).Quoted(),
                       " has a constraint, which is hard to change while tables use it")});
     return;
   }

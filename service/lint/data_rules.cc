@@ -15,10 +15,10 @@ struct RowChange {
 
 RowChange ChangeOf(const StatementView& view) {
   if (const auto* update = view.As(PG_QUERY__NODE__NODE_UPDATE_STMT, &PgQuery__Node::update_stmt)) {
-    return {"UPDATE", NameOf(update->relation), update->where_clause, update->n_from_clause > 0};
+    return {"UPDATE", ObjectOf(update->relation), update->where_clause, update->n_from_clause > 0};
   }
   if (const auto* erase = view.As(PG_QUERY__NODE__NODE_DELETE_STMT, &PgQuery__Node::delete_stmt)) {
-    return {"DELETE", NameOf(erase->relation), erase->where_clause, erase->n_using_clause > 0};
+    return {"DELETE", ObjectOf(erase->relation), erase->where_clause, erase->n_using_clause > 0};
   }
   return {};
 }

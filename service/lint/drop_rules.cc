@@ -16,7 +16,7 @@ void DropsOf(const StatementView& view, const SectionState& section, PgQuery__Ob
   const PgQuery__DropStmt* drop = DropOf(view);
   if (drop == nullptr || drop->remove_type != type) return;
   for (size_t i = 0; i < drop->n_objects; ++i) {
-    const ObjectName name = NameOf(drop->objects[i]);
+    const ObjectName name = ObjectOf(drop->objects[i]);
     if (section.IsNew(name)) continue;
     hits.push_back({0, absl::StrCat("dropping ", kind, " ", name.Quoted(), " ", harm)});
   }
@@ -105,7 +105,7 @@ void Truncate(const StatementView& view, const SectionState& section, Hits& hits
   const auto* truncate = view.As(PG_QUERY__NODE__NODE_TRUNCATE_STMT, &PgQuery__Node::truncate_stmt);
   if (truncate == nullptr) return;
   for (size_t i = 0; i < truncate->n_relations; ++i) {
-    const ObjectName table = NameOf(truncate->relations[i]);
+    const ObjectName table = ObjectOf(truncate->relations[i]);
     if (section.IsNew(table)) continue;
     hits.push_back({0, absl::StrCat("TRUNCATE deletes all rows of ", table.Quoted(),
                                     ", and keeps readers and writers waiting until the end of the "

@@ -306,7 +306,7 @@ class Rewriter {
       rewrite_.rules.insert(rule);
       return;
     }
-    const ObjectName table = NameOf(built.relation);
+    const ObjectName table = ObjectOf(built.relation);
     if (IsNamedLater(index, built.idxname) ||
         (built.unique && IsKeyNeededLater(index, table.name))) {
       return;
@@ -332,7 +332,7 @@ class Rewriter {
       const bool drops_it = root != nullptr && root->node_case == PG_QUERY__NODE__NODE_DROP_STMT &&
                             root->drop_stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX &&
                             root->drop_stmt->n_objects == 1 &&
-                            NameOf(root->drop_stmt->objects[0]).MayBe(index);
+                            ObjectOf(root->drop_stmt->objects[0]).MayBe(index);
       if (drops_it) Remove(statement);
     }
   }

@@ -23,7 +23,7 @@ void IndexNotConcurrent(const StatementView& view, const SectionState& section, 
   const PgQuery__IndexStmt* index = IndexOf(view);
   // ON ONLY a partitioned table makes an index without an entry.
   if (index == nullptr || index->concurrent || !index->relation->inh) return;
-  const ObjectName table = NameOf(index->relation);
+  const ObjectName table = ObjectOf(index->relation);
   if (section.IsNew(table)) return;
   hits.push_back({0,
                   absl::StrCat("building ", IndexText(*index), " keeps every write to ",
@@ -35,7 +35,7 @@ void DropIndexNotConcurrent(const StatementView& view, const SectionState& secti
   const PgQuery__DropStmt* drop = IndexDropOf(view);
   if (drop == nullptr || drop->concurrent) return;
   for (size_t i = 0; i < drop->n_objects; ++i) {
-    const ObjectName index = NameOf(drop->objects[i]);
+    const ObjectName index = ObjectOf(drop->objects[i]);
     if (section.IsNew(index)) continue;
     hits.push_back({0, absl::StrCat("dropping index ", index.Quoted(),
                                     " waits for everybody who uses its table, and keeps all who "
@@ -46,7 +46,7 @@ void DropIndexNotConcurrent(const StatementView& view, const SectionState& secti
 void ReindexNotConcurrent(const StatementView& view, const SectionState& section, Hits& hits) {
   const auto* reindex = view.As(PG_QUERY__NODE__NODE_REINDEX_STMT, &PgQuery__Node::reindex_stmt);
   if (reindex == nullptr || HasOption(reindex->params, reindex->n_params, "concurrently")) return;
-  const ObjectName name = NameOf(reindex->relation);
+  const ObjectName name = ObjectOf(reindex->relation);
   if (reindex->relation != nullptr && section.IsNew(name)) return;
   hits.push_back(
       {0,
@@ -61,7 +61,7 @@ void RefreshNotConcurrent(const StatementView& view, const SectionState& section
   const auto* refresh =
       view.As(PG_QUERY__NODE__NODE_REFRESH_MAT_VIEW_STMT, &PgQuery__Node::refresh_mat_view_stmt);
   if (refresh == nullptr || refresh->concurrent) return;
-  const ObjectName name = NameOf(refresh->relation);
+  const ObjectName name = ObjectOf(refresh->relation);
   if (section.IsNew(name)) return;
   hits.push_back({0,
                   absl::StrCat("nobody can read materialized view ", name.Quoted(),
@@ -72,7 +72,7 @@ void RefreshNotConcurrent(const StatementView& view, const SectionState& section
 void UnnamedConcurrentIndex(const StatementView& view, const SectionState&, Hits& hits) {
   const PgQuery__IndexStmt* index = IndexOf(view);
   if (index == nullptr || !index->concurrent || *index->idxname != '\0') return;
-  hits.push_back({0, absl::StrCat("an index on ", NameOf(index->relation).Quoted(),
+  hits.push_back({0, absl::StrCat("an index on ", ObjectOf(index->relation).Quoted(),
                                   " without a name cannot be looked for if its build is cut off")});
 }
 
@@ -80,14 +80,14 @@ void WideIndex(const StatementView& view, const SectionState&, Hits& hits) {
   constexpr size_t kMostColumns = 3;
   const PgQuery__IndexStmt* index = IndexOf(view);
   if (index == nullptr || index->unique || index->n_index_params <= kMostColumns) return;
-  hits.push_back({0, absl::StrCat(IndexText(*index), " on ", NameOf(index->relation).Quoted(),
+  hits.push_back({0, absl::StrCat(IndexText(*index), " on ", ObjectOf(index->relation).Quoted(),
                                   " has ", index->n_index_params, " columns")});
 }
 
 void UniqueOnExisting(const StatementView& view, const SectionState& section, Hits& hits) {
   const PgQuery__IndexStmt* index = IndexOf(view);
   if (index == nullptr || !index->unique) return;
-  const ObjectName table = NameOf(index->relation);
+  const ObjectName table = ObjectOf(index->relation);
   if (section.IsNew(table)) return;
   hits.push_back({0,
                   absl::StrCat(IndexText(*index), " cannot be built if rows of ", table.Quoted(),

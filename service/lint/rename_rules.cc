@@ -14,7 +14,7 @@ std::string NewName(const PgQuery__RenameStmt& rename) { return QuotedName(renam
 void RenameTable(const StatementView& view, const SectionState& section, Hits& hits) {
   const PgQuery__RenameStmt* rename = RenameOf(view);
   if (rename == nullptr || rename->relation == nullptr) return;
-  const ObjectName name = NameOf(rename->relation);
+  const ObjectName name = ObjectOf(rename->relation);
   if (section.IsNew(name)) return;
   const char* kind = nullptr;
   switch (rename->rename_type) {
@@ -48,7 +48,7 @@ void RenameColumn(const StatementView& view, const SectionState& section, Hits& 
        rename->rename_type != PG_QUERY__OBJECT_TYPE__OBJECT_ATTRIBUTE)) {
     return;
   }
-  const ObjectName table = NameOf(rename->relation);
+  const ObjectName table = ObjectOf(rename->relation);
   if (section.IsNewColumn(table, rename->subname)) return;
   hits.push_back({0, absl::StrCat("programs that use column ", QuotedName(rename->subname), " of ",
                                   table.Quoted(), " fail from the moment at which it is called ",
@@ -71,7 +71,7 @@ void RenameEnumValue(const StatementView& view, const SectionState& section, Hit
   const auto* alter =
       view.As(PG_QUERY__NODE__NODE_ALTER_ENUM_STMT, &PgQuery__Node::alter_enum_stmt);
   if (alter == nullptr || *alter->old_val == '\0') return;
-  const ObjectName type = NameOf(alter->type_name, alter->n_type_name);
+  const ObjectName type = ObjectOf(alter->type_name, alter->n_type_name);
   if (section.IsNew(type)) return;
   hits.push_back(
       {0, absl::StrCat("programs that write or expect the value ", alter->old_val, " of ",
@@ -98,7 +98,7 @@ void RenameObject(const StatementView& view, const SectionState& section, Hits& 
     default:
       return;
   }
-  const ObjectName name = NameOf(rename->object);
+  const ObjectName name = ObjectOf(rename->object);
   if (section.IsNew(name)) return;
   hits.push_back(
       {0, absl::StrCat("programs that use ", kind, " ", name.Quoted(),
@@ -110,7 +110,7 @@ void SetSchema(const StatementView& view, const SectionState& section, Hits& hit
                               &PgQuery__Node::alter_object_schema_stmt);
   if (alter == nullptr || alter->object_type == PG_QUERY__OBJECT_TYPE__OBJECT_EXTENSION) return;
   const ObjectName name =
-      alter->relation != nullptr ? NameOf(alter->relation) : NameOf(alter->object);
+      alter->relation != nullptr ? ObjectOf(alter->relation) : ObjectOf(alter->object);
   if (section.IsNew(name)) return;
   hits.push_back({0, absl::StrCat("programs that look for ", name.Quoted(),
                                   " where it was fail from the moment at which it is in schema ",

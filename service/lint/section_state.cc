@@ -69,36 +69,37 @@ void SectionState::AdvanceNew(const StatementView& view) {
   const PgQuery__Node& root = view.root;
   switch (root.node_case) {
     case PG_QUERY__NODE__NODE_CREATE_STMT:
-      return new_.Add(NameOf(root.create_stmt->relation));
+      return new_.Add(ObjectOf(root.create_stmt->relation));
     case PG_QUERY__NODE__NODE_CREATE_FOREIGN_TABLE_STMT:
-      return new_.Add(NameOf(root.create_foreign_table_stmt->base_stmt->relation));
+      return new_.Add(ObjectOf(root.create_foreign_table_stmt->base_stmt->relation));
     case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT:
-      return new_.Add(NameOf(root.create_table_as_stmt->into->rel));
+      return new_.Add(ObjectOf(root.create_table_as_stmt->into->rel));
     case PG_QUERY__NODE__NODE_VIEW_STMT:
-      if (!root.view_stmt->replace) new_.Add(NameOf(root.view_stmt->view));
+      if (!root.view_stmt->replace) new_.Add(ObjectOf(root.view_stmt->view));
       return;
     case PG_QUERY__NODE__NODE_CREATE_SEQ_STMT:
-      return new_.Add(NameOf(root.create_seq_stmt->sequence));
+      return new_.Add(ObjectOf(root.create_seq_stmt->sequence));
     case PG_QUERY__NODE__NODE_INDEX_STMT: {
       // An index stands in the schema of its table.
-      const ObjectName table = NameOf(root.index_stmt->relation);
+      const ObjectName table = ObjectOf(root.index_stmt->relation);
       if (IsNew(table)) new_.Add({table.schema, root.index_stmt->idxname});
       return;
     }
     case PG_QUERY__NODE__NODE_CREATE_ENUM_STMT:
-      return new_.Add(NameOf(root.create_enum_stmt->type_name, root.create_enum_stmt->n_type_name));
+      return new_.Add(
+          ObjectOf(root.create_enum_stmt->type_name, root.create_enum_stmt->n_type_name));
     case PG_QUERY__NODE__NODE_COMPOSITE_TYPE_STMT:
-      return new_.Add(NameOf(root.composite_type_stmt->typevar));
+      return new_.Add(ObjectOf(root.composite_type_stmt->typevar));
     case PG_QUERY__NODE__NODE_CREATE_DOMAIN_STMT:
       return new_.Add(
-          NameOf(root.create_domain_stmt->domainname, root.create_domain_stmt->n_domainname));
+          ObjectOf(root.create_domain_stmt->domainname, root.create_domain_stmt->n_domainname));
     case PG_QUERY__NODE__NODE_CREATE_RANGE_STMT:
       return new_.Add(
-          NameOf(root.create_range_stmt->type_name, root.create_range_stmt->n_type_name));
+          ObjectOf(root.create_range_stmt->type_name, root.create_range_stmt->n_type_name));
     case PG_QUERY__NODE__NODE_CREATE_FUNCTION_STMT:
       if (!root.create_function_stmt->replace) {
         new_.Add(
-            NameOf(root.create_function_stmt->funcname, root.create_function_stmt->n_funcname));
+            ObjectOf(root.create_function_stmt->funcname, root.create_function_stmt->n_funcname));
       }
       return;
     case PG_QUERY__NODE__NODE_CREATE_SCHEMA_STMT:
@@ -107,21 +108,21 @@ void SectionState::AdvanceNew(const StatementView& view) {
       // What was renamed keeps being new, or not.
       if (root.rename_stmt->relation != nullptr &&
           root.rename_stmt->rename_type != PG_QUERY__OBJECT_TYPE__OBJECT_COLUMN &&
-          IsNew(NameOf(root.rename_stmt->relation))) {
-        new_.Add({NameOf(root.rename_stmt->relation).schema, root.rename_stmt->newname});
+          IsNew(ObjectOf(root.rename_stmt->relation))) {
+        new_.Add({ObjectOf(root.rename_stmt->relation).schema, root.rename_stmt->newname});
       }
       return;
     case PG_QUERY__NODE__NODE_DROP_STMT:
       for (size_t i = 0; i < root.drop_stmt->n_objects; ++i) {
-        new_.Remove(NameOf(root.drop_stmt->objects[i]));
+        new_.Remove(ObjectOf(root.drop_stmt->objects[i]));
       }
       return;
     case PG_QUERY__NODE__NODE_CREATE_POLICY_STMT:
-      return with_policy_.Add(NameOf(root.create_policy_stmt->table));
+      return with_policy_.Add(ObjectOf(root.create_policy_stmt->table));
     case PG_QUERY__NODE__NODE_ALTER_ENUM_STMT: {
       const PgQuery__AlterEnumStmt& alter = *root.alter_enum_stmt;
       const bool adds = *alter.old_val == '\0';
-      if (adds && in_transaction() && !IsNew(NameOf(alter.type_name, alter.n_type_name))) {
+      if (adds && in_transaction() && !IsNew(ObjectOf(alter.type_name, alter.n_type_name))) {
         new_enum_values_.insert(alter.new_val);
       }
       return;

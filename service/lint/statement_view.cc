@@ -33,13 +33,13 @@ StatementView::StatementView(const Statement& text, const PgQuery__Node& tree)
     for (size_t i = 0; i < create->n_table_elts; ++i) {
       const PgQuery__Node* element = create->table_elts[i];
       if (element->node_case != PG_QUERY__NODE__NODE_COLUMN_DEF) continue;
-      columns.push_back({NameOf(create->relation), element->column_def, false,
+      columns.push_back({ObjectOf(create->relation), element->column_def, false,
                          ToOffset(element->column_def->location)});
     }
   }
   const auto* alter = As(PG_QUERY__NODE__NODE_ALTER_TABLE_STMT, &PgQuery__Node::alter_table_stmt);
   if (alter == nullptr || alter->relation == nullptr) return;
-  const ObjectName relation = NameOf(alter->relation);
+  const ObjectName relation = ObjectOf(alter->relation);
   const std::vector<size_t> offsets =
       CommandOffsets(statement.text, ToOffset(alter->relation->location));
   for (size_t i = 0; i < alter->n_cmds; ++i) {
@@ -75,38 +75,38 @@ std::vector<ObjectName> BlockedRelations(const StatementView& view) {
   const PgQuery__Node& root = view.root;
   switch (root.node_case) {
     case PG_QUERY__NODE__NODE_INDEX_STMT:
-      if (!root.index_stmt->concurrent) blocked.push_back(NameOf(root.index_stmt->relation));
+      if (!root.index_stmt->concurrent) blocked.push_back(ObjectOf(root.index_stmt->relation));
       break;
     case PG_QUERY__NODE__NODE_RENAME_STMT:
       if (root.rename_stmt->relation != nullptr) {
-        blocked.push_back(NameOf(root.rename_stmt->relation));
+        blocked.push_back(ObjectOf(root.rename_stmt->relation));
       }
       break;
     case PG_QUERY__NODE__NODE_ALTER_OBJECT_SCHEMA_STMT:
       if (root.alter_object_schema_stmt->relation != nullptr) {
-        blocked.push_back(NameOf(root.alter_object_schema_stmt->relation));
+        blocked.push_back(ObjectOf(root.alter_object_schema_stmt->relation));
       }
       break;
     case PG_QUERY__NODE__NODE_CREATE_TRIG_STMT:
-      blocked.push_back(NameOf(root.create_trig_stmt->relation));
+      blocked.push_back(ObjectOf(root.create_trig_stmt->relation));
       break;
     case PG_QUERY__NODE__NODE_CLUSTER_STMT:
       if (root.cluster_stmt->relation != nullptr) {
-        blocked.push_back(NameOf(root.cluster_stmt->relation));
+        blocked.push_back(ObjectOf(root.cluster_stmt->relation));
       }
       break;
     case PG_QUERY__NODE__NODE_REFRESH_MAT_VIEW_STMT:
-      blocked.push_back(NameOf(root.refresh_mat_view_stmt->relation));
+      blocked.push_back(ObjectOf(root.refresh_mat_view_stmt->relation));
       break;
     case PG_QUERY__NODE__NODE_TRUNCATE_STMT:
       for (size_t i = 0; i < root.truncate_stmt->n_relations; ++i) {
-        blocked.push_back(NameOf(root.truncate_stmt->relations[i]));
+        blocked.push_back(ObjectOf(root.truncate_stmt->relations[i]));
       }
       break;
     case PG_QUERY__NODE__NODE_DROP_STMT:
       if (root.drop_stmt->remove_type != PG_QUERY__OBJECT_TYPE__OBJECT_TABLE) break;
       for (size_t i = 0; i < root.drop_stmt->n_objects; ++i) {
-        blocked.push_back(NameOf(root.drop_stmt->objects[i]));
+        blocked.push_back(ObjectOf(root.drop_stmt->objects[i]));
       }
       break;
     case PG_QUERY__NODE__NODE_LOCK_STMT: {
@@ -114,7 +114,7 @@ std::vector<ObjectName> BlockedRelations(const StatementView& view) {
       constexpr int kShareLock = 5;
       if (root.lock_stmt->mode < kShareLock) break;
       for (size_t i = 0; i < root.lock_stmt->n_relations; ++i) {
-        blocked.push_back(NameOf(root.lock_stmt->relations[i]));
+        blocked.push_back(ObjectOf(root.lock_stmt->relations[i]));
       }
       break;
     }

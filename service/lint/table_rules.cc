@@ -21,7 +21,7 @@ constexpr char kRewritten[] = " anew while nobody can use it";
 void Cluster(const StatementView& view, const SectionState& section, Hits& hits) {
   const auto* cluster = view.As(PG_QUERY__NODE__NODE_CLUSTER_STMT, &PgQuery__Node::cluster_stmt);
   if (cluster == nullptr) return;
-  const ObjectName table = NameOf(cluster->relation);
+  const ObjectName table = ObjectOf(cluster->relation);
   if (cluster->relation != nullptr && section.IsNew(table)) return;
   hits.push_back(
       {0,
@@ -39,7 +39,7 @@ void VacuumFull(const StatementView& view, const SectionState& section, Hits& hi
   }
   for (size_t i = 0; i < vacuum->n_rels; ++i) {
     if (vacuum->rels[i]->node_case != PG_QUERY__NODE__NODE_VACUUM_RELATION) continue;
-    const ObjectName table = NameOf(vacuum->rels[i]->vacuum_relation->relation);
+    const ObjectName table = ObjectOf(vacuum->rels[i]->vacuum_relation->relation);
     if (section.IsNew(table)) continue;
     hits.push_back({0, absl::StrCat("VACUUM FULL writes ", table.Quoted(), kRewritten), "", table});
   }
@@ -121,7 +121,7 @@ void AttachPartition(const StatementView& view, const SectionState& section, Hit
         command.command->def->node_case != PG_QUERY__NODE__NODE_PARTITION_CMD) {
       continue;
     }
-    const ObjectName partition = NameOf(command.command->def->partition_cmd->name);
+    const ObjectName partition = ObjectOf(command.command->def->partition_cmd->name);
     if (section.IsNew(partition) || section.HasValidCheck(partition)) continue;
     hits.push_back(
         {command.offset,
@@ -142,7 +142,7 @@ void DetachPartition(const StatementView& view, const SectionState& section, Hit
           return;
         }
         hits.push_back({command.offset,
-                        absl::StrCat("detaching ", NameOf(def->partition_cmd->name).Quoted(),
+                        absl::StrCat("detaching ", ObjectOf(def->partition_cmd->name).Quoted(),
                                      " waits for everybody who uses ", command.relation.Quoted(),
                                      ", and keeps all who come after waiting")});
       });
@@ -157,7 +157,7 @@ void CreateTableAs(const StatementView& view, const SectionState&, Hits& hits) {
   }
   // A temporary table is nobody else's.
   if (*create->into->rel->relpersistence == 't') return;
-  hits.push_back({0, absl::StrCat("table ", NameOf(create->into->rel).Quoted(),
+  hits.push_back({0, absl::StrCat("table ", ObjectOf(create->into->rel).Quoted(),
                                   " gets rows, but no key, no constraint and no default of those "
                                   "that they come from")});
 }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "service/script/sql_lexer.h"
+#include "service/sql/tree_walk.h"
 
 namespace migd {
 namespace {
@@ -24,6 +25,8 @@ std::string ColumnOf(const PgQuery__Node* expression) {
   const PgQuery__ColumnRef& column = *expression->column_ref;
   return column.n_fields == 0 ? "" : TextOf(column.fields[column.n_fields - 1]);
 }
+
+ObjectName ToObjectName(const QualifiedName& name) { return {name.schema, name.name}; }
 
 }  // namespace
 
@@ -69,33 +72,15 @@ std::string TextOf(const PgQuery__Node* node) {
   return "";
 }
 
-ObjectName NameOf(const PgQuery__RangeVar* relation) {
-  if (relation == nullptr) return {};
-  return {relation->schemaname, relation->relname};
+ObjectName ObjectOf(const PgQuery__RangeVar* relation) {
+  return relation == nullptr ? ObjectName() : ToObjectName(NameOf(*relation));
 }
 
-ObjectName NameOf(PgQuery__Node* const* parts, size_t count) {
-  ObjectName name;
-  if (count > 0) name.name = TextOf(parts[count - 1]);
-  if (count > 1) name.schema = TextOf(parts[count - 2]);
-  return name;
+ObjectName ObjectOf(PgQuery__Node** parts, size_t count) {
+  return ToObjectName(NameOf(NodeList{parts, count}));
 }
 
-ObjectName NameOf(const PgQuery__Node* object) {
-  if (object == nullptr) return {};
-  switch (object->node_case) {
-    case PG_QUERY__NODE__NODE_LIST:
-      return NameOf(object->list->items, object->list->n_items);
-    case PG_QUERY__NODE__NODE_TYPE_NAME:
-      return NameOf(object->type_name->names, object->type_name->n_names);
-    case PG_QUERY__NODE__NODE_OBJECT_WITH_ARGS:
-      return NameOf(object->object_with_args->objname, object->object_with_args->n_objname);
-    case PG_QUERY__NODE__NODE_RANGE_VAR:
-      return NameOf(object->range_var);
-    default:
-      return {"", TextOf(object)};
-  }
-}
+ObjectName ObjectOf(const PgQuery__Node* object) { return ToObjectName(NameOf(object)); }
 
 std::string TypeOf(const PgQuery__TypeName* type) {
   if (type == nullptr || type->n_names == 0) return "";
@@ -125,7 +110,7 @@ void ForEachCall(const PgQuery__Node* expression,
   switch (expression->node_case) {
     case PG_QUERY__NODE__NODE_FUNC_CALL: {
       const PgQuery__FuncCall& call = *expression->func_call;
-      visit(NameOf(call.funcname, call.n_funcname), ToOffset(call.location));
+      visit(ObjectOf(call.funcname, call.n_funcname), ToOffset(call.location));
       return ForEachCallIn(call.args, call.n_args, visit);
     }
     case PG_QUERY__NODE__NODE_TYPE_CAST:

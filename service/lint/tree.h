@@ -42,11 +42,11 @@ std::string QuotedName(absl::string_view name);
 
 // The text of a String node; empty for others.
 std::string TextOf(const PgQuery__Node* node);
-ObjectName NameOf(const PgQuery__RangeVar* relation);
+ObjectName ObjectOf(const PgQuery__RangeVar* relation);
 // Of a qualified name as a list of String nodes.
-ObjectName NameOf(PgQuery__Node* const* parts, size_t count);
+ObjectName ObjectOf(PgQuery__Node** parts, size_t count);
 // Of an object in DROP, RENAME and their like, however that kind of object is named.
-ObjectName NameOf(const PgQuery__Node* object);
+ObjectName ObjectOf(const PgQuery__Node* object);
 
 // The name of a type without its schema, as the catalogue has it: int4, bpchar, text, serial.
 std::string TypeOf(const PgQuery__TypeName* type);

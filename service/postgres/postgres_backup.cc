@@ -274,8 +274,7 @@ class BackupRun {
   absl::Status CheckRoom() const {
     struct statvfs room = {};
     if (statvfs(directory_.c_str(), &room) != 0) {
-      return RoomHint(
-          absl::StrCat("cannot look at ", directory_, ": ", std::strerror(errno)));
+      return RoomHint(absl::StrCat("cannot look at ", directory_, ": ", std::strerror(errno)));
     }
     const int64_t free = static_cast<int64_t>(room.f_bavail) * static_cast<int64_t>(room.f_frsize);
     if (free >= database_size_ / kLeastPart) return absl::OkStatus();
@@ -322,11 +321,10 @@ class BackupRun {
       if (!status.ok()) return status;
     }
     arguments.insert(arguments.end(), {"--dbname", connection_.conninfo});
-    const absl::Status status =
-        RunAndTell(arguments, connection_.environment, BackupProgress::PHASE_DUMPING,
-                   "dumping contents of table \"",
-                   absl::StrCat("see that ", directory_,
-                                " has room and that the role may read every table"));
+    const absl::Status status = RunAndTell(
+        arguments, connection_.environment, BackupProgress::PHASE_DUMPING,
+        "dumping contents of table \"",
+        absl::StrCat("see that ", directory_, " has room and that the role may read every table"));
     if (!status.ok()) return status;
     if (fsync(file_->descriptor()) == 0) return absl::OkStatus();
     return WriteFailed(file_->path());

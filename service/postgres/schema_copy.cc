@@ -150,13 +150,13 @@ absl::StatusOr<std::string> DumpSchema(PostgresDatabase& from, const PostgresPro
   if (!folder.ok()) return folder.status();
   const std::string file = (*folder)->path() + "/schema.sql";
   const std::string log = (*folder)->path() + "/output";
-  const auto status = RunProgram(
-      {programs.PathOf("pg_dump"), "--schema-only", "--no-owner", "--no-subscriptions",
-       "--no-security-labels", "--exclude-schema=migration_service",
-       absl::StrCat("--exclude-table=", QuotedPattern(version_table)),
-       absl::StrCat("--lock-wait-timeout=", kLockPatience), "--file", file, "--dbname",
-       source->conninfo},
-      log, source->environment, [] { return true; });
+  const auto status =
+      RunProgram({programs.PathOf("pg_dump"), "--schema-only", "--no-owner", "--no-subscriptions",
+                  "--no-security-labels", "--exclude-schema=migration_service",
+                  absl::StrCat("--exclude-table=", QuotedPattern(version_table)),
+                  absl::StrCat("--lock-wait-timeout=", kLockPatience), "--file", file, "--dbname",
+                  source->conninfo},
+                 log, source->environment, [] { return true; });
   if (!status.ok()) return status.status();
   if (*status != 0) {
     return errors::BackupUnavailable(

@@ -1,9 +1,9 @@
 // The questions to the catalogue that make up a Schema. Internal to schema_reader.
 //
 // Each is a query that stands behind SchemaPrelude(). Its columns that begin with an underscore are
-// the object's: `_kind`, `_name`, `_schema`, `_definition`, `_owner_kind` and `_owner_name` (what it
-// belongs to), `_parent_kind` and `_parent_name` (what it has that from). Every other column is an
-// attribute; one that is NULL or empty is none.
+// the object's: `_kind`, `_name`, `_schema`, `_definition`, `_owner_kind` and `_owner_name` (what
+// it belongs to), `_parent_kind` and `_parent_name` (what it has that from). Every other column is
+// an attribute; one that is NULL or empty is none.
 #pragma once
 
 #include <string>
@@ -37,8 +37,8 @@ std::string GrantsSql(absl::string_view acl, absl::string_view owner);
 // The name of a collation.
 std::string CollationSql(absl::string_view oid);
 
-// The options of an array such as reloptions, sorted. Without `pg_attver`, in which PostgreSQL (since
-// the minor versions of November 2026) counts the changes of a column.
+// The options of an array such as reloptions, sorted. Without `pg_attver`, in which PostgreSQL
+// (since the minor versions of November 2026) counts the changes of a column.
 std::string OptionsSql(absl::string_view options);
 
 // Tables, their columns, constraints, indexes, triggers, rules, policies and statistics; views;

@@ -8,7 +8,8 @@ std::string Schemas() {
   return absl::StrCat(R"(
 SELECT 'schema' AS _kind, s.name AS _name, s.nspname AS _schema,
   format('CREATE SCHEMA %s', s.name) AS _definition,
-  )", PrivilegesSql("s.nspacl", "n", "s.nspowner"), R"( AS "privileges",
+  )",
+                      PrivilegesSql("s.nspacl", "n", "s.nspowner"), R"( AS "privileges",
   obj_description(s.oid, 'pg_namespace') AS "comment"
 FROM space s
 WHERE NOT EXISTS (SELECT FROM member WHERE classid = 'pg_namespace'::regclass AND objid = s.oid))");
@@ -29,7 +30,8 @@ std::string Languages() {
 SELECT 'language' AS _kind, quote_ident(l.lanname) AS _name,
   format('CREATE LANGUAGE %I', l.lanname) AS _definition,
   CASE WHEN l.lanpltrusted THEN 'yes' END AS "trusted", l.lanplcallfoid::regproc::text AS "handler",
-  )", PrivilegesSql("l.lanacl", "l", "l.lanowner"), R"( AS "privileges",
+  )",
+                      PrivilegesSql("l.lanacl", "l", "l.lanowner"), R"( AS "privileges",
   obj_description(l.oid, 'pg_language') AS "comment"
 FROM pg_language l
 WHERE l.oid >= 16384
@@ -45,7 +47,8 @@ SELECT 'default privileges' AS _kind,
   s.nspname AS _schema,
   format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s GRANT ... ON %s', pg_get_userbyid(d.defaclrole),
          ' IN SCHEMA ' || s.name, upper(v.objects)) AS _definition,
-  )", GrantsSql("d.defaclacl", "d.defaclrole"), R"( AS "privileges"
+  )",
+                      GrantsSql("d.defaclacl", "d.defaclrole"), R"( AS "privileges"
 FROM pg_default_acl d LEFT JOIN space s ON s.oid = d.defaclnamespace
 CROSS JOIN LATERAL (SELECT CASE d.defaclobjtype
   WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions' WHEN 'T' THEN 'types'
@@ -114,8 +117,10 @@ SELECT 'foreign data wrapper' AS _kind, quote_ident(w.fdwname) AS _name,
   NULL AS _owner_kind, NULL AS _owner_name,
   nullif(w.fdwhandler::regproc::text, '-') AS "handler",
   nullif(w.fdwvalidator::regproc::text, '-') AS "validator", NULL AS "wrapper",
-  NULL AS "type", NULL AS "version", )", OptionsSql("w.fdwoptions"), R"( AS "options",
-  )", PrivilegesSql("w.fdwacl", "F", "w.fdwowner"), R"( AS "privileges",
+  NULL AS "type", NULL AS "version", )",
+                      OptionsSql("w.fdwoptions"), R"( AS "options",
+  )",
+                      PrivilegesSql("w.fdwacl", "F", "w.fdwowner"), R"( AS "privileges",
   obj_description(w.oid, 'pg_foreign_data_wrapper') AS "comment"
 FROM pg_foreign_data_wrapper w
 WHERE NOT EXISTS (SELECT FROM member WHERE classid = 'pg_foreign_data_wrapper'::regclass
@@ -123,7 +128,8 @@ WHERE NOT EXISTS (SELECT FROM member WHERE classid = 'pg_foreign_data_wrapper'::
 UNION ALL
 SELECT 'server', quote_ident(s.srvname),
   format('CREATE SERVER %I FOREIGN DATA WRAPPER %I', s.srvname, w.fdwname), NULL, NULL, NULL, NULL,
-  quote_ident(w.fdwname), s.srvtype, s.srvversion, )", OptionsSql("s.srvoptions"), ", ",
+  quote_ident(w.fdwname), s.srvtype, s.srvversion, )",
+                      OptionsSql("s.srvoptions"), ", ",
                       PrivilegesSql("s.srvacl", "S", "s.srvowner"), R"(,
   obj_description(s.oid, 'pg_foreign_server')
 FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
@@ -137,35 +143,36 @@ FROM pg_user_mappings m)");
 }
 
 std::string Publications(int version) {
-  return absl::StrCat(R"(
+  return absl::StrCat(
+      R"(
 SELECT 'publication' AS _kind, quote_ident(p.pubname) AS _name,
   format('CREATE PUBLICATION %I', p.pubname) AS _definition,
   CASE WHEN p.puballtables THEN 'all' ELSE (
     SELECT string_agg(line, E'\n' ORDER BY line COLLATE "C") FROM (
       SELECT concat_ws(' ', r.prrelid::regclass::text, )",
-                      Since(version, 150000, R"('(' || (
+      Since(version, 150000, R"('(' || (
           SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE "C")
           FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)) || ')',
         'WHERE ' || pg_get_expr(r.prqual, r.prrelid))",
-                            "NULL"),
-                      R"() AS line
+            "NULL"),
+      R"() AS line
       FROM pg_publication_rel r WHERE r.prpubid = p.oid) lines) END AS "tables",
   )",
-                      Since(version, 150000, R"((
+      Since(version, 150000, R"((
     SELECT string_agg(quote_ident(n.nspname), ', ' ORDER BY n.nspname COLLATE "C")
     FROM pg_publication_namespace pn JOIN pg_namespace n ON n.oid = pn.pnnspid
     WHERE pn.pnpubid = p.oid))",
-                            "NULL"),
-                      R"( AS "schemas",
+            "NULL"),
+      R"( AS "schemas",
   concat_ws(', ', CASE WHEN p.pubinsert THEN 'insert' END, CASE WHEN p.pubupdate THEN 'update' END,
             CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END)
     AS "operations",
   )",
-                      Since(version, 130000, "CASE WHEN p.pubviaroot THEN 'yes' END", "NULL"),
-                      R"( AS "as the root",
+      Since(version, 130000, "CASE WHEN p.pubviaroot THEN 'yes' END", "NULL"),
+      R"( AS "as the root",
   )",
-                      Since(version, 180000, "CASE p.pubgencols WHEN 's' THEN 'stored' END", "NULL"),
-                      R"( AS "generated columns",
+      Since(version, 180000, "CASE p.pubgencols WHEN 's' THEN 'stored' END", "NULL"),
+      R"( AS "generated columns",
   obj_description(p.oid, 'pg_publication') AS "comment"
 FROM pg_publication p)");
 }
@@ -198,8 +205,8 @@ WHERE NOT EXISTS (SELECT FROM member WHERE classid = 'pg_transform'::regclass AN
 }  // namespace
 
 std::vector<std::string> OtherQueries(int version) {
-  return {Schemas(),      Extensions(), Languages(),    DefaultPrivileges(),   EventTriggers(),
-          TextSearch(),   Transforms(), ForeignServers(), Publications(version), AccessMethods()};
+  return {Schemas(),    Extensions(), Languages(),      DefaultPrivileges(),   EventTriggers(),
+          TextSearch(), Transforms(), ForeignServers(), Publications(version), AccessMethods()};
 }
 
 }  // namespace migd::internal

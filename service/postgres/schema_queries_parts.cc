@@ -67,7 +67,8 @@ WHERE NOT EXISTS (SELECT FROM pg_constraint k
 
 // The clone of a row trigger on a partition goes with that of the partitioned table.
 std::string Triggers(int version) {
-  return absl::StrCat(R"(
+  return absl::StrCat(
+      R"(
 SELECT 'trigger' AS _kind, format('%s.%I', r.name, t.tgname) AS _name, r.space AS _schema,
   pg_get_triggerdef(t.oid) AS _definition, r.kind AS _owner_kind, r.name AS _owner_name,
   CASE WHEN p.name IS NOT NULL THEN 'trigger' END AS _parent_kind, p.name AS _parent_name,
@@ -78,16 +79,15 @@ SELECT 'trigger' AS _kind, format('%s.%I', r.name, t.tgname) AS _name, r.space A
 FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid
 LEFT JOIN LATERAL (SELECT NULL::text AS name WHERE false
   )",
-                      Since(version, 130000, R"(
+      Since(version, 130000, R"(
   UNION ALL SELECT format('%s.%I', pr.name, pt.tgname) FROM pg_trigger pt
   JOIN relation pr ON pr.oid = pt.tgrelid WHERE pt.oid = t.tgparentid)",
-                            ""),
-                      R"() p ON true
+            ""),
+      R"() p ON true
 WHERE )",
-                      // Version 12 marks the clones as internal ones.
-                      Since(version, 130000, "(NOT t.tgisinternal OR t.tgparentid <> 0)",
-                            "NOT t.tgisinternal"),
-                      R"( AND NOT EXISTS (
+      // Version 12 marks the clones as internal ones.
+      Since(version, 130000, "(NOT t.tgisinternal OR t.tgparentid <> 0)", "NOT t.tgisinternal"),
+      R"( AND NOT EXISTS (
     SELECT FROM pg_constraint k WHERE k.oid = t.tgconstraint AND k.contype <> 't'))");
 }
 

@@ -23,8 +23,10 @@ SELECT r.kind AS _kind, r.name AS _name, r.space AS _schema,
     (SELECT string_agg(inhparent::regclass::text, ', ' ORDER BY inhseqno) FROM pg_inherits
      WHERE inhrelid = r.oid) END AS "inherits",
   CASE WHEN r.reloftype <> 0 THEN r.reloftype::regtype::text END AS "of type",
-  )", OptionsSql("r.reloptions"), R"( AS "options",
-  (SELECT )", OptionsSql("toast.reloptions"), R"( FROM pg_class toast
+  )",
+                      OptionsSql("r.reloptions"), R"( AS "options",
+  (SELECT )",
+                      OptionsSql("toast.reloptions"), R"( FROM pg_class toast
    WHERE toast.oid = r.reltoastrelid) AS "toast options",
   (SELECT amname FROM pg_am WHERE oid = r.relam) AS "access method",
   (SELECT spcname FROM pg_tablespace WHERE oid = r.reltablespace) AS "tablespace",
@@ -35,16 +37,19 @@ SELECT r.kind AS _kind, r.name AS _name, r.space AS _schema,
   END AS "replica identity",
   (SELECT quote_ident(srvname) FROM pg_foreign_table f JOIN pg_foreign_server s
    ON s.oid = f.ftserver WHERE f.ftrelid = r.oid) AS "server",
-  (SELECT )", OptionsSql("f.ftoptions"), R"( FROM pg_foreign_table f
+  (SELECT )",
+                      OptionsSql("f.ftoptions"), R"( FROM pg_foreign_table f
    WHERE f.ftrelid = r.oid) AS "server options",
-  )", PrivilegesSql("r.relacl", "r", "r.relowner"), R"( AS "privileges",
+  )",
+                      PrivilegesSql("r.relacl", "r", "r.relowner"), R"( AS "privileges",
   obj_description(r.oid, 'pg_class') AS "comment"
 FROM relation r WHERE r.relkind IN ('r', 'p', 'f'))");
 }
 
 // What a column has from a parent goes with the parent's column.
 std::string Columns(int version) {
-  return absl::StrCat(R"(
+  return absl::StrCat(
+      R"(
 SELECT 'column' AS _kind, format('%s.%I', r.name, a.attname) AS _name, r.space AS _schema,
   ct.text AS _definition,
   r.kind AS _owner_kind, r.name AS _owner_name,
@@ -60,28 +65,31 @@ SELECT 'column' AS _kind, format('%s.%I', r.name, a.attname) AS _name, r.space A
     CASE a.attgenerated WHEN 's' THEN ' STORED' ELSE ' VIRTUAL' END END AS "generated",
   CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END AS "identity",
   CASE WHEN a.attnotnull THEN 'yes' )",
-                      Since(version, 180000, R"(|| coalesce((
+      Since(version, 180000, R"(|| coalesce((
     SELECT CASE WHEN NOT n.convalidated THEN ', not valid' ELSE '' END ||
            CASE WHEN n.connoinherit THEN ', no inherit' ELSE '' END
     FROM pg_constraint n WHERE n.conrelid = r.oid AND n.contype = 'n'
       AND n.conkey = ARRAY[a.attnum]), ''))",
-                            ""),
-                      R"( END AS "not null",
-  CASE WHEN a.attcollation <> t.typcollation THEN )", CollationSql("a.attcollation"), R"(
+            ""),
+      R"( END AS "not null",
+  CASE WHEN a.attcollation <> t.typcollation THEN )",
+      CollationSql("a.attcollation"), R"(
   END AS "collation",
   CASE WHEN a.attstorage <> t.typstorage THEN
     CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main'
                       ELSE 'extended' END END AS "storage",
   )",
-                      Since(version, 140000,
-                            "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END",
-                            "NULL"),
-                      R"( AS "compression",
+      Since(version, 140000, "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END",
+            "NULL"),
+      R"( AS "compression",
   nullif(a.attstattarget, -1)::text AS "statistics target",
   CASE WHEN NOT a.attislocal THEN 'yes' WHEN a.attinhcount > 0 THEN 'also' END AS "inherited",
-  )", OptionsSql("a.attoptions"), R"( AS "options",
-  )", OptionsSql("a.attfdwoptions"), R"( AS "server options",
-  )", GrantsSql("a.attacl", "r.relowner"), R"( AS "privileges",
+  )",
+      OptionsSql("a.attoptions"), R"( AS "options",
+  )",
+      OptionsSql("a.attfdwoptions"), R"( AS "server options",
+  )",
+      GrantsSql("a.attacl", "r.relowner"), R"( AS "privileges",
   col_description(r.oid, a.attnum) AS "comment"
 FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN column_text ct ON ct.attrelid = a.attrelid AND ct.attnum = a.attnum
@@ -102,12 +110,15 @@ SELECT r.kind AS _kind, r.name AS _name, r.space AS _schema,
                      ORDER BY ct.attnum)
    FROM column_text ct JOIN pg_attribute a ON a.attrelid = ct.attrelid AND a.attnum = ct.attnum
    JOIN pg_type t ON t.oid = a.atttypid WHERE ct.attrelid = r.oid) AS "columns",
-  )", OptionsSql("r.reloptions"), R"( AS "options",
+  )",
+                      OptionsSql("r.reloptions"), R"( AS "options",
   CASE WHEN r.relkind = 'm' AND NOT r.relispopulated THEN 'no' END AS "populated",
   (SELECT amname FROM pg_am WHERE oid = r.relam) AS "access method",
   (SELECT spcname FROM pg_tablespace WHERE oid = r.reltablespace) AS "tablespace",
-  )", PrivilegesSql("r.relacl", "r", "r.relowner"), R"( AS "privileges",
-  (SELECT string_agg(quote_ident(a.attname) || ' ' || )", GrantsSql("a.attacl", "r.relowner"), R"(,
+  )",
+                      PrivilegesSql("r.relacl", "r", "r.relowner"), R"( AS "privileges",
+  (SELECT string_agg(quote_ident(a.attname) || ' ' || )",
+                      GrantsSql("a.attacl", "r.relowner"), R"(,
                      E'\n' ORDER BY a.attnum)
    FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attacl IS NOT NULL) AS "column privileges",
   obj_description(r.oid, 'pg_class') AS "comment",
@@ -132,7 +143,8 @@ SELECT 'sequence' AS _kind, r.name AS _name, r.space AS _schema,
   s.seqcache::text AS "cache", CASE WHEN s.seqcycle THEN 'yes' END AS "cycle",
   CASE r.relpersistence WHEN 'u' THEN 'unlogged' END AS "persistence",
   owned.name AS "owned by",
-  )", PrivilegesSql("r.relacl", "s", "r.relowner"), R"( AS "privileges",
+  )",
+                      PrivilegesSql("r.relacl", "s", "r.relowner"), R"( AS "privileges",
   obj_description(r.oid, 'pg_class') AS "comment"
 FROM relation r JOIN pg_sequence s ON s.seqrelid = r.oid
 LEFT JOIN LATERAL (

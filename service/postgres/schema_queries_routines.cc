@@ -16,16 +16,16 @@ FROM (SELECT p.*, s.nspname AS space,
 
 // The functions that a range type brings along go with the type.
 std::string Functions(int version) {
-  return absl::StrCat(R"(
+  return absl::StrCat(
+      R"(
 SELECT f.kind AS _kind, f.name AS _name, f.space AS _schema,
   rtrim(pg_get_functiondef(f.oid), E'\n') AS _definition,
   pg_get_function_arguments(f.oid) AS "arguments",
   CASE f.prokind WHEN 'p' THEN NULL ELSE pg_get_function_result(f.oid) END AS "result",
   (SELECT lanname FROM pg_language WHERE oid = f.prolang) AS "language",
   )",
-                      Since(version, 140000, "coalesce(pg_get_function_sqlbody(f.oid), f.prosrc)",
-                            "f.prosrc"),
-                      R"( AS "body",
+      Since(version, 140000, "coalesce(pg_get_function_sqlbody(f.oid), f.prosrc)", "f.prosrc"),
+      R"( AS "body",
   f.probin AS "library",
   CASE f.prokind WHEN 'w' THEN 'yes' END AS "window",
   CASE f.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' END AS "volatility",
@@ -37,9 +37,12 @@ SELECT f.kind AS _kind, f.name AS _name, f.space AS _schema,
   CASE WHEN f.prosupport <> 0 THEN f.prosupport::regproc::text END AS "support",
   (SELECT string_agg(format_type(t, NULL), ', ' ORDER BY format_type(t, NULL))
    FROM unnest(f.protrftypes) t) AS "transforms",
-  )", OptionsSql("f.proconfig"), R"( AS "settings",
-  )", PrivilegesSql("f.proacl", "f", "f.proowner"), R"( AS "privileges",
-  obj_description(f.oid, 'pg_proc') AS "comment")", kRoutine, R"(
+  )",
+      OptionsSql("f.proconfig"), R"( AS "settings",
+  )",
+      PrivilegesSql("f.proacl", "f", "f.proowner"), R"( AS "privileges",
+  obj_description(f.oid, 'pg_proc') AS "comment")",
+      kRoutine, R"(
 WHERE f.prokind <> 'a' AND NOT EXISTS (
   SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = f.oid AND deptype = 'i'))");
 }
@@ -70,9 +73,10 @@ SELECT f.kind AS _kind, f.name AS _name, f.space AS _schema,
   a.aggminitval AS "moving initial value",
   CASE WHEN a.aggsortop <> 0 THEN a.aggsortop::regoperator::text END AS "sort operator",
   CASE f.proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' END AS "parallel",
-  )", PrivilegesSql("f.proacl", "f", "f.proowner"), R"( AS "privileges",
-  obj_description(f.oid, 'pg_proc') AS "comment")", kRoutine,
-                      "JOIN pg_aggregate a ON a.aggfnoid = f.oid");
+  )",
+                      PrivilegesSql("f.proacl", "f", "f.proowner"), R"( AS "privileges",
+  obj_description(f.oid, 'pg_proc') AS "comment")",
+                      kRoutine, "JOIN pg_aggregate a ON a.aggfnoid = f.oid");
 }
 
 std::string Operators() {
@@ -91,7 +95,8 @@ WHERE o.oprcode <> 0 AND NOT EXISTS (
   SELECT FROM member WHERE classid = 'pg_operator'::regclass AND objid = o.oid))";
 }
 
-// A family that CREATE OPERATOR CLASS has made by itself has the name of the class, and goes with it.
+// A family that CREATE OPERATOR CLASS has made by itself has the name of the class, and goes with
+// it.
 std::string OperatorFamilies() {
   return R"(
 SELECT 'operator family' AS _kind,

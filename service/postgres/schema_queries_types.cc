@@ -9,7 +9,8 @@ std::string Enums() {
 SELECT 'type' AS _kind, t.name AS _name, t.space AS _schema,
   format('CREATE TYPE %s AS ENUM (%s)', t.name, e.labels) AS _definition,
   'enum' AS "variant", e.labels AS "labels",
-  )", PrivilegesSql("t.typacl", "T", "t.typowner"), R"( AS "privileges",
+  )",
+                      PrivilegesSql("t.typacl", "T", "t.typowner"), R"( AS "privileges",
   obj_description(t.oid, 'pg_type') AS "comment"
 FROM owned_type t CROSS JOIN LATERAL (
   SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder) AS labels
@@ -22,7 +23,8 @@ std::string Composites() {
 SELECT 'type' AS _kind, t.name AS _name, t.space AS _schema,
   format('CREATE TYPE %s AS (%s)', t.name, c.attributes) AS _definition,
   'composite' AS "variant", c.attributes AS "attributes", c.comments AS "attribute comments",
-  )", PrivilegesSql("t.typacl", "T", "t.typowner"), R"( AS "privileges",
+  )",
+                      PrivilegesSql("t.typacl", "T", "t.typowner"), R"( AS "privileges",
   obj_description(t.oid, 'pg_type') AS "comment"
 FROM owned_type t CROSS JOIN LATERAL (
   SELECT string_agg(text, ', ' ORDER BY attnum) AS attributes,
@@ -40,12 +42,14 @@ SELECT 'type' AS _kind, t.name AS _name, t.space AS _schema,
   'range' AS "variant", format_type(r.rngsubtype, NULL) AS "subtype",
   (SELECT format('%I.%I', n.nspname, o.opcname) FROM pg_opclass o
    JOIN pg_namespace n ON n.oid = o.opcnamespace WHERE o.oid = r.rngsubopc) AS "operator class",
-  )", CollationSql("nullif(r.rngcollation, 0)"), R"( AS "collation",
+  )",
+                      CollationSql("nullif(r.rngcollation, 0)"), R"( AS "collation",
   nullif(r.rngcanonical::text, '-') AS "canonical", nullif(r.rngsubdiff::text, '-') AS "difference",
   )",
                       Since(version, 140000, "r.rngmultitypid::regtype::text", "NULL"),
                       R"( AS "multirange",
-  )", PrivilegesSql("t.typacl", "T", "t.typowner"), R"( AS "privileges",
+  )",
+                      PrivilegesSql("t.typacl", "T", "t.typowner"), R"( AS "privileges",
   obj_description(t.oid, 'pg_type') AS "comment"
 FROM owned_type t JOIN pg_range r ON r.rngtypid = t.oid)");
 }
@@ -67,7 +71,8 @@ SELECT 'type' AS _kind, t.name AS _name, t.space AS _schema,
   t.typdelim::text AS "delimiter", t.typdefault AS "default",
   CASE WHEN t.typelem <> 0 THEN format_type(t.typelem, NULL) END AS "element",
   CASE WHEN t.typcollation <> 0 THEN 'yes' END AS "collatable",
-  )", PrivilegesSql("t.typacl", "T", "t.typowner"), R"( AS "privileges",
+  )",
+                      PrivilegesSql("t.typacl", "T", "t.typowner"), R"( AS "privileges",
   obj_description(t.oid, 'pg_type') AS "comment"
 FROM owned_type t WHERE t.typtype IN ('b', 'p'))");
 }
@@ -83,13 +88,15 @@ SELECT 'domain' AS _kind, t.name AS _name, t.space AS _schema,
   CASE WHEN t.typnotnull THEN 'yes' END AS "not null",
   CASE WHEN t.typcollation <> b.typcollation THEN )",
                       CollationSql("t.typcollation"), R"( END AS "collation",
-  )", PrivilegesSql("t.typacl", "T", "t.typowner"), R"( AS "privileges",
+  )",
+                      PrivilegesSql("t.typacl", "T", "t.typowner"), R"( AS "privileges",
   obj_description(t.oid, 'pg_type') AS "comment"
 FROM owned_type t JOIN pg_type b ON b.oid = t.typbasetype WHERE t.typtype = 'd')");
 }
 
 std::string Collations(int version) {
-  return absl::StrCat(R"(
+  return absl::StrCat(
+      R"(
 SELECT 'collation' AS _kind, format('%I.%I', s.nspname, c.collname) AS _name, s.nspname AS _schema,
   format('CREATE COLLATION %I.%I (PROVIDER = %s, LOCALE = %L)', s.nspname, c.collname, v.provider,
          coalesce(v.locale, v.lc_collate)) AS _definition,
@@ -102,11 +109,11 @@ CROSS JOIN LATERAL (SELECT
   CASE c.collprovider WHEN 'i' THEN 'icu' WHEN 'c' THEN 'libc' WHEN 'b' THEN 'builtin'
                       ELSE 'default' END AS provider,
   )",
-                      Since(version, 170000, "c.colllocale",
-                            Since(version, 150000, "c.colliculocale", "NULL::text")),
-                      R"( AS locale, c.collcollate::text AS lc_collate, c.collctype::text AS lc_ctype,
+      Since(version, 170000, "c.colllocale",
+            Since(version, 150000, "c.colliculocale", "NULL::text")),
+      R"( AS locale, c.collcollate::text AS lc_collate, c.collctype::text AS lc_ctype,
   )",
-                      Since(version, 160000, "c.collicurules", "NULL::text"), R"( AS rules) v
+      Since(version, 160000, "c.collicurules", "NULL::text"), R"( AS rules) v
 WHERE NOT EXISTS (SELECT FROM member WHERE classid = 'pg_collation'::regclass AND objid = c.oid))");
 }
 

@@ -62,9 +62,9 @@ Schema ReadSchema(pqxx::transaction_base& work, const VersionTable& version_tabl
         internal::RoutineQueries(version), internal::TypeQueries(version),
         internal::OtherQueries(version)}) {
     for (const std::string& query : queries) {
-      AddObjects(work.exec_params(absl::StrCat(prelude, query), version_table.schema,
-                                  version_table.name),
-                 schema);
+      AddObjects(
+          work.exec_params(absl::StrCat(prelude, query), version_table.schema, version_table.name),
+          schema);
     }
   }
   return schema;

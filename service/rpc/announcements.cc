@@ -11,8 +11,8 @@ void Announcements::Publish(const std::string& database, migration::v1::Operatio
   *event.mutable_time() = ToProtoTimestamp(absl::Now());
   {
     MutexLock lock(mutex_);
-    newest_[database] = {
-        ++count_, std::make_shared<const migration::v1::OperationEvent>(std::move(event))};
+    newest_[database] = {++count_,
+                         std::make_shared<const migration::v1::OperationEvent>(std::move(event))};
   }
   listeners_.Notify();
 }

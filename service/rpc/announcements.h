@@ -23,8 +23,8 @@ class Announcements {
 
   // How many there have been.
   int64_t count() const;
-  // The oldest of those kept behind the `seen` first that is about `database` (about any, if that is
-  // empty); null if there is none. `seen` is moved behind it.
+  // The oldest of those kept behind the `seen` first that is about `database` (about any, if that
+  // is empty); null if there is none. `seen` is moved behind it.
   MessagePointer Next(absl::string_view database, int64_t& seen) const;
 
   Listeners& listeners() { return listeners_; }

@@ -8,8 +8,8 @@
 
 namespace migd {
 
-// See the proto for the errors; OperationCancelled. Thread-safe; takes as long as pg_dump takes, and
-// its file in a scratch database.
+// See the proto for the errors; OperationCancelled. Thread-safe; takes as long as pg_dump takes,
+// and its file in a scratch database.
 absl::Status AnswerComposeBaseline(const Catalog& catalog,
                                    const migration::v1::ComposeBaselineRequest& request,
                                    Cancellation& cancellation,

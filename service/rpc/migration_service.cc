@@ -148,8 +148,8 @@ grpc::Status MigrationServiceImpl::Verify(grpc::ServerContext* context,
                                           const migration::v1::VerifyRequest* request,
                                           migration::v1::VerifyResponse* response) {
   CallCancellation call(*context);
-  return ToGrpcStatus(AnswerVerify(catalog_, *request, call.cancellation(), streams_.announcements,
-                                   *response));
+  return ToGrpcStatus(
+      AnswerVerify(catalog_, *request, call.cancellation(), streams_.announcements, *response));
 }
 
 grpc::Status MigrationServiceImpl::Rehearse(
@@ -168,8 +168,7 @@ grpc::Status MigrationServiceImpl::ComposeBaseline(
     grpc::ServerContext* context, const migration::v1::ComposeBaselineRequest* request,
     migration::v1::ComposeBaselineResponse* response) {
   CallCancellation call(*context);
-  return ToGrpcStatus(
-      AnswerComposeBaseline(catalog_, *request, call.cancellation(), *response));
+  return ToGrpcStatus(AnswerComposeBaseline(catalog_, *request, call.cancellation(), *response));
 }
 
 EventReactor* MigrationServiceImpl::StartOperation(migration::v1::Operation wanted) {

@@ -29,7 +29,8 @@ size_t EndOfQuoted(absl::string_view sql, size_t at) {
 
 // The elements of an array whose first begins at `begin`, and where its bracket closes; npos if it
 // does not.
-size_t SplitElements(absl::string_view sql, size_t begin, std::vector<absl::string_view>& elements) {
+size_t SplitElements(absl::string_view sql, size_t begin,
+                     std::vector<absl::string_view>& elements) {
   int depth = 0;
   size_t element = begin;
   for (size_t i = begin; i < sql.size();) {

@@ -38,11 +38,12 @@ struct ComposedRevision {
   RevisionIndex index;
 };
 
-// Composes a revision, with sections that run nothing if nothing is wanted of them. The rules are those of `alembic revision` and
-// `alembic merge`: `head` must be one, what is no head takes `splice`, labels and the id must be
-// free. Fails with InvalidRequest, RevisionExists, LabelExists, NotAHead, OverlappingRevisions if
-// it would merge a revision with one below it, InvalidMigrations for an `up_sql` that a file cannot
-// hold, and the errors of symbols, which cannot count from the rows of a database. Pure but for the random id.
+// Composes a revision, with sections that run nothing if nothing is wanted of them. The rules are
+// those of `alembic revision` and `alembic merge`: `head` must be one, what is no head takes
+// `splice`, labels and the id must be free. Fails with InvalidRequest, RevisionExists, LabelExists,
+// NotAHead, OverlappingRevisions if it would merge a revision with one below it, InvalidMigrations
+// for an `up_sql` that a file cannot hold, and the errors of symbols, which cannot count from the
+// rows of a database. Pure but for the random id.
 absl::StatusOr<ComposedRevision> ComposeRevision(const ScriptSet& scripts, NewRevision wanted,
                                                  absl::Time now, absl::BitGenRef random);
 

@@ -47,9 +47,9 @@ struct GuardedObject {
 // nothing. Functions and other objects with argument lists are left out.
 std::vector<GuardedObject> GuardedObjects(absl::string_view sql);
 
-// The objects that `sql` makes, if it does nothing else and has no IF NOT EXISTS: CREATE of what can
-// have one or is a type or a view, ALTER TABLE that only adds columns. Nothing with OR REPLACE, and
-// for temporary objects, an index without a name, CREATE SCHEMA with elements, and kinds with
+// The objects that `sql` makes, if it does nothing else and has no IF NOT EXISTS: CREATE of what
+// can have one or is a type or a view, ALTER TABLE that only adds columns. Nothing with OR REPLACE,
+// and for temporary objects, an index without a name, CREATE SCHEMA with elements, and kinds with
 // argument lists. Reads as GuardedObjects does; the guard is kIfNotExists.
 std::vector<GuardedObject> CreatedObjects(absl::string_view sql);
 

@@ -31,8 +31,8 @@ class AdoptionTest : public ServiceTest {
     EXPECT_THAT(compared, SizeIs(1));
     for (const Json& event : compared) {
       const Json differences = event["schema_compared"]["differences"];
-    for (int i = 0; i < differences.size(); ++i) {
-      const Json difference = differences[i];
+      for (int i = 0; i < differences.size(); ++i) {
+        const Json difference = differences[i];
         named.push_back(absl::StrCat(difference["kind"].text(), " ",
                                      difference["object_kind"].text(), " ",
                                      difference["object_name"].text()));
@@ -78,7 +78,8 @@ TEST_F(AdoptionTest, AStampTellsWhatDiffersAndGoesOn) {
 TEST_F(AdoptionTest, AStampToBaseComparesWithAnEmptyDatabase) {
   AddUsers();
   Text({"upgrade", "head"});
-  EXPECT_THAT(Compared(Events({"stamp", "base"})), ElementsAre("KIND_UNEXPECTED table public.users"));
+  EXPECT_THAT(Compared(Events({"stamp", "base"})),
+              ElementsAre("KIND_UNEXPECTED table public.users"));
   EXPECT_EQ(VersionRows(), "");
 }
 
@@ -100,7 +101,9 @@ TEST_F(AdoptionTest, AnUpgradeComparesWhatItPassedOver) {
   Add({.id = "aa10",
        .up = "CREATE TABLE IF NOT EXISTS users (id bigint PRIMARY KEY, name text NOT NULL);\n"
              "CREATE TABLE IF NOT EXISTS orders (id bigint PRIMARY KEY);"});
-  Query("CREATE TABLE users (id bigint PRIMARY KEY, name varchar(9) NOT NULL); CREATE TABLE other ()");
+  Query(
+      "CREATE TABLE users (id bigint PRIMARY KEY, name varchar(9) NOT NULL); CREATE TABLE other "
+      "()");
   const std::vector<Json> events = Events({"upgrade", "head"});
   EXPECT_THAT(Compared(events), ElementsAre("KIND_DIFFERENT column public.users.name"));
   EXPECT_EQ(VersionRows(), "aa10");
@@ -134,9 +137,9 @@ TEST_F(AdoptionTest, ExistingObjectsStopAnUpgradeUnlessTheyAreSkipped) {
   }
   EXPECT_THAT(skipped, ElementsAre("schema shop", "table users", "index users_name", "view names",
                                    "type mood", "sequence numbers", "column users.age"));
-  EXPECT_THAT(Compared(events),
-              ElementsAre("KIND_DIFFERENT column public.users.name",
-                          "KIND_DIFFERENT index public.users_name", "KIND_DIFFERENT type public.mood"));
+  EXPECT_THAT(Compared(events), ElementsAre("KIND_DIFFERENT column public.users.name",
+                                            "KIND_DIFFERENT index public.users_name",
+                                            "KIND_DIFFERENT type public.mood"));
   EXPECT_EQ(Query("SELECT count(*) FROM fresh"), "0");
   EXPECT_EQ(VersionRows(), "aa10");
 }
@@ -151,8 +154,8 @@ TEST_F(AdoptionTest, ABaselineMakesTheSameSchema) {
       "CREATE SCHEMA shop; CREATE TABLE shop.orders (user_id bigint REFERENCES users);"
       "COMMENT ON TABLE users IS 'all of them'");
   const std::string before = Dump();
-  const Finished baseline = Migctl({"baseline", "-m", "as it was", "--rev-id", "aa10", "--migrations",
-                                    migrations()});
+  const Finished baseline =
+      Migctl({"baseline", "-m", "as it was", "--rev-id", "aa10", "--migrations", migrations()});
   ASSERT_EQ(baseline.exit_code, 0) << baseline.err;
   EXPECT_THAT(baseline.out, HasSubstr("aa10_as_it_was.sql"));
   EXPECT_THAT(baseline.err, HasSubstr("next: migctl stamp aa10 --verify"));

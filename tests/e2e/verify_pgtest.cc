@@ -84,8 +84,7 @@ TEST_F(VerifyTest, ShowsBothDefinitions) {
             "             + CREATE TABLE public.mine ()\n"
             "\n" +
                 verify.out.substr(verify.out.find("3 differences")));
-  EXPECT_THAT(verify.out,
-              HasSubstr("3 differences between the database and the "));
+  EXPECT_THAT(verify.out, HasSubstr("3 differences between the database and the "));
 }
 
 TEST_F(VerifyTest, ReadsTheLiveDatabaseOnly) {
@@ -123,8 +122,9 @@ TEST_F(VerifyTest, SchemasAndPatternsChooseWhatIsCompared) {
   Add({.id = "aa10", .up = "CREATE SCHEMA billing; CREATE TABLE billing.invoice (id integer);"});
   Text({"upgrade", "head"});
   Query("CREATE TABLE public.tmp_1 (); DROP TABLE billing.invoice; CREATE SEQUENCE billing.s");
-  EXPECT_THAT(Named(Differing({"--schema", "billing"})),
-              ElementsAre("KIND_UNEXPECTED sequence billing.s", "KIND_MISSING table billing.invoice"));
+  EXPECT_THAT(
+      Named(Differing({"--schema", "billing"})),
+      ElementsAre("KIND_UNEXPECTED sequence billing.s", "KIND_MISSING table billing.invoice"));
   const Json ignoring = Differing({"--ignore", "public.tmp_*", "--ignore", "sequence:*"});
   EXPECT_THAT(Named(ignoring), ElementsAre("KIND_MISSING table billing.invoice"));
   EXPECT_EQ(ignoring["ignored_count"].text(), "2");
@@ -134,13 +134,14 @@ TEST_F(VerifyTest, SchemasAndPatternsChooseWhatIsCompared) {
 
 TEST_F(VerifyTest, TheConfigurationIgnoresToo) {
   AddTwo();
-  AddFile("../migd.yaml", absl::StrCat("databases:\n  app:\n    url: ", TestCluster::Uri(database()),
-                                       "\n    migrations: ", migrations(),
-                                       "\n    verify_ignore: ['table:*.tmp_*']\n"));
+  AddFile(
+      "../migd.yaml",
+      absl::StrCat("databases:\n  app:\n    url: ", TestCluster::Uri(database()),
+                   "\n    migrations: ", migrations(), "\n    verify_ignore: ['table:*.tmp_*']\n"));
   Migd server({"--config", directory().path() + "/migd.yaml"});
   Query("CREATE TABLE tmp_1 (id integer)");
-  const Finished verify = RunCommand({{MigctlCommand({"verify"}).arguments[0], "--server",
-                                       server.address(), "verify"}});
+  const Finished verify = RunCommand(
+      {{MigctlCommand({"verify"}).arguments[0], "--server", server.address(), "verify"}});
   EXPECT_EQ(verify.exit_code, 0) << verify.err;
   EXPECT_THAT(verify.out, HasSubstr("1 difference ignored"));
 }
@@ -170,8 +171,8 @@ TEST_F(VerifyTest, WhoeverWatchesHearsOfIt) {
   Text({"upgrade", "aa10"});
   Query("DROP INDEX users_name");
   Process watch(MigctlCommand({"operations", "watch", "--output", "json"}));
-  // The stream begins with a heartbeat or the like only after a while, so the comparison is repeated
-  // until it is heard.
+  // The stream begins with a heartbeat or the like only after a while, so the comparison is
+  // repeated until it is heard.
   ASSERT_TRUE(Eventually([&] {
     Differing();
     return absl::StrContains(watch.out(), "drift_reported");
@@ -180,8 +181,9 @@ TEST_F(VerifyTest, WhoeverWatchesHearsOfIt) {
 }
 
 TEST_F(VerifyTest, ACallerThatGoesAwayStopsIt) {
-  Add({.id = "aa10", .up = "SELECT pg_sleep(CASE WHEN current_database() LIKE 'migd_scratch%' "
-                           "THEN 3600 ELSE 0 END);"});
+  Add({.id = "aa10",
+       .up = "SELECT pg_sleep(CASE WHEN current_database() LIKE 'migd_scratch%' "
+             "THEN 3600 ELSE 0 END);"});
   Text({"upgrade", "head"});
   const Finished verify = Migctl({"verify", "--timeout", "2s"});
   EXPECT_EQ(verify.exit_code, 4) << verify.err;

@@ -95,7 +95,7 @@ CREATE VIEW shop.names WITH (security_barrier = true) AS
   WHERE kind IN ('one', 'two') AND mood = ANY (ARRAY['good', 'so-so']::shop.mood[])
   WITH LOCAL CHECK OPTION;
 )sql"
-                                R"sql(
+                               R"sql(
 CREATE VIEW shop.numbered AS SELECT id, amount FROM shop.customer WHERE amount > 4 WITH CHECK OPTION;
 ALTER VIEW shop.numbered ALTER amount SET DEFAULT 9;
 COMMENT ON VIEW shop.numbered IS 'some'; COMMENT ON COLUMN shop.numbered.id IS 'the number';
@@ -220,8 +220,8 @@ TEST(ReadSchema, IsTheSameAfterPgDump) {
   const Finished dumped =
       RunCommand({{"pg_dump", "--file", dump, "--dbname", TestCluster::Uri(database)}});
   ASSERT_EQ(dumped.exit_code, 0) << dumped.err;
-  const Finished loaded = RunCommand({{"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", dump, "-d",
-                                       TestCluster::Uri(restored)}});
+  const Finished loaded = RunCommand({{"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", dump,
+                                       "-d", TestCluster::Uri(restored)}});
   ASSERT_EQ(loaded.exit_code, 0) << loaded.err;
   const Schema schema = Read(database);
   EXPECT_GT(schema.size(), 150U);
