@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "client/confirmation.h"
 #include "client/request_id.h"
 
 namespace migctl {
@@ -453,6 +454,25 @@ TEST(CommandLine, WaitTakesARevisionAndHowLong) {
   EXPECT_EQ(ParseAs<WaitCommand>({"wait", "--for", "0"}).patience, absl::ZeroDuration());
   EXPECT_EQ(ParseAs<WaitCommand>({"wait", "-1"}).revision, "-1");
   EXPECT_THAT(ParseWrong({"wait", "--for", "soon"}).message, HasSubstr("'soon' is no duration"));
+}
+
+TEST(CommandLine, TakesAPlanAndItsConfirmation) {
+  EXPECT_EQ(ParseAs<StampCommand>({"stamp", "head", "--plan", "5e1f"}).run.plan_hash, "5e1f");
+  const RunSettings run =
+      ParseAs<DowngradeCommand>({"downgrade", "-1", "--plan", "5e1f", "--yes"}).run;
+  EXPECT_EQ(run.plan_hash, "5e1f");
+  EXPECT_TRUE(run.yes);
+  EXPECT_EQ(ParseAs<UpgradeCommand>({"upgrade", "head", "--confirmation", "ab12"}).run.confirmation,
+            "ab12");
+}
+
+TEST(ConfirmedRequestId, IsAnotherAndAlwaysTheSame) {
+  const std::string id = "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71";
+  const std::string confirmed = ConfirmedRequestId(id, "0c18f7484ab9cd17c6a315a5");
+  EXPECT_NE(confirmed, id);
+  EXPECT_EQ(confirmed, ConfirmedRequestId(id, "0c18f7484ab9cd17c6a315a5"));
+  EXPECT_NE(confirmed, ConfirmedRequestId(id, "1c18f7484ab9cd17c6a315a5"));
+  EXPECT_TRUE(IsUuid(confirmed));
 }
 
 TEST(CommandLine, DetachIsForCalls) {

@@ -308,6 +308,49 @@ plan hash: 5e1f
 )");
 }
 
+TEST(PlanText, SaysWhatStatementsDoAndFoldsThoseInNobodysWay) {
+  const auto response = Parse<migration::v1::PlanResponse>(R"(
+    database: "core" resulting_revisions: "a91f" plan_hash: "5e1f5e1f5e1f5e1f"
+    steps { revision: "a91f" direction: DIRECTION_UPGRADE message: "m" transactional: true
+            statement_count: 8 resulting_revisions: "a91f" omitted_statement_count: 2
+            statements { line: 3 summary: "ALTER TABLE a ..." locks { relation: "public.a" mode: LOCK_MODE_ACCESS_EXCLUSIVE }
+                         works { kind: RELATION_WORK_KIND_REWRITE relation: "public.a" reason: "why"
+                                 estimated_rows: 4000000 size_bytes: 1200000000 } }
+            statements { line: 4 summary: "INSERT INTO b ..." }
+            statements { line: 5 summary: "INSERT INTO b ..." }
+            statements { line: 6 summary: "CREATE INDEX" locks { relation: "b" mode: LOCK_MODE_SHARE is_new: true } }
+            statements { line: 7 summary: "DROP TABLE c" losses { object_kind: "table" object_name: "public.c" }
+                         transaction_need: TRANSACTION_NEED_OUTSIDE }
+            statements { line: 9 summary: "DO ?" is_unknown: true } }
+    losses { object_kind: "table" object_name: "public.c" revision: "a91f" statement_index: 5 }
+    losses { object_kind: "column" object_name: "public.d.e" estimated_rows: 5 size_bytes: -1
+             revision: "a91f" statement_index: 5 because_of: "table public.c" }
+    findings { severity: SEVERITY_ERROR } findings { severity: SEVERITY_WARNING is_waived: true })");
+  EXPECT_EQ("\n" + PlanText(response, Piped(), "migctl upgrade head"), R"(
+core: 1 step from base to a91f
+
+1  upgrade  a91f  m  8 statements, transaction  -> a91f
+     3  ALTER TABLE a ...
+        REWRITES public.a (1.2 GB, ~4,000,000 rows): why
+        blocks reads and writes of public.a (1.2 GB, ~4,000,000 rows)
+     4  3 statements to line 6 that stand in nobody's way
+     7  DROP TABLE c
+        DESTROYS table public.c, empty
+        cannot run in a transaction, as this section does
+     9  DO ?
+        what it does is not known: it cannot be read
+        and 2 statements more
+
+this destroys data:
+  table public.c, empty (a91f, statement 5)
+  column public.d.e, ~5 values, with table public.c (a91f, statement 5)
+lint: 1 error, 0 warnings; see them with: migctl lint
+
+plan hash: 5e1f5e1f5e1f5e1f
+to run it, and nothing else: migctl upgrade head --plan 5e1f5e1f5e1f
+)");
+}
+
 TEST(PlanText, ShowsWhatChangesWhereTheRowsAreTooMany) {
   const auto response = Parse<migration::v1::PlanResponse>(R"(
     database: "core" resulting_revisions: "d" plan_hash: "5e1f" rows_omitted: true

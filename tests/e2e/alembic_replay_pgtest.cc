@@ -178,8 +178,9 @@ class AlembicReplay : public ServiceTest, public ::testing::WithParamInterface<i
   }
 
   void RunByMigd(const Migd& migd, const Operation& operation) {
-    const Finished finished =
-        RunCommand({ArgumentsOf({TestVariable("MIGCTL"), "--server", migd.address()}, operation)});
+    Arguments call = ArgumentsOf({TestVariable("MIGCTL"), "--server", migd.address()}, operation);
+    if (operation.action == "downgrade") call.push_back("--yes");
+    const Finished finished = RunCommand({call});
     EXPECT_EQ(finished.exit_code == 0, !operation.refused) << finished.err;
   }
 
