@@ -174,12 +174,16 @@ absl::StatusOr<Journal> ReadJournal(Session& session, const ScriptSet& scripts, 
   return journal;
 }
 
-// What was looked at before the call is what runs, also in a later attempt.
-absl::Status CheckGuard(const Workspace& workspace, const ScriptSet& scripts, const Plan& plan,
-                        const std::string& plan_hash, const ExecuteRequest& request) {
-  const bool is_rest = !request.earlier_plan.steps().empty();
-  return Guard({workspace.name, request.plan_hash, request.confirmation,
-                is_rest ? request.earlier_plan.plan_hash() : plan_hash},
+// What may keep an operation from beginning, before its plan is stored. One that goes on with a
+// stored plan has passed, and is not asked about what its own beginning has made.
+absl::Status PassGates(const Workspace& workspace, const ScriptSet& scripts, const Plan& plan,
+                       const std::string& plan_hash, const ExecuteRequest& request,
+                       const EventSink& sink) {
+  if (!request.earlier_plan.steps().empty()) return absl::OkStatus();
+  // What asks people something comes last: they are not asked for what cannot run anyhow.
+  const absl::Status status = PassLintGate(scripts, plan, request, *workspace.database, sink);
+  if (!status.ok()) return status;
+  return Guard({workspace.name, request.plan_hash, request.confirmation, plan_hash},
                workspace.policy, scripts, plan, *workspace.database);
 }
 
@@ -189,18 +193,15 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
                       Interrupter& interrupter, const EventSink& sink, ExecuteResult& result) {
   Database& database = *workspace.database;
   const migration::v1::Plan described = DescribePlan(scripts, plan);
+  absl::Status status = PassGates(workspace, scripts, plan, described.plan_hash(), request, sink);
+  if (!status.ok()) return status;
   {
     OperationEvent event;
     *event.mutable_plan() = described;
     sink(std::move(event));
   }
   const SchemaCheckContext check = {workspace, session, scripts, plan, request, cancellation, sink};
-  // What asks people something comes last: they are not asked for what cannot run anyhow.
-  absl::Status status = PassLintGate(scripts, plan, request, database, sink);
-  if (status.ok()) {
-    status = CheckGuard(workspace, scripts, plan, described.plan_hash(), request);
-  }
-  if (status.ok()) status = SettleChecksums(database, session, scripts, plan, request, sink);
+  status = SettleChecksums(database, session, scripts, plan, request, sink);
   if (status.ok()) status = CheckStampedSchema(check);
   if (!status.ok() || plan.steps.empty()) return status;
   if (request.before_first_step) status = request.before_first_step();

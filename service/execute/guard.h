@@ -45,7 +45,7 @@ struct GuardedCall {
   // As the call has them; empty where it says nothing.
   std::string wanted_plan_hash;
   std::string confirmation;
-  // That of the plan, of an operation that was cut off that of its first attempt.
+  // That of the plan.
   std::string plan_hash;
 };
 

@@ -101,7 +101,8 @@ class InterruptionsTest : public ::testing::Test {
       proxies_.push_back(std::make_unique<ConnectionProxy>(cluster_.connection()));
       servers_.push_back(std::make_unique<Migd>(
           Arguments{"--database", TestCluster::Uri(proxies_.back()->connection()), "--migrations",
-                    directory_.path() + "/migrations", "--takeover-after", kTakeoverAfter}));
+                    directory_.path() + "/migrations", "--takeover-after", kTakeoverAfter,
+                    "--destructive", "allow"}));
     }
   }
 
@@ -125,7 +126,6 @@ class InterruptionsTest : public ::testing::Test {
   Arguments NextRun(const Arguments& decision) {
     Arguments run = {pass_.upgrade ? "upgrade" : "downgrade", pass_.upgrade ? "head" : "base",
                      "--request-id", NewRequestId(random_)};
-    if (!pass_.upgrade) run.push_back("--yes");
     run.insert(run.end(), decision.begin(), decision.end());
     return run;
   }

@@ -56,7 +56,7 @@ class ReplicasTest : public ServiceTest, public ::testing::WithParamInterface<in
   std::unique_ptr<Migd> NewServer() const {
     return std::make_unique<Migd>(Arguments{"--database", TestCluster::Uri(database()),
                                             "--migrations", migrations(), "--takeover-after",
-                                            kTakeoverAfter});
+                                            kTakeoverAfter, "--destructive", "allow"});
   }
 
   size_t RandomServer() {

@@ -40,10 +40,14 @@ class ExecuteTest : public ::testing::Test {
     request.lock_retries = lock_retries_;
     request.first_lock_pause = absl::Milliseconds(1);
     request.terminate_blockers = terminate_blockers_;
+    request.plan_hash = plan_hash_;
+    request.confirmation = confirmation_;
+    request.earlier_plan = earlier_plan_;
     return Execute(fake_.workspace(), request, cancellation_,
                    [this](const migration::v1::OperationEvent& event) {
                      const MutexLock lock(events_mutex_);
                      events_.push_back(Brief(event));
+                     if (event.has_plan()) last_plan_ = event.plan();
                      if (event.has_statement_progress()) {
                        last_progress_ = event.statement_progress();
                      }
@@ -73,6 +77,10 @@ class ExecuteTest : public ::testing::Test {
   absl::Duration lock_timeout_ = absl::Seconds(5);
   int lock_retries_ = 0;
   bool terminate_blockers_ = false;
+  std::string plan_hash_;
+  std::string confirmation_;
+  migration::v1::Plan earlier_plan_;
+  migration::v1::Plan last_plan_;
   // The locks of a statement are watched by another thread, which emits too.
   Mutex events_mutex_;
   // Called after each event, with its text.
@@ -100,6 +108,47 @@ TEST_F(ExecuteTest, EmitsItsEventsInTheOrderInWhichThingsHappen) {
   EXPECT_THAT(result.rows, ElementsAre("b"));
   EXPECT_EQ(result.finished_steps, 2);
   EXPECT_TRUE(database_.HasTable("b"));
+}
+
+TEST_F(ExecuteTest, WhatDestroysDataRunsConfirmedOnly) {
+  WriteTwoRevisions();
+  ASSERT_TRUE(Upgrade().status.ok());
+  fake_.workspace().policy.destructive = DestructivePolicy::kConfirm;
+  events_.clear();
+  const ExecuteResult refused = Run(migration::v1::ACTION_DOWNGRADE, {"base"});
+  EXPECT_THAT(refused, FailsWith(ErrorReason::ERROR_REASON_CONFIRMATION_REQUIRED));
+  EXPECT_THAT(refused.rows, ElementsAre("b"));
+  EXPECT_THAT(events_, IsEmpty());
+  const migration::v1::Error error = errors::ToProto(refused.status);
+  EXPECT_EQ(error.losses().losses_size(), 2);
+  confirmation_ = error.metadata().at("confirmation");
+  EXPECT_TRUE(Run(migration::v1::ACTION_DOWNGRADE, {"base"}).status.ok());
+}
+
+TEST_F(ExecuteTest, APlanThatIsNamedRunsOrNone) {
+  WriteTwoRevisions();
+  plan_hash_ = "0123456789ab";
+  EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_PLAN_STALE));
+  EXPECT_FALSE(database_.HasTable("a"));
+  plan_hash_.clear();
+  ASSERT_TRUE(Upgrade("a").status.ok());
+  plan_hash_ = last_plan_.plan_hash();
+  // There is nothing left of it to do, which is not what was looked at.
+  EXPECT_THAT(Upgrade("a"), FailsWith(ErrorReason::ERROR_REASON_PLAN_STALE));
+}
+
+// What was made by the attempt before was new when the plan was looked at.
+TEST_F(ExecuteTest, AnAttemptAfterTheFirstIsNotAskedAboutWhatThatHasMade) {
+  fake_.workspace().policy.destructive = DestructivePolicy::kConfirm;
+  fake_.Write({"a", "", "\nCREATE TABLE a (x int);\n"});
+  fake_.Write({"b", "a", "\nDROP TABLE a;\n"});
+  database_.LoseConnectionAt("DROP TABLE a");
+  ASSERT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_DATABASE_UNAVAILABLE));
+  database_.Heal();
+  EXPECT_THAT(Upgrade(), FailsWith(ErrorReason::ERROR_REASON_CONFIRMATION_REQUIRED));
+  earlier_plan_ = last_plan_;
+  EXPECT_TRUE(Upgrade().status.ok());
+  EXPECT_FALSE(database_.HasTable("a"));
 }
 
 TEST_F(ExecuteTest, AStepIsOneTransactionWithItsVersionRow) {
