@@ -285,8 +285,8 @@ class Database {
   // knows: none of one that was taken down or stamped after that. Writes nothing.
   virtual absl::StatusOr<std::map<std::string, std::string>> ReadChecksums() = 0;
 
-  // Everything that the catalogue has, in one snapshot. Reads the catalogue only, and waits for no
-  // lock on a table.
+  // Everything that the catalogue has, in one snapshot. Reads the catalogue only; LockTimeout if
+  // somebody keeps a table that a view reads locked against reading.
   virtual absl::StatusOr<Schema> ReadSchema() = 0;
 
   // What the catalogue says of the relations, types, functions and objects in question, and of

@@ -61,5 +61,24 @@ TEST(ReadRunOptions, StatementsAreCountedFromOne) {
   EXPECT_TRUE(IsRefused(Decided(false, -1), migration::v1::ACTION_UPGRADE));
 }
 
+TEST(ReadRunOptions, AStampCanBeToldToVerifyAnUpgradeCannot) {
+  RunOptions options;
+  options.set_schema_check(migration::v1::SCHEMA_CHECK_REQUIRE);
+  EXPECT_EQ(Read(options, migration::v1::ACTION_STAMP)->schema_check,
+            migration::v1::SCHEMA_CHECK_REQUIRE);
+  EXPECT_TRUE(IsRefused(options, migration::v1::ACTION_UPGRADE));
+  options.set_schema_check(migration::v1::SCHEMA_CHECK_OFF);
+  EXPECT_FALSE(IsRefused(options, migration::v1::ACTION_UPGRADE));
+  EXPECT_TRUE(IsRefused(options, migration::v1::ACTION_DOWNGRADE));
+}
+
+TEST(ReadRunOptions, OnlyAnUpgradeMeetsExistingObjects) {
+  RunOptions options;
+  options.set_existing_objects(migration::v1::EXISTING_OBJECTS_SKIP);
+  EXPECT_EQ(Read(options, migration::v1::ACTION_UPGRADE)->existing_objects,
+            migration::v1::EXISTING_OBJECTS_SKIP);
+  EXPECT_TRUE(IsRefused(options, migration::v1::ACTION_STAMP));
+}
+
 }  // namespace
 }  // namespace migd

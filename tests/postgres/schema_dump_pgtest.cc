@@ -179,7 +179,8 @@ ALTER TABLE shop.customer ALTER tags SET COMPRESSION pglz;
 )sql";
 constexpr char kSince15[] = R"sql(
 CREATE TABLE shop.nulls (a integer, b integer, UNIQUE NULLS NOT DISTINCT (a, b));
-CREATE PUBLICATION parts FOR TABLE shop.other (b) WHERE (b <> 'x'), TABLES IN SCHEMA "Odd Name";
+CREATE PUBLICATION parts FOR TABLE shop.other (b) WHERE (b <> 'x');
+CREATE PUBLICATION odd FOR TABLES IN SCHEMA "Odd Name";
 CREATE VIEW shop.invoked WITH (security_invoker = true) AS SELECT 1 AS one;
 )sql";
 constexpr char kSince18[] = R"sql(

@@ -14,11 +14,11 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// Each guarded object as "kind name", or "kind name on table" for those that stand on one, with a
-// `-` before it if the guard is IF EXISTS.
-std::vector<std::string> Guarded(absl::string_view sql) {
+// Each object as "kind name", or "kind name on table" for those that stand on one, with a `-` before
+// it if the guard is IF EXISTS.
+std::vector<std::string> Described(const std::vector<GuardedObject>& objects) {
   std::vector<std::string> descriptions;
-  for (const GuardedObject& object : GuardedObjects(sql)) {
+  for (const GuardedObject& object : objects) {
     std::string description =
         absl::StrCat(object.guard == GuardedObject::Guard::kIfExists ? "-" : "", object.kind, " ");
     if (!object.schema.empty()) absl::StrAppend(&description, object.schema, ".");
@@ -30,6 +30,9 @@ std::vector<std::string> Guarded(absl::string_view sql) {
   }
   return descriptions;
 }
+
+std::vector<std::string> Guarded(absl::string_view sql) { return Described(GuardedObjects(sql)); }
+std::vector<std::string> Created(absl::string_view sql) { return Described(CreatedObjects(sql)); }
 
 std::string OnlyName(absl::string_view sql) {
   const std::vector<GuardedObject> objects = GuardedObjects(sql);
@@ -263,6 +266,32 @@ TEST(IsConcurrent, DoesNotHoldForOthers) {
         "ALTER TABLE t DETACH PARTITION p FINALIZE", "ALTER TABLE t DETACH PARTITION p",
         "SELECT 'CONCURRENTLY'", "CREATE TABLE t ()"}) {
     EXPECT_FALSE(IsConcurrent(sql)) << sql;
+  }
+}
+
+TEST(CreatedObjects, AreThoseOfACreateWithoutAGuard) {
+  EXPECT_THAT(Created("CREATE TABLE Shop.t (id int)"), ElementsAre("table shop.t"));
+  EXPECT_THAT(Created("CREATE UNLOGGED TABLE t AS SELECT 1"), ElementsAre("table t"));
+  EXPECT_THAT(Created("CREATE UNIQUE INDEX CONCURRENTLY i ON ONLY s.t (a)"),
+              ElementsAre("index i on s.t"));
+  EXPECT_THAT(Created("CREATE MATERIALIZED VIEW v AS SELECT 1"), ElementsAre("materialized view v"));
+  EXPECT_THAT(Created("CREATE TYPE \"E\" AS ENUM ('a')"), ElementsAre("type E"));
+  EXPECT_THAT(Created("CREATE EXTENSION citext SCHEMA s"), ElementsAre("extension citext"));
+  EXPECT_THAT(Created("CREATE SCHEMA s AUTHORIZATION app"), ElementsAre("schema s"));
+  EXPECT_THAT(Created("ALTER TABLE t ADD COLUMN a numeric(3, 2) CHECK (a > 0), ADD b int"),
+              ElementsAre("column a on t", "column b on t"));
+}
+
+TEST(CreatedObjects, AreNoneWhereTheStatementDoesMoreOrIsNotUnderstood) {
+  for (const char* sql :
+       {"CREATE TABLE IF NOT EXISTS t (id int)", "CREATE OR REPLACE VIEW v AS SELECT 1",
+        "CREATE TEMP TABLE t (id int)", "CREATE INDEX ON t (a)",
+        "CREATE SCHEMA s CREATE TABLE t (id int)", "CREATE FUNCTION f() RETURNS int AS 'x'",
+        "CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f()",
+        "ALTER TABLE t ADD COLUMN a int, DROP COLUMN b", "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)",
+        "ALTER TABLE t ADD PRIMARY KEY (a)", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int",
+        "DROP TABLE t", "SELECT 1"}) {
+    EXPECT_THAT(Created(sql), IsEmpty()) << sql;
   }
 }
 
