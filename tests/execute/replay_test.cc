@@ -13,9 +13,9 @@ namespace migd {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::Graph;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-using testing::Graph;
 
 std::vector<std::string> RevisionsOf(const Plan& plan) {
   std::vector<std::string> revisions;
@@ -24,7 +24,8 @@ std::vector<std::string> RevisionsOf(const Plan& plan) {
 }
 
 TEST(PlanReplay, TakesEveryRevisionBelowTheRowsOnce) {
-  const RevisionGraph graph = Graph({{"a"}, {"b", {"a"}}, {"c", {"a"}}, {"d", {"b", "c"}}, {"e", {"b"}}});
+  const RevisionGraph graph =
+      Graph({{"a"}, {"b", {"a"}}, {"c", {"a"}}, {"d", {"b", "c"}}, {"e", {"b"}}});
   const auto plan = PlanReplay(graph, {"d", "e"});
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_THAT(RevisionsOf(*plan), UnorderedElementsAre("a", "b", "c", "d", "e"));

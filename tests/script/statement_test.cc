@@ -14,8 +14,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// Each object as "kind name", or "kind name on table" for those that stand on one, with a `-` before
-// it if the guard is IF EXISTS.
+// Each object as "kind name", or "kind name on table" for those that stand on one, with a `-`
+// before it if the guard is IF EXISTS.
 std::vector<std::string> Described(const std::vector<GuardedObject>& objects) {
   std::vector<std::string> descriptions;
   for (const GuardedObject& object : objects) {
@@ -274,7 +274,8 @@ TEST(CreatedObjects, AreThoseOfACreateWithoutAGuard) {
   EXPECT_THAT(Created("CREATE UNLOGGED TABLE t AS SELECT 1"), ElementsAre("table t"));
   EXPECT_THAT(Created("CREATE UNIQUE INDEX CONCURRENTLY i ON ONLY s.t (a)"),
               ElementsAre("index i on s.t"));
-  EXPECT_THAT(Created("CREATE MATERIALIZED VIEW v AS SELECT 1"), ElementsAre("materialized view v"));
+  EXPECT_THAT(Created("CREATE MATERIALIZED VIEW v AS SELECT 1"),
+              ElementsAre("materialized view v"));
   EXPECT_THAT(Created("CREATE TYPE \"E\" AS ENUM ('a')"), ElementsAre("type E"));
   EXPECT_THAT(Created("CREATE EXTENSION citext SCHEMA s"), ElementsAre("extension citext"));
   EXPECT_THAT(Created("CREATE SCHEMA s AUTHORIZATION app"), ElementsAre("schema s"));
@@ -288,9 +289,9 @@ TEST(CreatedObjects, AreNoneWhereTheStatementDoesMoreOrIsNotUnderstood) {
         "CREATE TEMP TABLE t (id int)", "CREATE INDEX ON t (a)",
         "CREATE SCHEMA s CREATE TABLE t (id int)", "CREATE FUNCTION f() RETURNS int AS 'x'",
         "CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f()",
-        "ALTER TABLE t ADD COLUMN a int, DROP COLUMN b", "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)",
-        "ALTER TABLE t ADD PRIMARY KEY (a)", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int",
-        "DROP TABLE t", "SELECT 1"}) {
+        "ALTER TABLE t ADD COLUMN a int, DROP COLUMN b",
+        "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)", "ALTER TABLE t ADD PRIMARY KEY (a)",
+        "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int", "DROP TABLE t", "SELECT 1"}) {
     EXPECT_THAT(Created(sql), IsEmpty()) << sql;
   }
 }
