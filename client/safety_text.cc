@@ -86,7 +86,7 @@ std::string SchemaComparedText(const migration::v1::SchemaCompared& compared) {
   const std::string objects =
       absl::StrCat(compared.object_count(), compared.object_count() == 1 ? " object" : " objects");
   if (count == 0) return absl::StrCat(objects, ", as the files make them");
-  return absl::StrCat(count, " of ", objects, " not as the files make them");
+  return absl::StrCat(Count(count, "difference"), " from the ", objects, " that the files make");
 }
 
 std::string DifferenceText(const SchemaDifference& difference) {

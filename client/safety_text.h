@@ -27,7 +27,7 @@ std::string BackupProgressText(const migration::v1::BackupProgress& progress);
 // "/var/backups/app.dump, 3.4 MB, verified by restoring it in 2.3s"
 std::string BackupText(const migration::v1::Backup& backup);
 
-// "42 objects, as the files make them", "2 of 42 objects are not as the files make them", or why
+// "42 objects, as the files make them", "2 differences from the 42 objects that the files make", or why
 // nothing could be compared.
 std::string SchemaComparedText(const migration::v1::SchemaCompared& compared);
 
