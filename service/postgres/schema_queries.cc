@@ -6,15 +6,16 @@
 namespace migd::internal {
 namespace {
 
+// Not materialized: a query that needs one row of these finds it by an index.
 // A column with everything that CREATE TABLE says of it. Without the default of a sequence that is
 // the column's identity.
 constexpr char kPrelude[] = R"(
-WITH space AS (
+WITH space AS NOT MATERIALIZED (
   SELECT oid, nspname, quote_ident(nspname) AS name, nspacl, nspowner FROM pg_namespace
   WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'migration_service')
-), member AS (
+), member AS NOT MATERIALIZED (
   SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
-), relation AS (
+), relation AS NOT MATERIALIZED (
   SELECT c.*, format('%I.%I', s.nspname, c.relname) AS name, s.nspname AS space,
          CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'f' THEN 'foreign table'
                         WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
@@ -23,7 +24,7 @@ WITH space AS (
   WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S', 'c')
     AND NOT (s.nspname = $1::text AND c.relname = $2::text)
     AND NOT EXISTS (SELECT FROM member WHERE classid = 'pg_class'::regclass AND objid = c.oid)
-), column_text AS (
+), column_text AS NOT MATERIALIZED (
   SELECT a.attrelid, a.attnum, concat_ws(' ', quote_ident(a.attname),
       format_type(a.atttypid, a.atttypmod),
       CASE WHEN a.attcollation <> t.typcollation THEN 'COLLATE ' || $collation END,
@@ -38,13 +39,13 @@ WITH space AS (
   FROM pg_attribute a JOIN relation r ON r.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE a.attnum > 0 AND NOT a.attisdropped
-), owned_type AS (
+), owned_type AS NOT MATERIALIZED (
   SELECT t.*, format('%I.%I', s.nspname, t.typname) AS name, s.nspname AS space,
          CASE t.typtype WHEN 'd' THEN 'domain' ELSE 'type' END AS kind
   FROM pg_type t JOIN space s ON s.oid = t.typnamespace
   LEFT JOIN pg_class c ON c.oid = t.typrelid
   WHERE (c.oid IS NULL OR c.relkind = 'c') AND t.typtype <> 'm'
-    AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)
+    AND NOT EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid)
     AND NOT EXISTS (SELECT FROM member WHERE classid = 'pg_type'::regclass AND objid = t.oid)
 )
 )";
