@@ -17,9 +17,6 @@ namespace {
 
 using migration::v1::LockMode;
 
-// Between two looks at the locks of a session. A look takes about as long.
-constexpr absl::Duration kSampleInterval = absl::Microseconds(500);
-
 void Merge(const RelationLocks& from, RelationLocks& into) {
   for (const auto& [relation, mode] : from) {
     LockMode& strongest = into[relation];
@@ -32,7 +29,11 @@ void Merge(const RelationLocks& from, RelationLocks& into) {
 // Looks at the locks of a session, again and again, until it is asked for them.
 class RehearsalObserver::Sampler {
  public:
-  Sampler(Database& database, int pid) : thread_([this, &database, pid] { Run(database, pid); }) {}
+  Sampler(Database& database, int pid) {
+    // The first look makes the connection; what it sees is from before the statement.
+    if (!database.ReadHeldLocks(pid).ok()) return;
+    thread_ = std::thread([this, &database, pid] { Run(database, pid); });
+  }
   ~Sampler() { Stop(); }
 
   // Ends the looking; what was seen.
@@ -40,7 +41,6 @@ class RehearsalObserver::Sampler {
     {
       MutexLock lock(mutex_);
       stopping_ = true;
-      changed_.NotifyAll();
     }
     if (thread_.joinable()) thread_.join();
     MutexLock lock(mutex_);
@@ -53,16 +53,15 @@ class RehearsalObserver::Sampler {
       const auto locks = database.ReadHeldLocks(pid);
       MutexLock lock(mutex_);
       if (locks.ok()) Merge(*locks, seen_);
-      if (!stopping_) changed_.WaitFor(mutex_, kSampleInterval);
-      if (stopping_) return;
+      // Without a pause: on tables without rows a statement takes some milliseconds.
+      if (stopping_ || !locks.ok()) return;
     }
   }
 
   Mutex mutex_;
-  CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   RelationLocks seen_ ABSL_GUARDED_BY(mutex_);
-  std::thread thread_;  // last: runs with everything above in place
+  std::thread thread_;
 };
 
 RehearsalObserver::RehearsalObserver(Database& scratch, const RelationFiles& live)

@@ -1,0 +1,166 @@
+// plan --rehearse: what statements do in a copy of the schema, and that nothing of it remains.
+
+#include <signal.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "tests/support/service_fixture.h"
+
+namespace migd {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int kCheckFailed = 3;
+
+class RehearsalTest : public ServiceTest {
+ protected:
+  void SetUp() override {
+    if (!TestCluster::HasPgDump()) GTEST_SKIP() << "pg_dump is older than the server";
+    Add({"a1", "",
+         "CREATE TABLE items (id bigint PRIMARY KEY, amount integer, name text);\n"
+         "INSERT INTO items SELECT g, g FROM generate_series(1, 1000) g;\n"
+         "CREATE PROCEDURE work_on_items() LANGUAGE plpgsql AS $$ BEGIN COMMIT; "
+         "LOCK TABLE items IN SHARE MODE; PERFORM pg_sleep(0.5); END $$;",
+         "DROP TABLE items;\nDROP PROCEDURE work_on_items;"});
+    Text({"upgrade", "a1"});
+  }
+
+  // What a rehearsal tells, as JSON; it ends with `exit_code`.
+  std::vector<Json> Rehearse(const Arguments& plan, int exit_code) {
+    Arguments arguments = {"--output", "json", "plan"};
+    arguments.insert(arguments.end(), plan.begin(), plan.end());
+    arguments.emplace_back("--rehearse");
+    const Finished finished = Migctl(arguments);
+    EXPECT_EQ(finished.exit_code, exit_code) << finished.out << finished.err;
+    return Json::ParseLines(finished.out);
+  }
+
+  static Json Last(const std::vector<Json>& messages) {
+    EXPECT_FALSE(messages.empty());
+    return messages.back()["finished"];
+  }
+
+  std::string Scratches() const {
+    return Query("SELECT count(*) FROM pg_database WHERE datname LIKE 'migd_scratch%'");
+  }
+};
+
+TEST_F(RehearsalTest, TellsTheLocksAndTheRewritesOfEachStatement) {
+  Add({"b2", "a1",
+       "ALTER TABLE items ALTER COLUMN amount TYPE bigint;\n"
+       "CREATE TABLE extra (id bigint PRIMARY KEY);",
+       "DROP TABLE extra; ALTER TABLE items ALTER COLUMN amount TYPE integer;"});
+  Add({"c3", "b2", "CREATE INDEX extra_id ON extra (id);", "DROP INDEX extra_id;"});
+  // A procedure that commits runs outside a transaction, and keeps its lock for a while.
+  Add({"d4", "c3", "CALL work_on_items();", "", "transaction:false"});
+  Query("ANALYZE items");
+  const std::string before = Dump();
+  const std::vector<Json> messages = Rehearse({"upgrade", "head"}, 0);
+
+  const std::vector<Json> statements = OfKind(messages, "statement");
+  ASSERT_GE(statements.size(), 4U);
+  const Json alter = statements[0];
+  EXPECT_EQ(alter["locks"][0]["relation"].text(), "public.items");
+  EXPECT_EQ(alter["locks"][0]["mode"].text(), "LOCK_MODE_ACCESS_EXCLUSIVE");
+  EXPECT_EQ(alter["rewrites"][0]["relation"].text(), "public.items");
+  EXPECT_EQ(alter["rewrites"][0]["estimated_rows"].text(), "1000");
+  const Json index = statements[2];
+  EXPECT_EQ(index["locks"][0]["relation"].text(), "public.extra");
+  EXPECT_EQ(index["locks"][0]["is_new"].text(), "true");
+  const Json outside = statements[3];
+  EXPECT_EQ(outside["locks"][0]["relation"].text(), "public.items");
+  EXPECT_EQ(outside["locks"][0]["mode"].text(), "LOCK_MODE_SHARE");
+
+  EXPECT_EQ(Last(messages)["succeeded"].text(), "true");
+  EXPECT_EQ(Last(messages)["went_back"].text(), "true");
+  EXPECT_EQ(Dump(), before);
+  EXPECT_EQ(Scratches(), "0");
+}
+
+TEST_F(RehearsalTest, FindsADownSectionThatDoesNotUndoItsUp) {
+  Add({"b2", "a1", "CREATE TABLE kept (id int); CREATE TABLE gone (id int);", "DROP TABLE gone;"});
+  const std::vector<Json> messages = Rehearse({"upgrade", "head"}, kCheckFailed);
+  const Json found = Last(messages)["irreversibilities"][0];
+  EXPECT_EQ(found["revision"].text(), "b2");
+  EXPECT_EQ(found["differences"][0]["kind"].text(), "KIND_UNEXPECTED");
+  EXPECT_EQ(found["differences"][0]["object_name"].text(), "public.kept");
+  EXPECT_THAT(found["error"]["message"].text(), HasSubstr("already exists"));
+
+  const Finished text = Migctl({"plan", "upgrade", "head", "--rehearse"});
+  EXPECT_THAT(text.out, HasSubstr("not reversible: revision b2\n  unexpected table public.kept"));
+}
+
+TEST_F(RehearsalTest, ARevisionWithoutADownSectionIsToldAsSuch) {
+  AddFile("b2_one_way.sql",
+          "-- b2\n--\n-- Revision ID: b2\n-- Revises: a1\n\n-- migrate:up\n"
+          "CREATE TABLE t (id int);\n");
+  Add({"c3", "b2", "CREATE TABLE u (id int);", "DROP TABLE u;"});
+  const std::vector<Json> messages = Rehearse({"upgrade", "head"}, kCheckFailed);
+  EXPECT_EQ(Last(messages)["irreversibilities"][0]["revision"].text(), "b2");
+  EXPECT_EQ(Last(messages)["irreversibilities"][0]["error"]["reason"].text(), "IRREVERSIBLE");
+  EXPECT_EQ(Last(Rehearse({"upgrade", "head", "--one-way"}, 0))["succeeded"].text(), "true");
+}
+
+TEST_F(RehearsalTest, AFailureIsFoundBeforeTheLiveDatabaseFindsIt) {
+  Add({"b2", "a1", "CREATE TABLE t (id int);\nALTER TABLE nowhere ADD COLUMN x int;"});
+  const std::vector<Json> messages = Rehearse({"upgrade", "head"}, kCheckFailed);
+  EXPECT_THAT(Last(messages)["error"]["message"].text(), HasSubstr("nowhere"));
+  EXPECT_EQ(VersionRows(), "a1");
+  EXPECT_EQ(Scratches(), "0");
+}
+
+TEST_F(RehearsalTest, ADowngradeGoesOneWay) {
+  const std::vector<Json> messages = Rehearse({"downgrade", "base"}, 0);
+  const std::vector<Json> statements = OfKind(messages, "statement");
+  ASSERT_EQ(statements.size(), 2U);
+  EXPECT_EQ(statements[0]["locks"][0]["relation"].text(), "public.items");
+  EXPECT_EQ(Query("SELECT count(*) FROM items"), "1000");
+}
+
+class LongRehearsalTest : public RehearsalTest {
+ protected:
+  void SetUp() override {
+    RehearsalTest::SetUp();
+    if (IsSkipped()) return;
+    Add({"b2", "a1", "SELECT pg_sleep(600);"});
+    rehearsal_ =
+        std::make_unique<Process>(MigctlCommand({"plan", "upgrade", "head", "--rehearse"}));
+    ASSERT_TRUE(Eventually([&] { return Sleepers() == "1"; }));
+    EXPECT_EQ(Scratches(), "1");
+  }
+
+  std::string Sleepers() const {
+    return Query(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'migd_scratch%' "
+        "AND query LIKE '%pg_sleep(600)%' AND state = 'active'");
+  }
+
+  std::unique_ptr<Process> rehearsal_;
+};
+
+TEST_F(LongRehearsalTest, ItEndsWithItsCaller) {
+  rehearsal_->Signal(SIGKILL);
+  EXPECT_TRUE(Eventually([&] { return Scratches() == "0"; }));
+  EXPECT_EQ(Sleepers(), "0");
+}
+
+TEST_F(LongRehearsalTest, NothingRemainsOfOneThatWasKilledWhenAServerHasStartedAgain) {
+  migd().KillAndRestart();
+  EXPECT_TRUE(Eventually([&] { return Scratches() == "0"; }));
+  EXPECT_EQ(Sleepers(), "0");
+  rehearsal_->Wait();
+}
+
+TEST_F(LongRehearsalTest, ItDoesNotKeepAServerFromStopping) {
+  migd().process().Signal(SIGTERM);
+  EXPECT_EQ(migd().process().Wait().exit_code, 0);
+  EXPECT_EQ(Scratches(), "0");
+  EXPECT_NE(rehearsal_->Wait().exit_code, 0);
+}
+
+}  // namespace
+}  // namespace migd
