@@ -6,6 +6,7 @@
 
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
+#include "service/execute/plan_effects.h"
 #include "service/execute/plan_report.h"
 #include "service/script/sql_lexer.h"
 
@@ -32,7 +33,7 @@ migration::v1::BackupVerification VerificationOf(const Policy& policy,
 
 }  // namespace
 
-bool DestroysData(const ScriptSet& scripts, const Plan& plan) {
+bool MayDestroyData(const ScriptSet& scripts, const Plan& plan) {
   return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const Step& step) {
     const Section* section = SectionOf(scripts, step);
     if (section == nullptr || section->statements.empty()) return false;
@@ -41,25 +42,34 @@ bool DestroysData(const ScriptSet& scripts, const Plan& plan) {
   });
 }
 
-bool WantsBackup(const Policy& policy, const BackupOccasion& occasion) {
-  if (occasion.request.has_backup || (occasion.request.action != migration::v1::ACTION_UPGRADE &&
-                                      occasion.request.action != migration::v1::ACTION_DOWNGRADE)) {
-    return false;
+migration::v1::BackupMode DemandedBackup(const Policy& policy, const ExecuteRequest& request) {
+  if (request.has_backup || (request.action != migration::v1::ACTION_UPGRADE &&
+                             request.action != migration::v1::ACTION_DOWNGRADE)) {
+    return migration::v1::BACKUP_MODE_NEVER;
   }
   // The modes are in the order of what they demand.
-  switch (std::max(policy.backup, occasion.request.backup)) {
-    case migration::v1::BACKUP_MODE_ALWAYS:
-      return true;
-    case migration::v1::BACKUP_MODE_BEFORE_DESTRUCTIVE:
-      return occasion.destroys_data;
-    default:
-      return false;
-  }
+  return std::max({migration::v1::BACKUP_MODE_NEVER, policy.backup, request.backup});
 }
+
+namespace {
+
+absl::StatusOr<bool> IsWanted(const Workspace& workspace, const BackupOccasion& occasion) {
+  const migration::v1::BackupMode mode = DemandedBackup(workspace.policy, occasion.request);
+  if (mode != migration::v1::BACKUP_MODE_BEFORE_DESTRUCTIVE) {
+    return mode == migration::v1::BACKUP_MODE_ALWAYS;
+  }
+  if (MayDestroyData(occasion.scripts, occasion.plan)) return true;
+  const auto losses = LossesOf(occasion.scripts, occasion.plan, *workspace.database);
+  if (!losses.ok()) return losses.status();
+  return !losses->empty();
+}
+
+}  // namespace
 
 absl::Status BackUp(Workspace& workspace, const BackupOccasion& occasion, Session& session,
                     Cancellation& cancellation, const EventSink& sink) {
-  if (!WantsBackup(workspace.policy, occasion)) return absl::OkStatus();
+  const auto wanted = IsWanted(workspace, occasion);
+  if (!wanted.ok() || !*wanted) return wanted.status();
   if (workspace.backups == nullptr) {
     return errors::BackupUnavailable("this server makes none", "start migd with --backup-dir DIR");
   }
@@ -70,7 +80,8 @@ absl::Status BackUp(Workspace& workspace, const BackupOccasion& occasion, Sessio
     last_sign = absl::Now();
     const auto holds_mutex = session.HoldsMutex();
     if (!holds_mutex.ok()) return holds_mutex.status();
-    return *holds_mutex ? absl::OkStatus() : errors::MutexLost(occasion.first_revision);
+    return *holds_mutex ? absl::OkStatus()
+                        : errors::MutexLost(occasion.plan.steps.front().revision);
   };
   auto backup = workspace.backups->Make(
       occasion.request.operation, VerificationOf(workspace.policy, occasion.request), tick, sink);

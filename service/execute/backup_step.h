@@ -1,8 +1,6 @@
 // The backup before the first step.
 #pragma once
 
-#include <string>
-
 #include "absl/status/status.h"
 #include "service/database/database.h"
 #include "service/execute/cancellation.h"
@@ -13,24 +11,26 @@
 
 namespace migd {
 
-// Whether a step of `plan` may destroy data: it goes down and has statements, or one of its
-// statements says DROP or TRUNCATE. Says so rather too often. Pure.
-bool DestroysData(const ScriptSet& scripts, const Plan& plan);
-
-// What is about to run.
+// What is about to run. The plan has steps.
 struct BackupOccasion {
   const ExecuteRequest& request;
-  bool destroys_data = false;
-  // The revision of the first step.
-  std::string first_revision;
+  const ScriptSet& scripts;
+  const Plan& plan;
 };
 
-// Whether the request or the policy, whichever demands more, wants a backup. Pure.
-bool WantsBackup(const Policy& policy, const BackupOccasion& occasion);
+// Whether a step of `plan` may destroy data, by its words: it goes down and has statements, or one
+// of its statements says DROP or TRUNCATE. Says so rather too often: a backup too many does less
+// harm than one too few. Pure.
+bool MayDestroyData(const ScriptSet& scripts, const Plan& plan);
 
-// Makes a backup if one is wanted, and emits its events. `session`, which holds the mutex, is asked
-// now and then meanwhile: PostgreSQL ends sessions that idle. BackupUnavailable, BackupFailed,
-// OperationCancelled, MutexLost.
+// When a backup is made: what the request or the policy says, whichever demands more; never if an
+// earlier attempt has made one. Pure.
+migration::v1::BackupMode DemandedBackup(const Policy& policy, const ExecuteRequest& request);
+
+// Makes a backup if one is demanded, and emits its events. What goes by the words of the statements
+// for harmless is looked up in the catalogue, too (LossesOf). `session`, which holds the mutex, is
+// asked now and then meanwhile: PostgreSQL ends sessions that idle. BackupUnavailable,
+// BackupFailed, OperationCancelled, MutexLost.
 absl::Status BackUp(Workspace& workspace, const BackupOccasion& occasion, Session& session,
                     Cancellation& cancellation, const EventSink& sink);
 

@@ -211,8 +211,7 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
   const auto journal = ReadJournal(session, scripts, plan, request);
   if (!journal.ok()) return journal.status();
 
-  status = BackUp(workspace, {request, DestroysData(scripts, plan), plan.steps.front().revision},
-                  session, cancellation, sink);
+  status = BackUp(workspace, {request, scripts, plan}, session, cancellation, sink);
   if (!status.ok()) return status;
 
   StatementMonitor monitor(

@@ -56,7 +56,7 @@ class BackupTest : public ServiceTest {
 
   // A downgrade with a backup fails for this reason, and nothing was done.
   void ExpectRefused(const std::string& reason, const std::string& words) {
-    const Failure failure = FailureOf({"downgrade", "base", "--backup"});
+    const Failure failure = FailureOf({"downgrade", "base", "--yes", "--backup"});
     EXPECT_EQ(failure.reason(), reason) << failure.text;
     EXPECT_THAT(failure.text, HasSubstr(words));
     EXPECT_EQ(VersionRows(), "b2");
@@ -70,7 +70,7 @@ TEST_F(BackupTest, WhatWasDestroyedComesBackByThePrintedCommand) {
   Text({"upgrade", "head"});
   const std::string items = Query("SELECT md5(string_agg(i::text, ',' ORDER BY id)) FROM items i");
   const std::vector<Json> events =
-      Events({"downgrade", "base", "--backup", "--backup-verify=restore"});
+      Events({"downgrade", "base", "--yes", "--backup", "--backup-verify=restore"});
   EXPECT_EQ(OfKind(events, "backup_started").size(), 1U);
   ASSERT_EQ(OfKind(events, "backup_finished").size(), 1U);
   EXPECT_FALSE(OfKind(events, "backup_progress").empty());
@@ -99,7 +99,7 @@ TEST_F(BackupTest, ThePolicyDemandsOneBeforeWhatDestroysAlone) {
   StartMigdWith({"--backup-dir", backups(), "--backup", "before_destructive"});
   Text({"upgrade", "head"});
   EXPECT_THAT(BackupFiles(), IsEmpty());
-  Text({"downgrade", "-1", "--backup=never"});
+  Text({"downgrade", "-1", "--yes", "--backup=never"});
   EXPECT_EQ(BackupFiles().size(), 2U);
 }
 
@@ -162,7 +162,7 @@ TEST_F(BackupTest, ARunningBackupEndsWhenItsOperationIsCancelled) {
   pqxx::connection holder(FormatConninfo(database()));
   pqxx::work work(holder);
   work.exec("LOCK TABLE items IN ACCESS EXCLUSIVE MODE");
-  Process downgrade(MigctlCommand({"downgrade", "base", "--backup"}));
+  Process downgrade(MigctlCommand({"downgrade", "base", "--yes", "--backup"}));
   ASSERT_TRUE(Eventually([&] { return SomebodyWaitsForALock(); }));
   const std::string operation =
       Object({"operations", "list", "--limit", "1"})["operations"][0]["operation"].text();
