@@ -76,7 +76,7 @@ TEST_F(BackupTest, WhatWasDestroyedComesBackByThePrintedCommand) {
   EXPECT_FALSE(OfKind(events, "backup_progress").empty());
   EXPECT_EQ(Query("SELECT to_regclass('items')"), "");
 
-  const std::string operation = events.front()["operation"].text();
+  const std::string operation = events.back()["operation"].text();
   const Json backup = Object({"operations", "show", operation})["operation"]["backup"];
   EXPECT_EQ(backup["verification"].text(), "BACKUP_VERIFICATION_RESTORE");
   EXPECT_GE(std::stoi(backup["row_count"].text()), 20000);
