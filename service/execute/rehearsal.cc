@@ -45,6 +45,7 @@ absl::Status ReadOptions(const Workspace& live, const migration::v1::RehearseReq
     *options.mutable_statement_timeout() = request.options().statement_timeout();
   }
   options.set_existing_objects(request.options().existing_objects());
+  options.set_lint(migration::v1::LINT_GATE_OFF);
   into.operation = kOperation;
   into.action = request.action();
   into.targets = {request.target()};
