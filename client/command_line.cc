@@ -811,6 +811,7 @@ class Grammar {
             ->check(CLI::IsMember({"fail", "skip"}));
     CLI::Option* no_verify = command->add_flag(
         "--no-verify", run->no_verify, "Do not compare skipped objects with what the files make");
+    no_verify->option_text(" ");
     command->get_option("--sql")->excludes(existing)->excludes(no_verify);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"
@@ -867,7 +868,8 @@ class Grammar {
         "--verify", run->verify, "Refuse unless the schema is what the files make up to there");
     CLI::Option* no_verify =
         command->add_flag("--no-verify", run->no_verify, "Do not compare the schema");
-    no_verify->excludes(verify);
+    no_verify->excludes(verify)->option_text(" ");
+    verify->option_text(" ");
     AddScript(command, *script)->excludes(purge_option)->excludes(verify)->excludes(no_verify);
     command->footer(Footer(absl::StrCat(kOperationFooter,
                                         "\n\nExamples:\n"

@@ -27,8 +27,8 @@ std::string BackupProgressText(const migration::v1::BackupProgress& progress);
 // "/var/backups/app.dump, 3.4 MB, verified by restoring it in 2.3s"
 std::string BackupText(const migration::v1::Backup& backup);
 
-// "42 objects, as the files make them", "2 differences from the 42 objects that the files make", or why
-// nothing could be compared.
+// "42 objects, as the files make them", "2 differences from the 42 objects that the files make", or
+// why nothing could be compared.
 std::string SchemaComparedText(const migration::v1::SchemaCompared& compared);
 
 // "missing index public.orders_user_idx", "column public.users.name: type text instead of
