@@ -164,7 +164,7 @@ TEST_F(LintTest, AProposalIsADiffUntilItIsToBeWritten) {
   Text({"upgrade", "head", "--lint=error"});
   EXPECT_EQ(Query("SELECT count(*) FROM pg_index WHERE indexrelid = 'i'::regclass AND indisvalid"),
             "1");
-  Text({"downgrade", "base", "--lint=error"});
+  Text({"downgrade", "base", "--lint=error", "--yes"});
   EXPECT_EQ(Query("SELECT to_regclass('i') IS NULL"), "t");
 }
 

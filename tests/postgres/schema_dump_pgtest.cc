@@ -225,7 +225,7 @@ TEST(ReadSchema, IsTheSameAfterPgDump) {
                                        "-d", TestCluster::Uri(restored)}});
   ASSERT_EQ(loaded.exit_code, 0) << loaded.err;
   const Schema schema = Read(database);
-  EXPECT_GT(schema.size(), 150U);
+  EXPECT_GT(schema.size(), 140U);
   EXPECT_THAT(Differences(schema, Read(restored)), IsEmpty());
 }
 
