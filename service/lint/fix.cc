@@ -385,7 +385,8 @@ class Rewriter {
   void RewriteSetNotNull(int index, const AlterCommand& command, size_t end) {
     const Statement& statement = StatementAt(index);
     const std::string column = command.command->name;
-    const std::string name = absl::StrCat(command.relation.name, "_", column, "_not_null");
+    // PostgreSQL 18 calls the constraint behind NOT NULL itself <table>_<column>_not_null.
+    const std::string name = absl::StrCat(command.relation.name, "_", column, "_is_not_null");
     if (name.size() > kLongestName || IsNamedLater(index, name)) return;
     const std::string check = absl::StrCat("ADD CONSTRAINT ", QuotedName(name), " CHECK (",
                                            QuotedName(column), " IS NOT NULL) NOT VALID");

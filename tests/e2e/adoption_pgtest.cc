@@ -144,6 +144,7 @@ TEST_F(AdoptionTest, ExistingObjectsStopAnUpgradeUnlessTheyAreSkipped) {
 }
 
 TEST_F(AdoptionTest, ABaselineMakesTheSameSchema) {
+  if (!TestCluster::HasPgDump()) GTEST_SKIP() << "pg_dump is older than the server";
   Query(
       "CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL);"
       "CREATE FUNCTION first_name(users) RETURNS text LANGUAGE sql AS $$/*\n"
@@ -168,6 +169,7 @@ TEST_F(AdoptionTest, ABaselineMakesTheSameSchema) {
 }
 
 TEST_F(AdoptionTest, ABaselineKnowsNothingOfTheServicesOwnTables) {
+  if (!TestCluster::HasPgDump()) GTEST_SKIP() << "pg_dump is older than the server";
   AddUsers();
   Text({"upgrade", "head"});
   RunCommand({{"rm", migrations() + "/aa10_test.sql"}});

@@ -154,17 +154,17 @@ TEST(ProposeFixes, NotNullIsProvenFirst) {
   ASSERT_EQ(proposals.size(), 2U);
   EXPECT_EQ(SectionsOf(proposals[0]),
             "-- migrate:up\n"
-            "ALTER TABLE t ADD CONSTRAINT t_a_not_null CHECK (a IS NOT NULL) NOT VALID;\n"
+            "ALTER TABLE t ADD CONSTRAINT t_a_is_not_null CHECK (a IS NOT NULL) NOT VALID;\n"
             "-- migrate:down\n"
-            "ALTER TABLE t DROP CONSTRAINT t_a_not_null;\n"
+            "ALTER TABLE t DROP CONSTRAINT t_a_is_not_null;\n"
             "ALTER TABLE t ALTER COLUMN a DROP NOT NULL;\n");
   EXPECT_EQ(SectionsOf(proposals[1]),
             "-- migrate:up transaction:false\n\n"
-            "ALTER TABLE t VALIDATE CONSTRAINT t_a_not_null;\n"
+            "ALTER TABLE t VALIDATE CONSTRAINT t_a_is_not_null;\n"
             "ALTER TABLE t ALTER COLUMN a SET NOT NULL;\n"
-            "ALTER TABLE t DROP CONSTRAINT t_a_not_null;\n\n"
+            "ALTER TABLE t DROP CONSTRAINT t_a_is_not_null;\n\n"
             "-- migrate:down transaction:false\n\n"
-            "ALTER TABLE t ADD CONSTRAINT t_a_not_null CHECK (a IS NOT NULL) NOT VALID;\n"
+            "ALTER TABLE t ADD CONSTRAINT t_a_is_not_null CHECK (a IS NOT NULL) NOT VALID;\n"
             "ALTER TABLE t ALTER COLUMN a DROP NOT NULL;\n");
   EXPECT_THAT(RulesIn(proposals[0]), IsEmpty());
   EXPECT_THAT(RulesIn(proposals[1]), IsEmpty());
