@@ -61,11 +61,7 @@ absl::Status Accept(Session& session, const ChangedFile& file, const std::string
 std::vector<ChangedFile> FindChangedFiles(const ScriptSet& scripts, const VersionRows& rows,
                                           const std::map<std::string, std::string>& checksums) {
   const RevisionGraph& graph = scripts.graph();
-  std::vector<RevisionIndex> current;
-  for (const std::string& row : rows) {
-    if (const auto index = graph.Find(row)) current.push_back(*index);
-  }
-  const RevisionSet applied = Ancestors(graph, current, Follow::kDependenciesToo);
+  const RevisionSet applied = AppliedBy(graph, rows);
   std::vector<ChangedFile> changed;
   const std::vector<RevisionIndex>& newest_first = graph.newest_first();
   for (auto next = newest_first.rbegin(); next != newest_first.rend(); ++next) {

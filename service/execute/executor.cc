@@ -104,11 +104,7 @@ OperationEvent StepFinishedEvent(const migration::v1::Plan& plan, int index,
 // somebody has stamped it, or another tool has finished it.
 absl::Status ForgetFinished(Session& session, const RevisionGraph& graph, const VersionRows& rows,
                             Journal& journal) {
-  std::vector<RevisionIndex> current;
-  for (const std::string& row : rows) {
-    if (const auto index = graph.Find(row)) current.push_back(*index);
-  }
-  const RevisionSet applied = Ancestors(graph, current, Follow::kDependenciesToo);
+  const RevisionSet applied = AppliedBy(graph, rows);
   for (auto section = journal.begin(); section != journal.end();) {
     const auto index = graph.Find(section->first.revision);
     const bool up = section->first.direction == Step::Direction::kUpgrade;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/base/errors.h"
+#include "service/execute/plan_report.h"
 
 namespace migd {
 namespace {
@@ -16,11 +17,6 @@ using migration::v1::Finding;
 // Below it, reading, indexing or writing a table anew takes less time than a query that programs
 // wait for anyway.
 constexpr int64_t kSmallTable = int64_t{1} << 20;
-
-migration::v1::Direction ToProto(Step::Direction direction) {
-  return direction == Step::Direction::kDowngrade ? migration::v1::DIRECTION_DOWNGRADE
-                                                  : migration::v1::DIRECTION_UPGRADE;
-}
 
 bool DependsOnSize(const LintFinding& found) {
   return found.harm != LintHarm::kAlways && !found.relation.empty() &&

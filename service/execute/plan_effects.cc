@@ -50,6 +50,8 @@ StepEffects ReadStep(const Section& section) {
 
 std::vector<StepEffects> ReadSteps(const ScriptSet& scripts, const Plan& plan) {
   std::vector<StepEffects> steps;
+  // An upgrade with nothing to do, of which there are many, costs no thread.
+  if (plan.steps.empty()) return steps;
   RunOnDeepStack([&] {
     for (const Step& step : plan.steps) {
       const Section* section = SectionOf(scripts, step);

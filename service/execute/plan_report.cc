@@ -7,18 +7,6 @@
 namespace migd {
 namespace {
 
-migration::v1::Direction ToProto(Step::Direction direction) {
-  switch (direction) {
-    case Step::Direction::kUpgrade:
-      return migration::v1::DIRECTION_UPGRADE;
-    case Step::Direction::kDowngrade:
-      return migration::v1::DIRECTION_DOWNGRADE;
-    case Step::Direction::kStamp:
-      return migration::v1::DIRECTION_STAMP;
-  }
-  return migration::v1::DIRECTION_UNSPECIFIED;
-}
-
 const MigrationFile* FileOf(const ScriptSet& scripts, const Step& step) {
   const auto index = scripts.graph().Find(step.revision);
   return index ? &scripts.file(*index) : nullptr;
@@ -70,6 +58,18 @@ void DescribeWrites(const std::vector<VersionWrite>& writes, migration::v1::Step
 }
 
 }  // namespace
+
+migration::v1::Direction ToProto(Step::Direction direction) {
+  switch (direction) {
+    case Step::Direction::kUpgrade:
+      return migration::v1::DIRECTION_UPGRADE;
+    case Step::Direction::kDowngrade:
+      return migration::v1::DIRECTION_DOWNGRADE;
+    case Step::Direction::kStamp:
+      return migration::v1::DIRECTION_STAMP;
+  }
+  return migration::v1::DIRECTION_UNSPECIFIED;
+}
 
 const Section* SectionOf(const ScriptSet& scripts, const Step& step) {
   const MigrationFile* file = FileOf(scripts, step);

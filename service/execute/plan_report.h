@@ -7,6 +7,8 @@
 
 namespace migd {
 
+migration::v1::Direction ToProto(Step::Direction direction);
+
 // The section that a step runs; null for a stamp.
 const Section* SectionOf(const ScriptSet& scripts, const Step& step);
 

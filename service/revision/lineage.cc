@@ -28,6 +28,14 @@ std::vector<RevisionIndex> RevisionSet::ToVector() const {
   return result;
 }
 
+RevisionSet AppliedBy(const RevisionGraph& graph, const std::set<std::string>& rows) {
+  std::vector<RevisionIndex> known;
+  for (const std::string& row : rows) {
+    if (const auto index = graph.Find(row)) known.push_back(*index);
+  }
+  return Ancestors(graph, known, Follow::kDependenciesToo);
+}
+
 RevisionSet Ancestors(const RevisionGraph& graph, const std::vector<RevisionIndex>& from,
                       Follow follow) {
   RevisionSet reached(graph);

@@ -1,6 +1,8 @@
 // Sets of revisions, and what stands above and below them.
 #pragma once
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "service/revision/revision_graph.h"
@@ -37,6 +39,9 @@ RevisionSet Ancestors(const RevisionGraph& graph, const std::vector<RevisionInde
                       Follow follow);
 RevisionSet Descendants(const RevisionGraph& graph, const std::vector<RevisionIndex>& from,
                         Follow follow);
+// What is applied where the version table has `rows`: they and all that they need. A row that the
+// graph does not have is somebody else's; what stands below it is not known.
+RevisionSet AppliedBy(const RevisionGraph& graph, const std::set<std::string>& rows);
 // By down_revision only, as a branch label counts.
 RevisionSet Lineage(const RevisionGraph& graph, RevisionIndex of);
 

@@ -7,23 +7,9 @@
 #include "service/revision/symbol_resolution.h"
 
 namespace migd {
-namespace {
-
-// The revisions of `rows`, as far as the graph has them.
-std::vector<RevisionIndex> Known(const RevisionGraph& graph, const std::set<std::string>& rows) {
-  std::vector<RevisionIndex> known;
-  for (const std::string& row : rows) {
-    if (const auto index = graph.Find(row)) known.push_back(*index);
-  }
-  return known;
-}
-
-}  // namespace
 
 AppliedRevisions::AppliedRevisions(const RevisionGraph& graph, std::set<std::string> rows)
-    : graph_(graph),
-      rows_(std::move(rows)),
-      applied_(Ancestors(graph, Known(graph, rows_), Follow::kDependenciesToo)) {
+    : graph_(graph), rows_(std::move(rows)), applied_(AppliedBy(graph, rows_)) {
   for (const std::string& row : rows_) {
     if (!graph.Find(row)) unknown_rows_.push_back(row);
   }

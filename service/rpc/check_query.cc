@@ -211,11 +211,7 @@ class Checks {
   // The revisions that are not applied, in the order of an upgrade; all if no row is known.
   std::vector<RevisionIndex> Pending() const {
     const RevisionGraph& graph = scripts_->graph();
-    std::vector<RevisionIndex> current;
-    for (const std::string& row : rows_) {
-      if (const auto index = graph.Find(row)) current.push_back(*index);
-    }
-    const RevisionSet applied = Ancestors(graph, current, Follow::kDependenciesToo);
+    const RevisionSet applied = AppliedBy(graph, rows_);
     std::vector<RevisionIndex> pending;
     for (const RevisionIndex index : graph.newest_first()) {
       if (!applied.contains(index)) pending.push_back(index);

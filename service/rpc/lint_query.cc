@@ -44,12 +44,7 @@ class Selection {
     rows_status_ = rows.status();
     if (!rows.ok()) return;
     rows_ = *std::move(rows);
-    std::vector<RevisionIndex> current;
-    for (const std::string& row : rows_) {
-      // One that no file has is somebody else's; what stands below it is not known.
-      if (const auto index = graph_.Find(row)) current.push_back(*index);
-    }
-    applied_ = Ancestors(graph_, current, Follow::kDependenciesToo);
+    applied_ = AppliedBy(graph_, rows_);
   }
 
   // The errors of the symbols.

@@ -6,17 +6,6 @@
 #include "service/base/proto_time.h"
 
 namespace migd {
-namespace {
-
-RevisionSet AppliedBy(const RevisionGraph& graph, const VersionRows& rows) {
-  std::vector<RevisionIndex> known;
-  for (const std::string& row : rows) {
-    if (const auto index = graph.Find(row)) known.push_back(*index);
-  }
-  return Ancestors(graph, known, Follow::kDependenciesToo);
-}
-
-}  // namespace
 
 RevisionView::RevisionView(const ScriptSet& scripts, VersionRows rows,
                            std::map<std::string, absl::Time> apply_times)
