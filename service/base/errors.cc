@@ -825,6 +825,35 @@ absl::Status Draining() {
                {}});
 }
 
+absl::Status Unauthenticated(absl::string_view problem) {
+  return Make({absl::StatusCode::kUnauthenticated,
+               migration::v1::ERROR_REASON_UNAUTHENTICATED,
+               absl::StrCat("the server does not know who calls: ", problem),
+               "bring a bearer token (migctl --token-file FILE), or a client certificate that the "
+               "server's CA has signed (migctl --tls-cert FILE --tls-key FILE)",
+               {}});
+}
+
+absl::Status PermissionDenied(absl::string_view principal, absl::string_view role,
+                              absl::string_view database) {
+  return Make({absl::StatusCode::kPermissionDenied,
+               migration::v1::ERROR_REASON_PERMISSION_DENIED,
+               absl::StrCat(principal, " is not ", role,
+                            database.empty() ? "" : absl::StrCat(" on ", database)),
+               "whoever keeps the server's `authorization` may grant it; migctl whoami tells what "
+               "you may do",
+               {{"principal", std::string(principal)}, {"role", std::string(role)}}});
+}
+
+absl::Status LimitReached(absl::string_view principal, absl::string_view what, int limit) {
+  return Make({absl::StatusCode::kResourceExhausted,
+               migration::v1::ERROR_REASON_LIMIT_REACHED,
+               absl::StrCat(principal, " has ", limit, " ", what,
+                            " open already, as many as one caller may have"),
+               "end some of them; the server's `limits` say how many there may be",
+               {{"limit", absl::StrCat(limit)}}});
+}
+
 absl::Status TooManyOperations(int limit) {
   return Make({absl::StatusCode::kResourceExhausted,
                migration::v1::ERROR_REASON_TOO_MANY_OPERATIONS,

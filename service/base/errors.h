@@ -141,6 +141,16 @@ absl::Status RequestIdReused(absl::string_view request_id, absl::string_view ope
 absl::Status WaitTimeout(absl::string_view revision, absl::Duration waited, absl::string_view place,
                          const Strings& rows);
 absl::Status Draining();
+
+// --- Callers ---
+// `problem` says what is wrong with what the call brought, or that it brought nothing.
+absl::Status Unauthenticated(absl::string_view problem);
+// `principal` lacks `role` ("operator") on `database`, which the caller named; all databases, if
+// that is empty. The same whether the database exists or not.
+absl::Status PermissionDenied(absl::string_view principal, absl::string_view role,
+                              absl::string_view database);
+// `what`: "streams", "operations", "waiting calls".
+absl::Status LimitReached(absl::string_view principal, absl::string_view what, int limit);
 absl::Status TooManyOperations(int limit);
 absl::Status Internal(absl::string_view problem);
 

@@ -22,4 +22,10 @@ absl::StatusOr<Workspace*> Catalog::Find(const std::string& name) const {
   return errors::UnknownDatabase(name, names);
 }
 
+std::vector<Workspace*> Catalog::workspaces() const {
+  std::vector<Workspace*> all;
+  for (const auto& [name, workspace] : workspaces_) all.push_back(workspace.get());
+  return all;
+}
+
 }  // namespace migd

@@ -20,6 +20,9 @@ class Catalog {
   // The workspace called `name`; the only one if `name` is empty. UnknownDatabase.
   absl::StatusOr<Workspace*> Find(const std::string& name) const;
 
+  // All, in the order of their names.
+  std::vector<Workspace*> workspaces() const;
+
  private:
   std::map<std::string, std::unique_ptr<Workspace>> workspaces_;
 };

@@ -78,100 +78,138 @@ bool IsUuid(absl::string_view text) {
 
 }  // namespace
 
-MigrationServiceImpl::MigrationServiceImpl(const Catalog& catalog, OperationManager& operations)
-    : catalog_(catalog), operations_(operations), streams_(operations) {}
+MigrationServiceImpl::MigrationServiceImpl(const Catalog& catalog, const Admission& admission,
+                                           OperationManager& operations)
+    : catalog_(catalog), admission_(admission), operations_(operations), streams_(operations) {}
 
 void MigrationServiceImpl::EndWaits() {
   streams_.closing = true;
   wait_room_.Close();
 }
 
-grpc::Status MigrationServiceImpl::Current(grpc::ServerContext*,
+template <typename Answer>
+grpc::Status MigrationServiceImpl::AnswerIfAdmitted(const grpc::ServerContextBase& context,
+                                                    const CallKind& call,
+                                                    const std::string& database,
+                                                    const Answer& answer) {
+  const auto caller = admission_.Admit(context, call, database);
+  if (!caller.ok()) return ToGrpcStatus(caller.status());
+  return ToGrpcStatus(answer(*caller));
+}
+
+grpc::Status MigrationServiceImpl::Current(grpc::ServerContext* context,
                                            const migration::v1::CurrentRequest* request,
                                            migration::v1::CurrentResponse* response) {
-  return ToGrpcStatus(AnswerCurrent(catalog_, *request, *response));
+  return AnswerIfAdmitted(*context, calls::kCurrent, request->database(), [&](const Caller&) {
+    return AnswerCurrent(catalog_, *request, *response);
+  });
 }
 
-grpc::Status MigrationServiceImpl::History(grpc::ServerContext*,
+grpc::Status MigrationServiceImpl::History(grpc::ServerContext* context,
                                            const migration::v1::HistoryRequest* request,
                                            migration::v1::HistoryResponse* response) {
-  return ToGrpcStatus(AnswerHistory(catalog_, *request, *response));
+  return AnswerIfAdmitted(*context, calls::kHistory, request->database(), [&](const Caller&) {
+    return AnswerHistory(catalog_, *request, *response);
+  });
 }
 
-grpc::Status MigrationServiceImpl::Heads(grpc::ServerContext*,
+grpc::Status MigrationServiceImpl::Heads(grpc::ServerContext* context,
                                          const migration::v1::HeadsRequest* request,
                                          migration::v1::HeadsResponse* response) {
-  return ToGrpcStatus(AnswerHeads(catalog_, *request, *response));
+  return AnswerIfAdmitted(*context, calls::kHeads, request->database(), [&](const Caller&) {
+    return AnswerHeads(catalog_, *request, *response);
+  });
 }
 
-grpc::Status MigrationServiceImpl::Branches(grpc::ServerContext*,
+grpc::Status MigrationServiceImpl::Branches(grpc::ServerContext* context,
                                             const migration::v1::BranchesRequest* request,
                                             migration::v1::BranchesResponse* response) {
-  return ToGrpcStatus(AnswerBranches(catalog_, *request, *response));
+  return AnswerIfAdmitted(*context, calls::kBranches, request->database(), [&](const Caller&) {
+    return AnswerBranches(catalog_, *request, *response);
+  });
 }
 
-grpc::Status MigrationServiceImpl::Show(grpc::ServerContext*,
+grpc::Status MigrationServiceImpl::Show(grpc::ServerContext* context,
                                         const migration::v1::ShowRequest* request,
                                         migration::v1::ShowResponse* response) {
-  return ToGrpcStatus(AnswerShow(catalog_, *request, *response));
+  return AnswerIfAdmitted(*context, calls::kShow, request->database(),
+                          [&](const Caller&) { return AnswerShow(catalog_, *request, *response); });
 }
 
-grpc::Status MigrationServiceImpl::Plan(grpc::ServerContext*,
+grpc::Status MigrationServiceImpl::Plan(grpc::ServerContext* context,
                                         const migration::v1::PlanRequest* request,
                                         migration::v1::PlanResponse* response) {
-  return ToGrpcStatus(AnswerPlan(catalog_, *request, *response));
+  return AnswerIfAdmitted(*context, calls::kPlan, request->database(),
+                          [&](const Caller&) { return AnswerPlan(catalog_, *request, *response); });
 }
 
 grpc::Status MigrationServiceImpl::RenderScript(
-    grpc::ServerContext*, const migration::v1::RenderScriptRequest* request,
+    grpc::ServerContext* context, const migration::v1::RenderScriptRequest* request,
     grpc::ServerWriter<migration::v1::RenderScriptResponse>* writer) {
-  return ToGrpcStatus(AnswerRenderScript(catalog_, *request, [writer](std::string piece) {
-    migration::v1::RenderScriptResponse response;
-    response.set_sql(std::move(piece));
-    return writer->Write(response);
-  }));
+  return AnswerIfAdmitted(*context, calls::kRenderScript, request->database(), [&](const Caller&) {
+    return AnswerRenderScript(catalog_, *request, [writer](std::string piece) {
+      migration::v1::RenderScriptResponse response;
+      response.set_sql(std::move(piece));
+      return writer->Write(response);
+    });
+  });
 }
 
-grpc::Status MigrationServiceImpl::Lint(grpc::ServerContext*,
+grpc::Status MigrationServiceImpl::Lint(grpc::ServerContext* context,
                                         const migration::v1::LintRequest* request,
                                         migration::v1::LintResponse* response) {
-  return ToGrpcStatus(AnswerLint(catalog_, *request, *response));
+  return AnswerIfAdmitted(*context, calls::kLint, request->database(),
+                          [&](const Caller&) { return AnswerLint(catalog_, *request, *response); });
 }
 
-grpc::Status MigrationServiceImpl::Check(grpc::ServerContext*,
+grpc::Status MigrationServiceImpl::Check(grpc::ServerContext* context,
                                          const migration::v1::CheckRequest* request,
                                          migration::v1::CheckResponse* response) {
-  return ToGrpcStatus(AnswerCheck(catalog_, *request, *response));
+  return AnswerIfAdmitted(*context, calls::kCheck, request->database(), [&](const Caller&) {
+    return AnswerCheck(catalog_, *request, *response);
+  });
 }
 
 grpc::Status MigrationServiceImpl::Verify(grpc::ServerContext* context,
                                           const migration::v1::VerifyRequest* request,
                                           migration::v1::VerifyResponse* response) {
-  CallCancellation call(*context);
-  return ToGrpcStatus(
-      AnswerVerify(catalog_, *request, call.cancellation(), streams_.announcements, *response));
+  return AnswerIfAdmitted(*context, calls::kVerify, request->database(), [&](const Caller&) {
+    CallCancellation call(*context);
+    return AnswerVerify(catalog_, *request, call.cancellation(), streams_.announcements, *response);
+  });
 }
 
 grpc::Status MigrationServiceImpl::Rehearse(
     grpc::ServerContext* context, const migration::v1::RehearseRequest* request,
     grpc::ServerWriter<migration::v1::RehearseResponse>* writer) {
-  return RunRehearsal(catalog_, *context, *request, *writer, streams_.closing);
+  return AnswerIfAdmitted(*context, calls::kRehearse, request->database(), [&](const Caller&) {
+    return RunRehearsal(catalog_, *context, *request, *writer, streams_.closing);
+  });
 }
 
 grpc::Status MigrationServiceImpl::ComposeRevision(
-    grpc::ServerContext*, const migration::v1::ComposeRevisionRequest* request,
+    grpc::ServerContext* context, const migration::v1::ComposeRevisionRequest* request,
     migration::v1::ComposeRevisionResponse* response) {
-  return ToGrpcStatus(AnswerComposeRevision(catalog_, *request, *response));
+  return AnswerIfAdmitted(
+      *context, calls::kComposeRevision, request->database(),
+      [&](const Caller&) { return AnswerComposeRevision(catalog_, *request, *response); });
 }
 
 grpc::Status MigrationServiceImpl::ComposeBaseline(
     grpc::ServerContext* context, const migration::v1::ComposeBaselineRequest* request,
     migration::v1::ComposeBaselineResponse* response) {
-  CallCancellation call(*context);
-  return ToGrpcStatus(AnswerComposeBaseline(catalog_, *request, call.cancellation(), *response));
+  return AnswerIfAdmitted(
+      *context, calls::kComposeBaseline, request->database(), [&](const Caller&) {
+        CallCancellation call(*context);
+        return AnswerComposeBaseline(catalog_, *request, call.cancellation(), *response);
+      });
 }
 
-EventReactor* MigrationServiceImpl::StartOperation(migration::v1::Operation wanted) {
+EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase& context,
+                                                   const CallKind& call,
+                                                   migration::v1::Operation wanted) {
+  const auto caller = admission_.Admit(context, call, wanted.database());
+  if (!caller.ok()) return RefuseStream(caller.status());
   const std::vector<std::string> targets(wanted.targets().begin(), wanted.targets().end());
   absl::Status status = CheckTargets(wanted.action(), targets, wanted.purge());
   if (!status.ok()) return RefuseStream(status);
@@ -185,6 +223,7 @@ EventReactor* MigrationServiceImpl::StartOperation(migration::v1::Operation want
   checked.action = wanted.action();
   status = ReadRunOptions(wanted.options(), **workspace, checked);
   if (!status.ok()) return RefuseStream(status);
+  SetRequester(*caller, admission_.RoleOn(*caller, (*workspace)->name), wanted);
   EventStreamOptions options;
   options.status_of_operation = true;
   return StreamEvents(
@@ -195,7 +234,7 @@ EventReactor* MigrationServiceImpl::StartOperation(migration::v1::Operation want
       options);
 }
 
-EventReactor* MigrationServiceImpl::Upgrade(grpc::CallbackServerContext*,
+EventReactor* MigrationServiceImpl::Upgrade(grpc::CallbackServerContext* context,
                                             const migration::v1::UpgradeRequest* request) {
   migration::v1::Operation wanted;
   wanted.set_database(request->database());
@@ -203,10 +242,10 @@ EventReactor* MigrationServiceImpl::Upgrade(grpc::CallbackServerContext*,
   wanted.add_targets(request->target());
   wanted.set_request_id(request->request_id());
   *wanted.mutable_options() = request->options();
-  return StartOperation(std::move(wanted));
+  return StartOperation(*context, calls::kUpgrade, std::move(wanted));
 }
 
-EventReactor* MigrationServiceImpl::Downgrade(grpc::CallbackServerContext*,
+EventReactor* MigrationServiceImpl::Downgrade(grpc::CallbackServerContext* context,
                                               const migration::v1::DowngradeRequest* request) {
   migration::v1::Operation wanted;
   wanted.set_database(request->database());
@@ -214,10 +253,10 @@ EventReactor* MigrationServiceImpl::Downgrade(grpc::CallbackServerContext*,
   wanted.add_targets(request->target());
   wanted.set_request_id(request->request_id());
   *wanted.mutable_options() = request->options();
-  return StartOperation(std::move(wanted));
+  return StartOperation(*context, calls::kDowngrade, std::move(wanted));
 }
 
-EventReactor* MigrationServiceImpl::Stamp(grpc::CallbackServerContext*,
+EventReactor* MigrationServiceImpl::Stamp(grpc::CallbackServerContext* context,
                                           const migration::v1::StampRequest* request) {
   migration::v1::Operation wanted;
   wanted.set_database(request->database());
@@ -226,26 +265,31 @@ EventReactor* MigrationServiceImpl::Stamp(grpc::CallbackServerContext*,
   wanted.set_purge(request->purge());
   wanted.set_request_id(request->request_id());
   *wanted.mutable_options() = request->options();
-  return StartOperation(std::move(wanted));
+  return StartOperation(*context, calls::kStamp, std::move(wanted));
 }
 
-grpc::Status MigrationServiceImpl::GetOperation(grpc::ServerContext*,
+grpc::Status MigrationServiceImpl::GetOperation(grpc::ServerContext* context,
                                                 const migration::v1::GetOperationRequest* request,
                                                 migration::v1::GetOperationResponse* response) {
-  const auto operation = operations_.Find(request->operation());
-  if (!operation.ok()) return ToGrpcStatus(operation.status());
-  *response->mutable_operation() = (*operation)->Snapshot();
-  return grpc::Status::OK;
+  return AnswerIfAdmitted(*context, calls::kGetOperation, "", [&](const Caller&) {
+    const auto operation = operations_.Find(request->operation());
+    if (operation.ok()) *response->mutable_operation() = (*operation)->Snapshot();
+    return operation.status();
+  });
 }
 
 grpc::Status MigrationServiceImpl::ListOperations(
-    grpc::ServerContext*, const migration::v1::ListOperationsRequest* request,
+    grpc::ServerContext* context, const migration::v1::ListOperationsRequest* request,
     migration::v1::ListOperationsResponse* response) {
-  return ToGrpcStatus(FillOperations(operations_, *request, *response));
+  return AnswerIfAdmitted(
+      *context, calls::kListOperations, request->database(),
+      [&](const Caller&) { return FillOperations(operations_, *request, *response); });
 }
 
 EventReactor* MigrationServiceImpl::WatchOperation(
-    grpc::CallbackServerContext*, const migration::v1::WatchOperationRequest* request) {
+    grpc::CallbackServerContext* context, const migration::v1::WatchOperationRequest* request) {
+  const auto caller = admission_.Admit(*context, calls::kWatchOperation, "");
+  if (!caller.ok()) return RefuseStream(caller.status());
   const auto interval =
       ReadHeartbeatInterval(request->has_heartbeat_interval(), request->heartbeat_interval());
   if (!interval.ok()) return RefuseStream(interval.status());
@@ -261,8 +305,10 @@ EventReactor* MigrationServiceImpl::WatchOperation(
       options);
 }
 
-EventReactor* MigrationServiceImpl::Watch(grpc::CallbackServerContext*,
+EventReactor* MigrationServiceImpl::Watch(grpc::CallbackServerContext* context,
                                           const migration::v1::WatchRequest* request) {
+  const auto caller = admission_.Admit(*context, calls::kWatch, request->database());
+  if (!caller.ok()) return RefuseStream(caller.status());
   const auto interval =
       ReadHeartbeatInterval(request->has_heartbeat_interval(), request->heartbeat_interval());
   if (!interval.ok()) return RefuseStream(interval.status());
@@ -279,20 +325,47 @@ EventReactor* MigrationServiceImpl::Watch(grpc::CallbackServerContext*,
 }
 
 grpc::Status MigrationServiceImpl::CancelOperation(
-    grpc::ServerContext*, const migration::v1::CancelOperationRequest* request,
+    grpc::ServerContext* context, const migration::v1::CancelOperationRequest* request,
     migration::v1::CancelOperationResponse* response) {
-  const auto operation = operations_.Find(request->operation());
-  if (!operation.ok()) return ToGrpcStatus(operation.status());
-  const absl::Status status = operations_.Cancel(**operation, "somebody asked for it");
-  if (!status.ok()) return ToGrpcStatus(status);
-  *response->mutable_operation() = (*operation)->Snapshot();
-  return grpc::Status::OK;
+  return AnswerIfAdmitted(
+      *context, calls::kCancelOperation, "", [&](const Caller& caller) -> absl::Status {
+        const auto operation = operations_.Find(request->operation());
+        if (!operation.ok()) return operation.status();
+        const absl::Status status =
+            operations_.Cancel(**operation, absl::StrCat(caller.principal, " asked for it"));
+        if (!status.ok()) return status;
+        *response->mutable_operation() = (*operation)->Snapshot();
+        return absl::OkStatus();
+      });
 }
 
-grpc::ServerUnaryReactor* MigrationServiceImpl::Wait(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* MigrationServiceImpl::Wait(grpc::CallbackServerContext* context,
                                                      const migration::v1::WaitRequest* request,
                                                      migration::v1::WaitResponse* response) {
+  const auto caller = admission_.Admit(*context, calls::kWait, request->database());
+  if (!caller.ok()) {
+    grpc::ServerUnaryReactor* refusal = context->DefaultReactor();
+    refusal->Finish(ToGrpcStatus(caller.status()));
+    return refusal;
+  }
   return StartWait(catalog_, wait_room_, *request, *response);
+}
+
+grpc::Status MigrationServiceImpl::WhoAmI(grpc::ServerContext* context,
+                                          const migration::v1::WhoAmIRequest*,
+                                          migration::v1::WhoAmIResponse* response) {
+  return AnswerIfAdmitted(*context, calls::kWhoAmI, "", [&](const Caller& caller) {
+    response->set_principal(caller.principal);
+    response->set_address(caller.address);
+    for (const Workspace* workspace : catalog_.workspaces()) {
+      const migration::v1::Role role = admission_.RoleOn(caller, workspace->name);
+      if (role == migration::v1::ROLE_UNSPECIFIED) continue;
+      auto& access = *response->add_databases();
+      access.set_database(workspace->name);
+      access.set_role(role);
+    }
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace migd

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "migration/v1/migration_service.grpc.pb.h"
 #include "service/operation/operation_manager.h"
+#include "service/rpc/admission.h"
 #include "service/rpc/catalog.h"
 #include "service/rpc/event_stream.h"
 #include "service/rpc/wait_room.h"
@@ -29,8 +30,9 @@ using MigrationServiceBase = migration::v1::MigrationService::WithCallbackMethod
 // Thread-safe. See the proto for what each RPC does and how it fails.
 class MigrationServiceImpl final : public MigrationServiceBase {
  public:
-  // Both must outlive the service.
-  MigrationServiceImpl(const Catalog& catalog, OperationManager& operations);
+  // All must outlive the service.
+  MigrationServiceImpl(const Catalog& catalog, const Admission& admission,
+                       OperationManager& operations);
 
   // The server stops: all calls that wait for something to happen end with Draining, streams when
   // they have told what there is.
@@ -87,12 +89,20 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   grpc::ServerUnaryReactor* Wait(grpc::CallbackServerContext* context,
                                  const migration::v1::WaitRequest* request,
                                  migration::v1::WaitResponse* response) override;
+  grpc::Status WhoAmI(grpc::ServerContext* context, const migration::v1::WhoAmIRequest* request,
+                      migration::v1::WhoAmIResponse* response) override;
 
  private:
+  // Answers a call with `answer(caller)`, a status, if the caller may make it.
+  template <typename Answer>
+  grpc::Status AnswerIfAdmitted(const grpc::ServerContextBase& context, const CallKind& call,
+                                const std::string& database, const Answer& answer);
   // What Upgrade, Downgrade and Stamp have in common: makes an operation and streams it.
-  EventReactor* StartOperation(migration::v1::Operation wanted);
+  EventReactor* StartOperation(const grpc::ServerContextBase& context, const CallKind& call,
+                               migration::v1::Operation wanted);
 
   const Catalog& catalog_;
+  const Admission& admission_;
   OperationManager& operations_;
   StreamSources streams_;
   WaitRoom wait_room_;

@@ -7,7 +7,6 @@
 #include "service/base/mutex.h"
 #include "service/execute/cancellation.h"
 #include "service/execute/rehearsal.h"
-#include "service/rpc/status.h"
 
 namespace migd {
 namespace {
@@ -47,12 +46,12 @@ class CallerWatch {
 
 }  // namespace
 
-grpc::Status RunRehearsal(const Catalog& catalog, grpc::ServerContext& context,
+absl::Status RunRehearsal(const Catalog& catalog, grpc::ServerContext& context,
                           const migration::v1::RehearseRequest& request,
                           grpc::ServerWriter<migration::v1::RehearseResponse>& writer,
                           const std::atomic<bool>& closing) {
   const auto workspace = catalog.Find(request.database());
-  if (!workspace.ok()) return ToGrpcStatus(workspace.status());
+  if (!workspace.ok()) return workspace.status();
   Cancellation cancellation;
   const CallerWatch watch(context, closing, cancellation);
   const absl::Status status = Rehearse(**workspace, request, cancellation,
@@ -60,7 +59,7 @@ grpc::Status RunRehearsal(const Catalog& catalog, grpc::ServerContext& context,
                                          if (!writer.Write(response))
                                            cancellation.Request("the caller has gone");
                                        });
-  return ToGrpcStatus(closing && !status.ok() ? errors::Draining() : status);
+  return closing && !status.ok() ? errors::Draining() : status;
 }
 
 }  // namespace migd

@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "absl/status/status.h"
 #include "migration/v1/migration_service.pb.h"
 #include "service/rpc/catalog.h"
 
@@ -13,7 +14,7 @@ namespace migd {
 
 // Streams a rehearsal to `writer`. It ends when the caller goes away, and with Draining when
 // `closing` becomes true.
-grpc::Status RunRehearsal(const Catalog& catalog, grpc::ServerContext& context,
+absl::Status RunRehearsal(const Catalog& catalog, grpc::ServerContext& context,
                           const migration::v1::RehearseRequest& request,
                           grpc::ServerWriter<migration::v1::RehearseResponse>& writer,
                           const std::atomic<bool>& closing);

@@ -32,7 +32,7 @@ int Milliseconds(absl::Duration duration) {
 }  // namespace
 
 Server::Server(const Catalog& catalog, OperationManager& operations)
-    : operations_(operations), service_(catalog, operations) {}
+    : operations_(operations), admission_(catalog), service_(catalog, admission_, operations) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::string>& addresses,
                                                       bool allow_network, const Catalog& catalog,

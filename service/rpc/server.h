@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "service/operation/operation_manager.h"
+#include "service/rpc/admission.h"
 #include "service/rpc/catalog.h"
 #include "service/rpc/listener.h"
 #include "service/rpc/migration_service.h"
@@ -38,6 +39,7 @@ class Server {
   Server(const Catalog& catalog, OperationManager& operations);
 
   OperationManager& operations_;
+  const Admission admission_;
   MigrationServiceImpl service_;
   std::vector<Listener> listeners_;
   std::vector<std::string> addresses_;

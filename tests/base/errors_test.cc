@@ -93,6 +93,9 @@ std::vector<absl::Status> OneOfEach() {
       errors::TerminateNotAllowed("app"),
       errors::WaitTimeout("head", absl::Seconds(3), "it is at a", {"a"}),
       errors::Draining(),
+      errors::Unauthenticated("it brings no token"),
+      errors::PermissionDenied("token:ci", "operator", "app"),
+      errors::LimitReached("token:ci", "streams", 100),
       errors::TooManyOperations(500),
       errors::Internal("a bug")};
 }
