@@ -19,6 +19,7 @@
 #include "service/flags.h"
 #include "service/operation/operation_manager.h"
 #include "service/postgres/embedded_cluster.h"
+#include "service/postgres/postgres_audit_store.h"
 #include "service/postgres/postgres_backup.h"
 #include "service/postgres/postgres_database.h"
 #include "service/postgres/postgres_operation_store.h"
@@ -120,6 +121,7 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   options.connect_timeout = database.connect_timeout;
   auto postgres = std::make_unique<PostgresDatabase>(std::move(options));
   workspace->operations = std::make_unique<PostgresOperationStore>(*postgres);
+  workspace->audit = std::make_unique<PostgresAuditStore>(*postgres);
   auto scratch = std::make_unique<PostgresScratchSource>(*postgres, ScratchOptionsOf(config));
   scratch->KeepRemovingLeftovers();
   workspace->backups = std::make_unique<PostgresBackupMaker>(

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "service/database/audit_store.h"
 #include "service/database/backup.h"
 #include "service/database/database.h"
 #include "service/database/operation_store.h"
@@ -27,6 +28,8 @@ struct Workspace {
   std::shared_ptr<Database> database;
   // Where the operations on `database` are kept; null with it.
   std::unique_ptr<OperationStore> operations;
+  // Who had it changed, and who was refused; null with it.
+  std::unique_ptr<AuditStore> audit;
   // Makes scratch databases for `database`; null with it.
   std::unique_ptr<ScratchSource> scratch;
   // Makes backups of `database`; null with it.

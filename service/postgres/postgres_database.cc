@@ -85,7 +85,13 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::ConnectReader
   if (!reader.ok()) return reader;
   const absl::Status status = (*reader)->SetTimeouts(kReadTimeouts);
   if (!status.ok()) return status;
-  return reader;
+  return Translated(options_.name, [&]() -> absl::StatusOr<std::unique_ptr<PostgresSession>> {
+    pqxx::nontransaction work((*reader)->connection());
+    // Whatever the database's or the role's own default is: what waits for a lock must see what its
+    // holder has written.
+    work.exec("SET default_transaction_isolation = 'read committed'");
+    return *std::move(reader);
+  });
 }
 
 absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::ConnectForOperations() {

@@ -11,8 +11,11 @@
 #include "google/protobuf/util/delimited_message_util.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
+#include "service/database/audit_chain.h"
 #include "service/database/service_sql.h"
+#include "service/postgres/audit_sql.h"
 #include "service/postgres/privileges.h"
+#include "service/postgres/service_tables.h"
 #include "service/postgres/status_translation.h"
 
 namespace migd {
@@ -24,8 +27,6 @@ using migration::v1::OperationEvent;
 // Advisory locks that say that a server is alive: this and the server's number. The number after it
 // is kScratchClass.
 constexpr int kServerClass = kMutexClass + 1;
-// One that keeps two servers from making the tables at the same time.
-constexpr int kPreparationObject = 2;
 
 // The events of one row, which a reader holds in memory together.
 constexpr size_t kMostEventsOfRow = 1000;
@@ -36,49 +37,6 @@ constexpr size_t kBytesOfPage = 1 << 20;
 
 // Finished operations are forgotten so many at a time, to hold no lock for long.
 constexpr int kForgottenTogether = 1000;
-
-constexpr char kCreateOperations[] = R"(
-CREATE TABLE migration_service.operation (
-  number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
-  operation text PRIMARY KEY,
-  version_table text NOT NULL,
-  request_id text,
-  action text NOT NULL,
-  targets text[] NOT NULL,
-  state text NOT NULL,
-  attempt integer NOT NULL,
-  server integer NOT NULL,
-  server_name text NOT NULL,
-  cancel_reason text NOT NULL DEFAULT '',
-  requested_by text NOT NULL DEFAULT session_user,
-  create_time timestamptz NOT NULL,
-  finish_time timestamptz,
-  change_time timestamptz NOT NULL DEFAULT clock_timestamp(),
-  last_sequence bigint NOT NULL,
-  details bytea NOT NULL,
-  plan bytea
-);
-CREATE UNIQUE INDEX operation_request_id
-  ON migration_service.operation (version_table, request_id) WHERE request_id IS NOT NULL;
-CREATE INDEX operation_unfinished ON migration_service.operation (number)
-  WHERE finish_time IS NULL;
-COMMENT ON TABLE migration_service.operation IS
-  'the operations of migd; details is a migration.v1.Operation, plan a migration.v1.Plan';
-CREATE TABLE migration_service.operation_events (
-  operation text NOT NULL,
-  first_sequence bigint NOT NULL,
-  last_sequence bigint NOT NULL,
-  events bytea NOT NULL,
-  PRIMARY KEY (operation, first_sequence)
-);
-COMMENT ON TABLE migration_service.operation_events IS
-  'their events: delimited messages of migration.v1.OperationEvent, as many as were stored together';
-)";
-
-// Both tables are there; the one that is made last tells.
-constexpr char kOperationsExist[] =
-    "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'operation_events' AND relnamespace = "
-    "(SELECT oid FROM pg_namespace WHERE nspname = 'migration_service'))";
 
 constexpr char kRecordColumns[] =
     "number, server, cancel_reason, extract(epoch FROM clock_timestamp() - change_time)::double "
@@ -233,27 +191,6 @@ std::string PlanSql(const StoredEvents& events) {
   return "NULL::bytea";
 }
 
-bool OperationsExist(pqxx::transaction_base& work) {
-  return work.exec1(kOperationsExist)[0].as<bool>();
-}
-
-bool OperationsExist(PostgresSession& session) {
-  pqxx::nontransaction work(session.connection());
-  return OperationsExist(work);
-}
-
-// Makes the schema and the tables, unless another server is faster.
-void Prepare(PostgresSession& session) {
-  pqxx::work work(session.connection());
-  work.exec(
-      absl::StrCat("SELECT pg_advisory_xact_lock(", kMutexClass, ", ", kPreparationObject, ")"));
-  if (OperationsExist(work)) return;
-  const bool has_schema =
-      work.exec1("SELECT to_regnamespace('migration_service') IS NOT NULL")[0].as<bool>();
-  work.exec(absl::StrCat(has_schema ? "" : kCreateServiceSchema, kCreateOperations));
-  work.commit();
-}
-
 class PostgresLedger : public Ledger {
  public:
   PostgresLedger(std::unique_ptr<PostgresSession> session, std::string database)
@@ -275,16 +212,21 @@ class PostgresLedger : public Ledger {
   absl::StatusOr<bool> Write(const OperationRecord& record, int expected_attempt,
                              const StoredEvents& events, Durability durability) override {
     return Translated(database_, [&]() -> absl::StatusOr<bool> {
-      if (!exist_) Prepare(*session_);
-      exist_ = true;
+      if (!prepared_) PrepareServiceTables(*session_);
+      exist_ = prepared_ = true;
       pqxx::nontransaction work(session_->connection());
       // Statements sent together are one transaction.
       const std::string setting = absl::StrCat(
           "SET synchronous_commit = ", durability == Durability::kSurvivesCrash ? "on; " : "off; ");
-      const std::string added =
-          events.empty() ? ""
-                         : absl::StrCat(", added AS (",
-                                        AddEventsSql(record.operation.operation(), events), ")");
+      std::string added;
+      if (!events.empty()) {
+        absl::StrAppend(&added, ", added AS (", AddEventsSql(record.operation.operation(), events),
+                        ")");
+      }
+      if (record.operation.has_finish_time()) {
+        absl::StrAppend(&added, ", audited AS (",
+                        AppendAuditSql(FinishedEntry(record.operation), "FROM written"), ")");
+      }
       const auto written = [&](const std::string& write) {
         return work.exec1(absl::StrCat(setting, "WITH written AS (", write, " RETURNING operation)",
                                        added, " SELECT count(*) FROM written"))[0]
@@ -410,6 +352,8 @@ class PostgresLedger : public Ledger {
   const std::unique_ptr<PostgresSession> session_;
   const std::string database_;
   bool exist_ = false;
+  // All that is written to is there.
+  bool prepared_ = false;
 };
 
 }  // namespace
@@ -420,14 +364,16 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
     const absl::Status writable = session.CheckWritable();
     if (!writable.ok()) return writable;
     auto inserted = Translated(database_.name(), [&]() -> absl::StatusOr<OperationRecord> {
-      if (!OperationsExist(session)) Prepare(session);
+      PrepareServiceTables(session);
       pqxx::nontransaction work(session.connection());
-      const pqxx::result added = work.exec(absl::StrCat(
-          "SET synchronous_commit = on; "
-          "WITH written AS (INSERT INTO migration_service.operation (",
-          kValueColumns, ") VALUES (", RecordValues(session.version_table(), record),
-          ") ON CONFLICT DO NOTHING RETURNING ", kRecordColumns, "), added AS (",
-          AddEventsSql(record.operation.operation(), accepted), ") SELECT * FROM written"));
+      const pqxx::result added = work.exec(
+          absl::StrCat("SET synchronous_commit = on; "
+                       "WITH written AS (INSERT INTO migration_service.operation (",
+                       kValueColumns, ") VALUES (", RecordValues(session.version_table(), record),
+                       ") ON CONFLICT DO NOTHING RETURNING ", kRecordColumns, "), added AS (",
+                       AddEventsSql(record.operation.operation(), accepted), "), audited AS (",
+                       AppendAuditSql(AcceptedEntry(record.operation), "FROM written"),
+                       ") SELECT * FROM written"));
       if (!added.empty()) return ToRecord(added[0], database_.name());
       // The same request made it, or this very call, whose answer was lost.
       return ToRecord(

@@ -26,6 +26,7 @@ const std::vector<ServiceTable>& ServiceTables() {
   static const std::vector<ServiceTable> tables = {
       {"operation", {"SELECT", "INSERT", "UPDATE", "DELETE"}},
       {"operation_events", {"SELECT", "INSERT", "DELETE"}},
+      {"audit", {"SELECT", "INSERT"}},
       {"revision_log", {"INSERT"}},
       {"checksum_acceptance", {"INSERT"}},
       {"statement_journal", {"SELECT"}},

@@ -8,8 +8,10 @@
 #include "absl/strings/str_join.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
+#include "service/database/audit_chain.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/run_options.h"
+#include "service/rpc/audit_query.h"
 #include "service/rpc/baseline_query.h"
 #include "service/rpc/call_cancellation.h"
 #include "service/rpc/check_query.h"
@@ -76,15 +78,85 @@ bool IsUuid(absl::string_view text) {
   return true;
 }
 
+// The workspace of an operation that is asked for, which from now on has its name, if the request
+// is one that can be carried out.
+absl::StatusOr<Workspace*> PrepareOperation(const Catalog& catalog,
+                                            migration::v1::Operation& wanted) {
+  const std::vector<std::string> targets(wanted.targets().begin(), wanted.targets().end());
+  absl::Status status = CheckTargets(wanted.action(), targets, wanted.purge());
+  if (!status.ok()) return status;
+  if (!wanted.request_id().empty() && !IsUuid(wanted.request_id())) {
+    return errors::InvalidRequest("request_id", "is no UUID; write 8-4-4-4-12 hex digits");
+  }
+  const auto workspace = catalog.Find(wanted.database());
+  if (!workspace.ok()) return workspace.status();
+  ExecuteRequest checked;
+  checked.action = wanted.action();
+  status = ReadRunOptions(wanted.options(), **workspace, checked);
+  if (!status.ok()) return status;
+  return workspace;
+}
+
+// What the audit keeps of a call that is not let in.
+migration::v1::AuditEntry RefusedEntry(const grpc::ServerContextBase& context, const CallKind& call,
+                                       const absl::Status& why) {
+  migration::v1::AuditEntry entry;
+  const migration::v1::Error error = errors::ToProto(why);
+  const auto principal = error.metadata().find("principal");
+  entry.set_principal(principal == error.metadata().end() ? "unknown" : principal->second);
+  entry.set_address(context.peer());
+  entry.set_rpc(std::string(call.rpc));
+  entry.set_outcome(migration::v1::AuditEntry::OUTCOME_REFUSED);
+  entry.set_reason(error.reason());
+  return entry;
+}
+
+// The same for one that is let in, and whose request is refused.
+migration::v1::AuditEntry RefusedEntry(const CallKind& call, const migration::v1::Operation& wanted,
+                                       const absl::Status& why) {
+  migration::v1::AuditEntry entry = AcceptedEntry(wanted);
+  entry.set_rpc(std::string(call.rpc));
+  entry.set_outcome(migration::v1::AuditEntry::OUTCOME_REFUSED);
+  entry.set_reason(errors::ToProto(why).reason());
+  return entry;
+}
+
+migration::v1::AuditEntry CancelEntry(const Caller& caller,
+                                      const migration::v1::Operation& operation,
+                                      const absl::Status& status) {
+  migration::v1::AuditEntry entry;
+  entry.set_principal(caller.principal);
+  entry.set_address(caller.address);
+  entry.set_trace_id(TraceIdOf(caller.traceparent));
+  entry.set_rpc(std::string(calls::kCancelOperation.rpc));
+  entry.set_operation(operation.operation());
+  entry.set_outcome(status.ok() ? migration::v1::AuditEntry::OUTCOME_ACCEPTED
+                                : migration::v1::AuditEntry::OUTCOME_REFUSED);
+  if (!status.ok()) entry.set_reason(errors::ToProto(status).reason());
+  return entry;
+}
+
 }  // namespace
 
 MigrationServiceImpl::MigrationServiceImpl(const Catalog& catalog, const Admission& admission,
-                                           OperationManager& operations)
-    : catalog_(catalog), admission_(admission), operations_(operations), streams_(operations) {}
+                                           Auditor& auditor, OperationManager& operations)
+    : catalog_(catalog),
+      admission_(admission),
+      auditor_(auditor),
+      operations_(operations),
+      streams_(operations) {}
 
 void MigrationServiceImpl::EndWaits() {
   streams_.closing = true;
   wait_room_.Close();
+}
+
+absl::StatusOr<Caller> MigrationServiceImpl::Admit(const grpc::ServerContextBase& context,
+                                                   const CallKind& call,
+                                                   const std::string& database) {
+  auto caller = admission_.Admit(context, call, database);
+  if (!caller.ok()) auditor_.Note(database, RefusedEntry(context, call, caller.status()));
+  return caller;
 }
 
 template <typename Answer>
@@ -92,7 +164,7 @@ grpc::Status MigrationServiceImpl::AnswerIfAdmitted(const grpc::ServerContextBas
                                                     const CallKind& call,
                                                     const std::string& database,
                                                     const Answer& answer) {
-  const auto caller = admission_.Admit(context, call, database);
+  const auto caller = Admit(context, call, database);
   if (!caller.ok()) return ToGrpcStatus(caller.status());
   return ToGrpcStatus(answer(*caller));
 }
@@ -208,28 +280,29 @@ grpc::Status MigrationServiceImpl::ComposeBaseline(
 EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase& context,
                                                    const CallKind& call,
                                                    migration::v1::Operation wanted) {
-  const auto caller = admission_.Admit(context, call, wanted.database());
+  const auto caller = Admit(context, call, wanted.database());
   if (!caller.ok()) return RefuseStream(caller.status());
-  const std::vector<std::string> targets(wanted.targets().begin(), wanted.targets().end());
-  absl::Status status = CheckTargets(wanted.action(), targets, wanted.purge());
-  if (!status.ok()) return RefuseStream(status);
-  if (!wanted.request_id().empty() && !IsUuid(wanted.request_id())) {
-    return RefuseStream(
-        errors::InvalidRequest("request_id", "is no UUID; write 8-4-4-4-12 hex digits"));
+  const auto workspace = PrepareOperation(catalog_, wanted);
+  const std::string& database = workspace.ok() ? (*workspace)->name : wanted.database();
+  SetRequester(*caller, admission_.RoleOn(*caller, database), wanted);
+  if (!workspace.ok()) {
+    auditor_.Note(wanted.database(), RefusedEntry(call, wanted, workspace.status()));
+    return RefuseStream(workspace.status());
   }
-  const auto workspace = catalog_.Find(wanted.database());
-  if (!workspace.ok()) return RefuseStream(workspace.status());
-  ExecuteRequest checked;
-  checked.action = wanted.action();
-  status = ReadRunOptions(wanted.options(), **workspace, checked);
-  if (!status.ok()) return RefuseStream(status);
-  SetRequester(*caller, admission_.RoleOn(*caller, (*workspace)->name), wanted);
   EventStreamOptions options;
   options.status_of_operation = true;
   return StreamEvents(
       streams_,
       [&](DatabaseOperations::OnAccepted on_accepted) {
-        operations_.Start(**workspace, std::move(wanted), std::move(on_accepted));
+        operations_.Start(
+            **workspace, wanted,
+            [this, &call, wanted,
+             on_accepted = std::move(on_accepted)](const OperationManager::Found& accepted) {
+              if (!accepted.ok()) {
+                auditor_.Note(wanted.database(), RefusedEntry(call, wanted, accepted.status()));
+              }
+              on_accepted(accepted);
+            });
       },
       options);
 }
@@ -288,7 +361,7 @@ grpc::Status MigrationServiceImpl::ListOperations(
 
 EventReactor* MigrationServiceImpl::WatchOperation(
     grpc::CallbackServerContext* context, const migration::v1::WatchOperationRequest* request) {
-  const auto caller = admission_.Admit(*context, calls::kWatchOperation, "");
+  const auto caller = Admit(*context, calls::kWatchOperation, "");
   if (!caller.ok()) return RefuseStream(caller.status());
   const auto interval =
       ReadHeartbeatInterval(request->has_heartbeat_interval(), request->heartbeat_interval());
@@ -307,7 +380,7 @@ EventReactor* MigrationServiceImpl::WatchOperation(
 
 EventReactor* MigrationServiceImpl::Watch(grpc::CallbackServerContext* context,
                                           const migration::v1::WatchRequest* request) {
-  const auto caller = admission_.Admit(*context, calls::kWatch, request->database());
+  const auto caller = Admit(*context, calls::kWatch, request->database());
   if (!caller.ok()) return RefuseStream(caller.status());
   const auto interval =
       ReadHeartbeatInterval(request->has_heartbeat_interval(), request->heartbeat_interval());
@@ -333,8 +406,10 @@ grpc::Status MigrationServiceImpl::CancelOperation(
         if (!operation.ok()) return operation.status();
         const absl::Status status =
             operations_.Cancel(**operation, absl::StrCat(caller.principal, " asked for it"));
+        const migration::v1::Operation snapshot = (*operation)->Snapshot();
+        auditor_.Note(snapshot.database(), CancelEntry(caller, snapshot, status));
         if (!status.ok()) return status;
-        *response->mutable_operation() = (*operation)->Snapshot();
+        *response->mutable_operation() = snapshot;
         return absl::OkStatus();
       });
 }
@@ -342,7 +417,7 @@ grpc::Status MigrationServiceImpl::CancelOperation(
 grpc::ServerUnaryReactor* MigrationServiceImpl::Wait(grpc::CallbackServerContext* context,
                                                      const migration::v1::WaitRequest* request,
                                                      migration::v1::WaitResponse* response) {
-  const auto caller = admission_.Admit(*context, calls::kWait, request->database());
+  const auto caller = Admit(*context, calls::kWait, request->database());
   if (!caller.ok()) {
     grpc::ServerUnaryReactor* refusal = context->DefaultReactor();
     refusal->Finish(ToGrpcStatus(caller.status()));
@@ -365,6 +440,22 @@ grpc::Status MigrationServiceImpl::WhoAmI(grpc::ServerContext* context,
       access.set_role(role);
     }
     return absl::OkStatus();
+  });
+}
+
+grpc::Status MigrationServiceImpl::ListAuditEntries(
+    grpc::ServerContext* context, const migration::v1::ListAuditEntriesRequest* request,
+    migration::v1::ListAuditEntriesResponse* response) {
+  return AnswerIfAdmitted(
+      *context, calls::kListAuditEntries, request->database(),
+      [&](const Caller&) { return AnswerListAuditEntries(catalog_, *request, *response); });
+}
+
+grpc::Status MigrationServiceImpl::VerifyAudit(grpc::ServerContext* context,
+                                               const migration::v1::VerifyAuditRequest* request,
+                                               migration::v1::VerifyAuditResponse* response) {
+  return AnswerIfAdmitted(*context, calls::kVerifyAudit, request->database(), [&](const Caller&) {
+    return AnswerVerifyAudit(catalog_, *request, *response);
   });
 }
 

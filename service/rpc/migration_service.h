@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "migration/v1/migration_service.grpc.pb.h"
+#include "service/operation/auditor.h"
 #include "service/operation/operation_manager.h"
 #include "service/rpc/admission.h"
 #include "service/rpc/catalog.h"
@@ -31,7 +32,7 @@ using MigrationServiceBase = migration::v1::MigrationService::WithCallbackMethod
 class MigrationServiceImpl final : public MigrationServiceBase {
  public:
   // All must outlive the service.
-  MigrationServiceImpl(const Catalog& catalog, const Admission& admission,
+  MigrationServiceImpl(const Catalog& catalog, const Admission& admission, Auditor& auditor,
                        OperationManager& operations);
 
   // The server stops: all calls that wait for something to happen end with Draining, streams when
@@ -91,8 +92,17 @@ class MigrationServiceImpl final : public MigrationServiceBase {
                                  migration::v1::WaitResponse* response) override;
   grpc::Status WhoAmI(grpc::ServerContext* context, const migration::v1::WhoAmIRequest* request,
                       migration::v1::WhoAmIResponse* response) override;
+  grpc::Status ListAuditEntries(grpc::ServerContext* context,
+                                const migration::v1::ListAuditEntriesRequest* request,
+                                migration::v1::ListAuditEntriesResponse* response) override;
+  grpc::Status VerifyAudit(grpc::ServerContext* context,
+                           const migration::v1::VerifyAuditRequest* request,
+                           migration::v1::VerifyAuditResponse* response) override;
 
  private:
+  // Whoever makes a call, if they may; a refusal is noted in the audit.
+  absl::StatusOr<Caller> Admit(const grpc::ServerContextBase& context, const CallKind& call,
+                               const std::string& database);
   // Answers a call with `answer(caller)`, a status, if the caller may make it.
   template <typename Answer>
   grpc::Status AnswerIfAdmitted(const grpc::ServerContextBase& context, const CallKind& call,
@@ -103,6 +113,7 @@ class MigrationServiceImpl final : public MigrationServiceBase {
 
   const Catalog& catalog_;
   const Admission& admission_;
+  Auditor& auditor_;
   OperationManager& operations_;
   StreamSources streams_;
   WaitRoom wait_room_;

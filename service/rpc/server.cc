@@ -32,7 +32,12 @@ int Milliseconds(absl::Duration duration) {
 }  // namespace
 
 Server::Server(const Catalog& catalog, OperationManager& operations)
-    : operations_(operations), admission_(catalog), service_(catalog, admission_, operations) {}
+    : operations_(operations),
+      admission_(catalog),
+      auditor_(NameOfServer()),
+      service_(catalog, admission_, auditor_, operations) {
+  for (Workspace* workspace : catalog.workspaces()) auditor_.Follow(*workspace);
+}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::string>& addresses,
                                                       bool allow_network, const Catalog& catalog,

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "service/operation/auditor.h"
 #include "service/operation/operation_manager.h"
 #include "service/rpc/admission.h"
 #include "service/rpc/catalog.h"
@@ -40,6 +41,7 @@ class Server {
 
   OperationManager& operations_;
   const Admission admission_;
+  Auditor auditor_;
   MigrationServiceImpl service_;
   std::vector<Listener> listeners_;
   std::vector<std::string> addresses_;

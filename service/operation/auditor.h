@@ -1,0 +1,74 @@
+// Writes to the audit what no operation writes there by itself: refused calls, and cancels.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "migration/v1/access.pb.h"
+#include "service/base/mutex.h"
+#include "service/database/audit_store.h"
+#include "service/execute/workspace.h"
+
+namespace migd {
+
+// The entries that wait to be written to one audit. Thread-safe.
+//
+// A caller never waits for it, and whoever makes calls only to be refused fills neither the memory
+// nor the table: when entries come faster than they are written, those of one caller for one reason
+// become one that says how many it stands for. An entry is kept until PostgreSQL takes it, as long
+// as the server lives.
+class AuditQueue {
+ public:
+  // So many different entries wait at most, and are written at most so often.
+  static constexpr size_t kMostWaiting = 50;
+  static constexpr absl::Duration kBetweenWrites = absl::Seconds(1);
+
+  // `store` must outlive it; `database` is its name, for the log.
+  AuditQueue(AuditStore& store, std::string database);
+  // Tries once more to write what waits.
+  ~AuditQueue();
+
+  void Add(migration::v1::AuditEntry entry) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  void Run();
+  // Adds to an entry that is alike but for what was asked for. False if none waits.
+  bool CountWithAnother(const migration::v1::AuditEntry& entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Writes what waits; keeps it if that fails.
+  void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  AuditStore& store_;
+  const std::string database_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  bool failing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::deque<migration::v1::AuditEntry> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;  // last: runs with everything above in place
+};
+
+// Thread-safe once all workspaces are followed.
+class Auditor {
+ public:
+  // `server` is the name of this server in the entries.
+  explicit Auditor(std::string server) : server_(std::move(server)) {}
+
+  // `workspace` must outlive it. Does nothing for one without an audit (--offline).
+  void Follow(Workspace& workspace);
+
+  // Adds an entry to the audit of `database`, and to each audit if that is empty: the call named
+  // none. One for a database that the server does not have is in its log only.
+  void Note(absl::string_view database, migration::v1::AuditEntry entry);
+
+ private:
+  const std::string server_;
+  std::map<std::string, std::unique_ptr<AuditQueue>, std::less<>> queues_;
+};
+
+}  // namespace migd
