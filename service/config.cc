@@ -125,12 +125,14 @@ DatabaseConfig ReadDatabase(const std::string& name, const YAML::Node& node,
        {"migrations", text(database.migrations)},
        {"version_table", text(database.version_table)},
        {"version_table_schema", text(database.version_table_schema)},
-       {"lock_timeout", duration(database.lock_timeout)},
-       {"statement_timeout", duration(database.statement_timeout)},
+       {"lock_timeout", duration(database.policy.timeouts.lock_timeout)},
+       {"statement_timeout", duration(database.policy.timeouts.statement_timeout)},
        {"lock_retries",
-        [&](const YAML::Node& value) { database.lock_retries = ReadRetries(value); }},
+        [&](const YAML::Node& value) { database.policy.lock_retries = ReadRetries(value); }},
        {"allow_terminate_blockers",
-        [&](const YAML::Node& value) { database.allow_terminate_blockers = ReadBool(value); }},
+        [&](const YAML::Node& value) {
+          database.policy.allow_terminate_blockers = ReadBool(value);
+        }},
        {"lint", [&](const YAML::Node& value) { database.policy.lint_gate = ReadLintGate(value); }},
        {"lint_rules",
         [&](const YAML::Node& value) { database.policy.lint_severities = ReadLintRules(value); }},
@@ -180,6 +182,20 @@ void ReadDatabases(const YAML::Node& node, const DatabaseConfig& defaults, Confi
 }
 
 }  // namespace
+
+Policy UsualPolicy() {
+  Policy policy;
+  policy.timeouts = {absl::Seconds(2), absl::ZeroDuration()};
+  policy.lock_retries = 5;
+  return policy;
+}
+
+Policy PolicyOf(const DatabaseConfig& database) {
+  Policy policy = database.policy;
+  policy.destructive = database.destructive.value_or(
+      database.is_protected ? DestructivePolicy::kRefuse : DestructivePolicy::kConfirm);
+  return policy;
+}
 
 bool ParseDestructive(const std::string& text, absl::optional<DestructivePolicy>& into) {
   if (text == "allow") {

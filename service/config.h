@@ -12,6 +12,9 @@
 
 namespace migd {
 
+// What is demanded of operations if nothing is said.
+Policy UsualPolicy();
+
 // A database to migrate.
 struct DatabaseConfig {
   // The name that requests use. Empty: the name of the PostgreSQL database.
@@ -23,16 +26,12 @@ struct DatabaseConfig {
   std::string migrations = "./migrations";
   std::string version_table = "alembic_version";
   std::string version_table_schema;
-  absl::Duration lock_timeout = absl::Seconds(2);
-  absl::Duration statement_timeout = absl::ZeroDuration();
-  int lock_retries = 5;
-  bool allow_terminate_blockers = false;
   // Nothing that destroys data is run, unless `destructive` says otherwise.
   bool is_protected = false;
   // Unset: confirm; on a protected database refuse.
   absl::optional<DestructivePolicy> destructive;
-  // All but its `destructive`.
-  Policy policy;
+  // All but its `destructive`; see PolicyOf.
+  Policy policy = UsualPolicy();
   absl::Duration connect_timeout = absl::Seconds(10);
   std::string backup_dir;
   int backup_keep = 10;
@@ -58,6 +57,9 @@ struct Config {
   absl::Duration shutdown_grace = absl::Seconds(30);
   OperationSettings operations;
 };
+
+// All that `database` demands of operations on it.
+Policy PolicyOf(const DatabaseConfig& database);
 
 // Reads a timeout, such as 500ms, 2s or 0; false if `text` is none, or if PostgreSQL, which counts
 // in whole milliseconds and 32 bits, cannot keep it.

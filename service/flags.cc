@@ -136,17 +136,17 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
   app.add_option("--version-table-schema", database.version_table_schema,
                  "its schema [where the search_path finds it]")
       ->type_name("NAME");
-  AddDuration(app, "--lock-timeout", database.lock_timeout,
+  AddDuration(app, "--lock-timeout", database.policy.timeouts.lock_timeout,
               "how long a statement waits for a lock, if the call does not say; 0: without end");
-  AddDuration(app, "--statement-timeout", database.statement_timeout,
+  AddDuration(app, "--statement-timeout", database.policy.timeouts.statement_timeout,
               "how long a statement runs, if the call does not say; 0: without end");
-  app.add_option("--lock-retries", database.lock_retries,
+  app.add_option("--lock-retries", database.policy.lock_retries,
                  "how often a revision that ran into the lock timeout is tried again, if the call "
                  "does not say")
       ->type_name("N")
       ->check(CLI::Range(0, kMostLockRetries))
       ->capture_default_str();
-  app.add_flag("--allow-terminate-blockers", database.allow_terminate_blockers,
+  app.add_flag("--allow-terminate-blockers", database.policy.allow_terminate_blockers,
                "allow calls to end the sessions that keep a migration waiting");
   app.add_flag("--protected", database.is_protected,
                "run nothing on the database that destroys data");

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -24,8 +25,10 @@
 #include "service/postgres/postgres_database.h"
 #include "service/postgres/postgres_operation_store.h"
 #include "service/postgres/scratch_database.h"
+#include "service/reload.h"
 #include "service/rpc/catalog.h"
 #include "service/rpc/server.h"
+#include "service/service_manager.h"
 #include "service/version.h"
 
 namespace migd {
@@ -34,12 +37,14 @@ namespace {
 // The embedded cluster's database, and the name of the one that is none, if no name is given.
 constexpr char kDefaultName[] = "app";
 
-// What the main thread waits for: to be told to stop, or that the embedded server has ended.
+// What the main thread waits for: to be told to stop or to read the configuration anew, or that the
+// embedded server has ended.
 sigset_t AwaitedSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   sigaddset(&signals, SIGCHLD);
   return signals;
 }
@@ -97,12 +102,7 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   workspace->name = database.name;
   workspace->scripts = directories.Get(database.migrations);
   workspace->version_table = {database.version_table_schema, database.version_table};
-  workspace->default_timeouts = {database.lock_timeout, database.statement_timeout};
-  workspace->default_lock_retries = database.lock_retries;
-  workspace->allow_terminate_blockers = database.allow_terminate_blockers;
-  workspace->policy = database.policy;
-  workspace->policy.destructive = database.destructive.value_or(
-      database.is_protected ? DestructivePolicy::kRefuse : DestructivePolicy::kConfirm);
+  workspace->SetPolicy(PolicyOf(database));
   if (config.offline) {
     if (workspace->name.empty()) workspace->name = kDefaultName;
     return workspace;
@@ -162,14 +162,34 @@ absl::StatusOr<Parts> Build(const Config& config) {
   return parts;
 }
 
+// Reads the configuration anew, and applies what can be applied while migd serves. One that has a
+// mistake changes nothing.
+void Reload(const Config& running, const std::function<CommandLine()>& read, const Parts& parts) {
+  NotifyReloading();
+  const CommandLine fresh = read();
+  if (!fresh.config) {
+    LogError("the configuration was not read anew: it has a mistake; what was read before holds");
+  } else {
+    ApplyPolicies(*fresh.config, *parts.catalog);
+    for (const std::string& setting : SettingsThatNeedARestart(running, *fresh.config)) {
+      LogWarning("takes effect with a restart only", {{"setting", setting}});
+    }
+    LogInfo("the configuration was read anew");
+  }
+  NotifyReady();
+}
+
 // Serves until a signal says to stop (0) or the embedded server ends by itself (1).
-int ServeUntilStopped(const Config& config, const sigset_t& signals, Parts& parts) {
+int ServeUntilStopped(const Config& config, const std::function<CommandLine()>& read,
+                      const sigset_t& signals, Parts& parts) {
   int exit_code = 0;
   int received = SIGCHLD;
-  while (received == SIGCHLD && exit_code == 0) {
+  while ((received == SIGCHLD || received == SIGHUP) && exit_code == 0) {
     sigwait(&signals, &received);
+    if (received == SIGHUP) Reload(config, read, parts);
     if (received == SIGCHLD && parts.cluster != nullptr && !parts.cluster->running()) exit_code = 1;
   }
+  NotifyStopping();
   if (exit_code == 0) {
     LogInfo("stopping", {{"signal", strsignal(received)}});
   } else {
@@ -201,7 +221,9 @@ int Main(int argc, const char* const* argv) {
   for (const std::string& address : parts->server->addresses()) {
     LogInfo("listening", {{"address", address}, {"version", kVersion}});
   }
-  return ServeUntilStopped(*command_line.config, signals, *parts);
+  NotifyReady();
+  return ServeUntilStopped(
+      *command_line.config, [&] { return ReadCommandLine(argc, argv); }, signals, *parts);
 }
 
 }  // namespace

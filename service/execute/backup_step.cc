@@ -54,7 +54,7 @@ migration::v1::BackupMode DemandedBackup(const Policy& policy, const ExecuteRequ
 namespace {
 
 absl::StatusOr<bool> IsWanted(const Workspace& workspace, const BackupOccasion& occasion) {
-  const migration::v1::BackupMode mode = DemandedBackup(workspace.policy, occasion.request);
+  const migration::v1::BackupMode mode = DemandedBackup(*workspace.policy(), occasion.request);
   if (mode != migration::v1::BACKUP_MODE_BEFORE_DESTRUCTIVE) {
     return mode == migration::v1::BACKUP_MODE_ALWAYS;
   }
@@ -83,8 +83,9 @@ absl::Status BackUp(Workspace& workspace, const BackupOccasion& occasion, Sessio
     return *holds_mutex ? absl::OkStatus()
                         : errors::MutexLost(occasion.plan.steps.front().revision);
   };
-  auto backup = workspace.backups->Make(
-      occasion.request.operation, VerificationOf(workspace.policy, occasion.request), tick, sink);
+  auto backup =
+      workspace.backups->Make(occasion.request.operation,
+                              VerificationOf(*workspace.policy(), occasion.request), tick, sink);
   if (!backup.ok()) return backup.status();
   migration::v1::OperationEvent event;
   *event.mutable_backup_finished() = *std::move(backup);

@@ -140,7 +140,7 @@ absl::StatusOr<Baseline> ComposeBaseline(Workspace& workspace, NewRevision wante
       ReplaySchema(workspace.scratch.get(), composed->scripts, {wanted.id}, cancellation);
   if (!replayed.ok()) return replayed.status();
   const auto comparison = CompareInScope(std::move(replayed->schema), std::move(live->schema),
-                                         {{}, workspace.policy.verify_ignore});
+                                         {{}, workspace.policy()->verify_ignore});
   if (!comparison.ok()) return comparison.status();
   if (!comparison->differences.empty()) {
     return errors::SchemaDiffers(workspace.name, "the file that pg_dump gives",

@@ -180,7 +180,7 @@ absl::Status PassGates(const Workspace& workspace, const ScriptSet& scripts, con
   const absl::Status status = PassLintGate(scripts, plan, request, *workspace.database, sink);
   if (!status.ok()) return status;
   return Guard({workspace.name, request.plan_hash, request.confirmation, plan_hash},
-               workspace.policy, scripts, plan, *workspace.database);
+               *workspace.policy(), scripts, plan, *workspace.database);
 }
 
 // Runs the steps of `plan` in order, until one fails.

@@ -7,6 +7,7 @@
 
 #include "migration/v1/finding.pb.h"
 #include "migration/v1/operation.pb.h"
+#include "service/database/database.h"
 
 namespace migd {
 
@@ -20,8 +21,17 @@ enum class DestructivePolicy {
   kRefuse,
 };
 
+// So often, and no more, a step can be tried again.
+inline constexpr int kMostLockRetries = 100;
+
 // A plain value.
 struct Policy {
+  // For requests that set none.
+  Timeouts timeouts;
+  int lock_retries = 0;
+  // Whether requests may have the sessions ended that are in their way.
+  bool allow_terminate_blockers = false;
+
   // `protected: true` in the configuration is kRefuse, unless `destructive` says otherwise.
   DestructivePolicy destructive = DestructivePolicy::kConfirm;
 

@@ -108,7 +108,8 @@ absl::Status ReadPins(const migration::v1::RunOptions& options, ExecuteRequest& 
 
 absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Workspace& workspace,
                             ExecuteRequest& request) {
-  request.timeouts = workspace.default_timeouts;
+  const std::shared_ptr<const Policy> policy = workspace.policy();
+  request.timeouts = policy->timeouts;
   absl::Duration mutex_timeout;
   absl::Status status = ReadDuration(options.has_lock_timeout(), options.lock_timeout(),
                                      "lock_timeout", request.timeouts.lock_timeout);
@@ -123,24 +124,22 @@ absl::Status ReadRunOptions(const migration::v1::RunOptions& options, const Work
   if (!status.ok()) return status;
   request.mutex_deadline =
       mutex_timeout > absl::ZeroDuration() ? absl::Now() + mutex_timeout : absl::InfiniteFuture();
-  request.lock_retries =
-      options.has_lock_retries() ? options.lock_retries() : workspace.default_lock_retries;
+  request.lock_retries = options.has_lock_retries() ? options.lock_retries() : policy->lock_retries;
   if (request.lock_retries < 0 || request.lock_retries > kMostLockRetries) {
     return errors::InvalidRequest("lock_retries",
                                   absl::StrCat("must be between 0 and ", kMostLockRetries));
   }
   request.terminate_blockers = options.terminate_blockers();
-  if (request.terminate_blockers && !workspace.allow_terminate_blockers) {
+  if (request.terminate_blockers && !policy->allow_terminate_blockers) {
     return errors::TerminateNotAllowed(workspace.name);
   }
   if (options.lint() != migration::v1::LINT_GATE_UNSPECIFIED &&
       request.action == migration::v1::ACTION_STAMP) {
     return errors::InvalidRequest("lint", "goes with an upgrade or a downgrade");
   }
-  request.lint_gate = options.lint() == migration::v1::LINT_GATE_UNSPECIFIED
-                          ? workspace.policy.lint_gate
-                          : options.lint();
-  request.lint_severities = workspace.policy.lint_severities;
+  request.lint_gate =
+      options.lint() == migration::v1::LINT_GATE_UNSPECIFIED ? policy->lint_gate : options.lint();
+  request.lint_severities = policy->lint_severities;
   request.accept_checksums = {options.accept_checksums().begin(), options.accept_checksums().end()};
   if (!request.accept_checksums.empty() && request.action != migration::v1::ACTION_UPGRADE) {
     return errors::InvalidRequest("accept_checksums", "goes with an upgrade");

@@ -96,7 +96,7 @@ absl::StatusOr<Schemas> ReadSchemas(const SchemaCheckContext& context) {
 
 absl::StatusOr<Comparison> Compare(const SchemaCheckContext& context, Schemas schemas) {
   return CompareInScope(std::move(schemas.expected), std::move(schemas.actual),
-                        {{}, context.workspace.policy.verify_ignore});
+                        {{}, context.workspace.policy()->verify_ignore});
 }
 
 absl::StatusOr<Comparison> CompareAll(const SchemaCheckContext& context) {

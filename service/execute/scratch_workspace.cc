@@ -10,10 +10,12 @@ std::unique_ptr<Workspace> MakeScratchWorkspace(const Workspace& live,
   workspace->name = live.name;
   workspace->scripts = live.scripts;
   workspace->version_table = live.version_table;
-  workspace->default_timeouts = live.default_timeouts;
-  workspace->policy.destructive = DestructivePolicy::kAllow;
-  workspace->policy.lint_gate = migration::v1::LINT_GATE_OFF;
-  workspace->policy.backup = migration::v1::BACKUP_MODE_NEVER;
+  Policy policy;
+  policy.timeouts = live.policy()->timeouts;
+  policy.destructive = DestructivePolicy::kAllow;
+  policy.lint_gate = migration::v1::LINT_GATE_OFF;
+  policy.backup = migration::v1::BACKUP_MODE_NEVER;
+  workspace->SetPolicy(std::move(policy));
   Database& database = scratch->database();
   workspace->database = std::shared_ptr<Database>(std::move(scratch), &database);
   return workspace;

@@ -77,8 +77,8 @@ absl::StatusOr<Verification> VerifySchema(Workspace& workspace, SchemaScope scop
   if (!live.ok()) return live.status();
   auto replayed = ReplaySchema(workspace.scratch.get(), **scripts, live->rows, cancellation);
   if (!replayed.ok()) return replayed.status();
-  scope.ignore.insert(scope.ignore.end(), workspace.policy.verify_ignore.begin(),
-                      workspace.policy.verify_ignore.end());
+  const std::vector<std::string> ignore = workspace.policy()->verify_ignore;
+  scope.ignore.insert(scope.ignore.end(), ignore.begin(), ignore.end());
   auto comparison = CompareInScope(std::move(replayed->schema), std::move(live->schema), scope);
   if (!comparison.ok()) return comparison.status();
   return Verification{std::move(live->rows), *std::move(comparison), std::move(replayed->scratch)};

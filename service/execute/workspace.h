@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "absl/time/time.h"
+#include "service/base/mutex.h"
 #include "service/database/audit_store.h"
 #include "service/database/backup.h"
 #include "service/database/database.h"
@@ -16,11 +16,9 @@
 
 namespace migd {
 
-// So often, and no more, a step can be tried again.
-inline constexpr int kMostLockRetries = 100;
-
 // Thread-safe, as its parts are. Lives as long as the server.
-struct Workspace {
+class Workspace {
+ public:
   // The name by which requests call it.
   std::string name;
   std::shared_ptr<ScriptDirectory> scripts;
@@ -36,13 +34,21 @@ struct Workspace {
   std::unique_ptr<BackupMaker> backups;
   // Where `database` keeps its rows; what a script for it names, also with --offline.
   VersionTable version_table;
-  // For requests that set none.
-  Timeouts default_timeouts;
-  int default_lock_retries = 0;
-  // Whether requests may have the sessions ended that are in their way.
-  bool allow_terminate_blockers = false;
-  // What else its configuration demands.
-  Policy policy;
+
+  // What its configuration demands now; what has begun goes on with what it began with.
+  std::shared_ptr<const Policy> policy() const {
+    MutexLock lock(policy_mutex_);
+    return policy_;
+  }
+  void SetPolicy(Policy policy) {
+    MutexLock lock(policy_mutex_);
+    policy_ = std::make_shared<const Policy>(std::move(policy));
+  }
+
+ private:
+  mutable Mutex policy_mutex_;
+  std::shared_ptr<const Policy> policy_ ABSL_GUARDED_BY(policy_mutex_) =
+      std::make_shared<const Policy>();
 };
 
 }  // namespace migd

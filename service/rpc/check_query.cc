@@ -164,7 +164,7 @@ class Checks {
   // Of the revisions that an upgrade would run; of all, if that is not known.
   void AskLint() {
     migration::v1::LintGate gate = request_.lint();
-    if (gate == migration::v1::LINT_GATE_UNSPECIFIED) gate = workspace_.policy.lint_gate;
+    if (gate == migration::v1::LINT_GATE_UNSPECIFIED) gate = workspace_.policy()->lint_gate;
     if (gate == migration::v1::LINT_GATE_OFF) return Skip("lint", "it is off");
     if (scripts_ == nullptr) return Skip("lint", "the revisions are not known");
     const std::vector<RevisionIndex> revisions = Pending();
@@ -172,7 +172,7 @@ class Checks {
     for (const RevisionIndex index : revisions) sections.push_back({&scripts_->file(index)});
     std::vector<Finding> errors;
     int warnings = 0;
-    for (Finding& finding : LintSections(sections, workspace_.policy.lint_severities,
+    for (Finding& finding : LintSections(sections, workspace_.policy()->lint_severities,
                                          can_compare() ? workspace_.database.get() : nullptr)) {
       if (finding.severity() != migration::v1::SEVERITY_ERROR) {
         ++warnings;

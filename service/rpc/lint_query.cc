@@ -106,7 +106,7 @@ absl::Status AnswerLint(const Catalog& catalog, const LintRequest& request,
   const absl::Status status = selection.Select(request);
   if (!status.ok()) return status;
 
-  const LintSeverities& severities = (*workspace)->policy.lint_severities;
+  const LintSeverities severities = (*workspace)->policy()->lint_severities;
   std::vector<const MigrationFile*> files;
   for (const RevisionIndex index : selection.revisions()) files.push_back(&(*scripts)->file(index));
   for (LintReport& report : LintFiles(files, severities)) {

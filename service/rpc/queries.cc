@@ -139,7 +139,7 @@ void AddEffects(const Opened& opened, const Plan& plan, bool is_live,
     *response.mutable_database_error() = errors::ToProto(effects.database_error);
   }
   const std::string confirmation = ConfirmationOf(workspace.name, described.plan_hash());
-  const absl::Status refusal = CheckLosses(workspace.name, workspace.policy, effects.losses,
+  const absl::Status refusal = CheckLosses(workspace.name, *workspace.policy(), effects.losses,
                                            described.plan_hash(), confirmation);
   if (!refusal.ok()) {
     *response.mutable_refusal() = errors::ToProto(refusal);
@@ -151,13 +151,13 @@ void AddEffects(const Opened& opened, const Plan& plan, bool is_live,
 // What lint finds in the plan, and whether it would stop it.
 void FillFindings(const Opened& opened, const Plan& plan, bool is_live,
                   migration::v1::PlanResponse& response) {
-  const Policy& policy = opened.workspace.policy;
-  if (policy.lint_gate == migration::v1::LINT_GATE_OFF) return;
+  const std::shared_ptr<const Policy> policy = opened.workspace.policy();
+  if (policy->lint_gate == migration::v1::LINT_GATE_OFF) return;
   const std::vector<migration::v1::Finding> findings =
-      LintPlan(*opened.scripts, plan, policy.lint_severities,
+      LintPlan(*opened.scripts, plan, policy->lint_severities,
                is_live ? opened.workspace.database.get() : nullptr);
   response.mutable_findings()->Add(findings.begin(), findings.end());
-  const absl::Status status = CheckLintGate(findings, policy.lint_gate);
+  const absl::Status status = CheckLintGate(findings, policy->lint_gate);
   if (!status.ok() && !response.has_refusal())
     *response.mutable_refusal() = errors::ToProto(status);
 }

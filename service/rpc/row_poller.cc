@@ -14,7 +14,8 @@ constexpr absl::Duration kLeastPause = absl::Milliseconds(50);
 
 }  // namespace
 
-RowPoller::RowPoller(Database& database, absl::Duration interval, std::function<void()> on_reading)
+RowPoller::RowPoller(Database& database, absl::Duration interval,
+                     std::function<void(const Reading&)> on_reading)
     : database_(database),
       interval_(interval),
       on_reading_(std::move(on_reading)),
@@ -52,10 +53,10 @@ void RowPoller::Run() {
     auto reading = std::make_shared<const Reading>(Reading{number, database_.ReadRows()});
     {
       MutexLock lock(mutex_);
-      newest_ = std::move(reading);
+      newest_ = reading;
       last_end_ = absl::Now();
     }
-    on_reading_();
+    on_reading_(*reading);
   }
 }
 

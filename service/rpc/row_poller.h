@@ -26,7 +26,8 @@ class RowPoller {
 
   // `database` must outlive it. `on_reading` is called after each reading, on the poller's thread,
   // and may call back.
-  RowPoller(Database& database, absl::Duration interval, std::function<void()> on_reading);
+  RowPoller(Database& database, absl::Duration interval,
+            std::function<void(const Reading&)> on_reading);
   // Waits for the end of a reading that is under way.
   ~RowPoller();
 
@@ -45,7 +46,7 @@ class RowPoller {
 
   Database& database_;
   const absl::Duration interval_;
-  const std::function<void()> on_reading_;
+  const std::function<void(const Reading&)> on_reading_;
 
   mutable Mutex mutex_;
   CondVar changed_;

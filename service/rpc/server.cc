@@ -82,6 +82,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::str
   }
   grpc::HealthCheckServiceInterface* health = server->server_->GetHealthCheckService();
   health->SetServingStatus(std::string(migration::v1::MigrationService::service_full_name()), true);
+  server->health_monitor_ = std::make_unique<HealthMonitor>(catalog, *health);
   return server;
 }
 
@@ -90,11 +91,13 @@ Server::~Server() {
 }
 
 void Server::Shutdown(absl::Duration grace) {
-  server_->GetHealthCheckService()->SetServingStatus(false);
+  // For good: what is found out about databases from now on changes it no more.
+  server_->GetHealthCheckService()->Shutdown();
   operations_.Drain(grace);
   service_.EndWaits();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kLastGrace));
   server_->Wait();
+  health_monitor_.reset();
   server_.reset();
 }
 

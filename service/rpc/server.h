@@ -14,6 +14,7 @@
 #include "service/operation/operation_manager.h"
 #include "service/rpc/admission.h"
 #include "service/rpc/catalog.h"
+#include "service/rpc/health_monitor.h"
 #include "service/rpc/listener.h"
 #include "service/rpc/migration_service.h"
 
@@ -46,6 +47,7 @@ class Server {
   std::vector<Listener> listeners_;
   std::vector<std::string> addresses_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<HealthMonitor> health_monitor_;
 };
 
 }  // namespace migd

@@ -67,7 +67,9 @@ struct WaitRoom::Waiter {
 class WaitRoom::Desk {
  public:
   Desk(Workspace& workspace, absl::Duration interval, std::function<void()> on_reading)
-      : workspace_(workspace), poller_(*workspace.database, interval, std::move(on_reading)) {}
+      : workspace_(workspace),
+        poller_(*workspace.database, interval,
+                [told = std::move(on_reading)](const RowPoller::Reading&) { told(); }) {}
 
   RowPoller& poller() { return poller_; }
 

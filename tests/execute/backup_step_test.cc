@@ -56,7 +56,7 @@ class BackupStepTest : public ::testing::Test {
     workspace_.Write({"a1", "", "\nCREATE TABLE items (id int);\n", "\nDROP TABLE items;\n"});
     workspace_.Write({"b2", "a1", "\nCREATE TABLE more (id int);\n", ""});
     workspace_.Write({"c3", "b2", "\nDROP TABLE items;\n", ""});
-    workspace_.workspace().policy.destructive = DestructivePolicy::kAllow;
+    workspace_.ChangePolicy([](Policy& policy) { policy.destructive = DestructivePolicy::kAllow; });
     auto backups = std::make_unique<FakeBackupMaker>(workspace_.database());
     backups_ = backups.get();
     workspace_.workspace().backups = std::move(backups);
@@ -100,8 +100,10 @@ TEST_F(BackupStepTest, NothingToDoNeedsNone) {
 }
 
 TEST_F(BackupStepTest, ThePolicyDemandsMoreThanTheCall) {
-  workspace_.workspace().policy.backup = BACKUP_MODE_ALWAYS;
-  workspace_.workspace().policy.backup_verification = migration::v1::BACKUP_VERIFICATION_RESTORE;
+  workspace_.ChangePolicy([](Policy& policy) { policy.backup = BACKUP_MODE_ALWAYS; });
+  workspace_.ChangePolicy([](Policy& policy) {
+    policy.backup_verification = migration::v1::BACKUP_VERIFICATION_RESTORE;
+  });
   request_.backup = BACKUP_MODE_NEVER;
   request_.backup_verification = migration::v1::BACKUP_VERIFICATION_LIST;
   ASSERT_TRUE(Upgrade("a1").status.ok());
@@ -110,7 +112,7 @@ TEST_F(BackupStepTest, ThePolicyDemandsMoreThanTheCall) {
 }
 
 TEST_F(BackupStepTest, BeforeWhatDestroysAlone) {
-  workspace_.workspace().policy.backup = BACKUP_MODE_BEFORE_DESTRUCTIVE;
+  workspace_.ChangePolicy([](Policy& policy) { policy.backup = BACKUP_MODE_BEFORE_DESTRUCTIVE; });
   ASSERT_TRUE(Upgrade("b2").status.ok());
   EXPECT_THAT(backups_->made, IsEmpty());
   ASSERT_TRUE(Upgrade("c3").status.ok());

@@ -113,7 +113,7 @@ TEST_F(ExecuteTest, EmitsItsEventsInTheOrderInWhichThingsHappen) {
 TEST_F(ExecuteTest, WhatDestroysDataRunsConfirmedOnly) {
   WriteTwoRevisions();
   ASSERT_TRUE(Upgrade().status.ok());
-  fake_.workspace().policy.destructive = DestructivePolicy::kConfirm;
+  fake_.ChangePolicy([](Policy& policy) { policy.destructive = DestructivePolicy::kConfirm; });
   events_.clear();
   const ExecuteResult refused = Run(migration::v1::ACTION_DOWNGRADE, {"base"});
   EXPECT_THAT(refused, FailsWith(ErrorReason::ERROR_REASON_CONFIRMATION_REQUIRED));
@@ -139,7 +139,7 @@ TEST_F(ExecuteTest, APlanThatIsNamedRunsOrNone) {
 
 // What was made by the attempt before was new when the plan was looked at.
 TEST_F(ExecuteTest, AnAttemptAfterTheFirstIsNotAskedAboutWhatThatHasMade) {
-  fake_.workspace().policy.destructive = DestructivePolicy::kConfirm;
+  fake_.ChangePolicy([](Policy& policy) { policy.destructive = DestructivePolicy::kConfirm; });
   fake_.Write({"a", "", "\nCREATE TABLE a (x int);\n"});
   fake_.Write({"b", "a", "\nDROP TABLE a;\n"});
   database_.LoseConnectionAt("DROP TABLE a");

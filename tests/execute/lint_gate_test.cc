@@ -85,7 +85,7 @@ TEST_F(LintGateTest, AWarningIsToldAndStopsNothing) {
 TEST_F(LintGateTest, TheCallDecidesOverTheSettings) {
   AddTable("t", kLarge);
   workspace_.Write({"a", "", "\nCREATE INDEX i ON t (x);\n", "\nSELECT 1;\n"});
-  workspace_.workspace().policy.lint_gate = migration::v1::LINT_GATE_OFF;
+  workspace_.ChangePolicy([](Policy& policy) { policy.lint_gate = migration::v1::LINT_GATE_OFF; });
   EXPECT_FALSE(Upgrade(migration::v1::LINT_GATE_ERROR).status.ok());
   findings_.clear();
   EXPECT_TRUE(Upgrade(migration::v1::LINT_GATE_WARN).status.ok());
@@ -101,9 +101,11 @@ TEST_F(LintGateTest, OffLooksAtNothing) {
 
 TEST_F(LintGateTest, TheSettingsOfTheDatabaseCount) {
   workspace_.Write({"a", "", "\nDROP TABLE IF EXISTS t;\n", "\nSELECT 1;\n"});
-  workspace_.workspace().policy.lint_severities = {{"drop-table", migration::v1::SEVERITY_ERROR}};
+  workspace_.ChangePolicy([](Policy& policy) {
+    policy.lint_severities = {{"drop-table", migration::v1::SEVERITY_ERROR}};
+  });
   EXPECT_FALSE(Upgrade().status.ok());
-  workspace_.workspace().policy.lint_gate = migration::v1::LINT_GATE_WARN;
+  workspace_.ChangePolicy([](Policy& policy) { policy.lint_gate = migration::v1::LINT_GATE_WARN; });
   EXPECT_TRUE(Upgrade().status.ok());
 }
 

@@ -31,8 +31,10 @@ bool IsRefused(const RunOptions& options, migration::v1::Action action) {
 
 TEST(ReadRunOptions, WhatTheCallerDoesNotSayIsTheWorkspaces) {
   Workspace workspace;
-  workspace.default_timeouts = {absl::Seconds(2), absl::Minutes(5)};
-  workspace.default_lock_retries = 7;
+  Policy policy;
+  policy.timeouts = {absl::Seconds(2), absl::Minutes(5)};
+  policy.lock_retries = 7;
+  workspace.SetPolicy(policy);
   RunOptions options;
   options.mutable_statement_timeout()->set_seconds(1);
   const auto request = Read(options, migration::v1::ACTION_UPGRADE, workspace);

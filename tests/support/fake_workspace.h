@@ -1,6 +1,7 @@
 // A workspace of a FakeDatabase and of migration files that a test writes.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -45,7 +46,7 @@ class FakeWorkspace {
     store_ = store.get();
     workspace_->operations = std::move(store);
     // Tests of the guard ask for it.
-    workspace_->policy.destructive = DestructivePolicy::kAllow;
+    ChangePolicy([](Policy& policy) { policy.destructive = DestructivePolicy::kAllow; });
   }
 
   // Writes `<revision>_step.sql`.
@@ -54,6 +55,13 @@ class FakeWorkspace {
   }
   void WriteFile(const std::string& name, const std::string& contents) {
     files_.Write(name, contents);
+  }
+
+  // Changes what the workspace demands.
+  void ChangePolicy(const std::function<void(Policy&)>& change) {
+    Policy policy = *workspace_->policy();
+    change(policy);
+    workspace_->SetPolicy(policy);
   }
 
   FakeDatabase& database() { return *database_; }

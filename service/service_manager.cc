@@ -1,0 +1,25 @@
+#include "service/service_manager.h"
+
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace migd {
+
+void NotifyReady() { sd_notify(0, "READY=1"); }
+
+void NotifyReloading() {
+  // With the time, Type=notify-reload can tell this reload from an earlier one.
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  constexpr int64_t kMicrosecondsPerSecond = 1'000'000;
+  const int64_t microseconds = now.tv_sec * kMicrosecondsPerSecond + now.tv_nsec / 1000;
+  sd_notify(0, absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", microseconds).c_str());
+}
+
+void NotifyStopping() { sd_notify(0, "STOPPING=1"); }
+
+}  // namespace migd

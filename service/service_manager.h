@@ -1,0 +1,14 @@
+// What systemd, or whatever else has started migd with NOTIFY_SOCKET, is told of it; see
+// sd_notify(3). Nothing happens where nobody listens.
+#pragma once
+
+namespace migd {
+
+// It serves. After NotifyReloading: it has read its configuration anew.
+void NotifyReady();
+// It reads its configuration anew.
+void NotifyReloading();
+// It has begun to stop.
+void NotifyStopping();
+
+}  // namespace migd
