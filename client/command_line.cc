@@ -9,8 +9,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "client/completion.h"
 #include "client/request_id.h"
 #include "client/text.h"
 #include "client/time_text.h"
@@ -184,10 +186,13 @@ const CLI::Validator& IsCount() {
   return validator;
 }
 
+constexpr std::array<const char*, 5> kPeers = {"alembic", "flyway", "golang-migrate", "goose",
+                                               "dbmate"};
+
 const CLI::Validator& IsPeer() {
   static const CLI::Validator validator(
       [](std::string& text) -> std::string {
-        for (const char* peer : {"alembic", "flyway", "golang-migrate", "goose", "dbmate"}) {
+        for (const char* peer : kPeers) {
           if (text == peer) return "";
         }
         return absl::StrCat("'", text,
@@ -235,6 +240,14 @@ std::optional<absl::Duration> DurationOf(const std::string& text) {
 
 template <typename Value>
 using Names = std::vector<std::pair<std::string, Value>>;
+
+// The names as the type of an option, which completions offer: "list|restore".
+template <typename Value>
+std::string Alternatives(const Names<Value>& names) {
+  std::string type;
+  for (const auto& [name, value] : names) absl::StrAppend(&type, type.empty() ? "" : "|", name);
+  return type;
+}
 
 const Names<migration::v1::BackupMode>& BackupModes() {
   static const auto& names = *new Names<migration::v1::BackupMode>{
@@ -339,8 +352,11 @@ class Grammar {
     AddOperations();
     AddImport();
     AddHealth();
+    AddCompletion();
     AddVersion();
   }
+
+  cli::Command Describe() const { return cli::Describe(app_); }
 
   ParsedCommandLine Parse(const std::vector<std::string>& arguments) {
     // CLI11 wants the words in reverse.
@@ -387,7 +403,8 @@ class Grammar {
     AddGlobal("--server", global_.server, "MIGCTL_SERVER", "ADDR",
               "Address of migd: host:port or unix:PATH; default 127.0.0.1:7433");
     AddGlobal("--database", global_.database, "MIGCTL_DATABASE", "NAME",
-              "Which database of the server; may be left out if it has one");
+              "Which database of the server; may be left out if it has one")
+        ->type_name("DATABASE");
     AddGlobal("--output", global_.output, "MIGCTL_OUTPUT", "text|json", "Default text");
     AddGlobal("--timeout", global_.timeout, "MIGCTL_TIMEOUT", "DURATION",
               "Give up after this long; default 30s, none for operations and wait");
@@ -601,6 +618,7 @@ class Grammar {
         ->add_option("--head", *heads,
                      "The id of a head that there is to be; repeatable; default one, whichever")
         ->option_text("ID")
+        ->type_name("REV")
         ->check(IsNotEmpty());
     command->add_option("--lint", *lint, "What lint may fail; default as the server has it")
         ->option_text("error|warn|off")
@@ -660,7 +678,8 @@ class Grammar {
     command
         ->add_option("--format", *format,
                      "text, json, sarif, or github for annotations in GitHub Actions; default text")
-        ->option_text("FORMAT");
+        ->option_text("FORMAT")
+        ->type_name("text|json|sarif|github");
     CLI::Option* rules =
         command->add_flag("--rules", lint->lists_rules, "List the rules with their severities");
     CLI::Option* fix =
@@ -921,12 +940,14 @@ class Grammar {
                    "Make a backup before the first step: always, or as --backup=MODE says: "
                    "before_destructive, never; the server may demand more")
         ->option_text("[=MODE]")
+        ->type_name(Alternatives(BackupModes()))
         ->check(IsOneOf(BackupModes()));
     command
         ->add_option("--backup-verify", run.backup_verify,
                      "How the backup is verified: list (it can be read), or restore (into a "
                      "scratch database, and the rows are counted)")
         ->option_text("HOW")
+        ->type_name(Alternatives(BackupVerifications()))
         ->check(IsOneOf(BackupVerifications()));
     command->get_option("--sql")->excludes("--backup")->excludes("--backup-verify");
   }
@@ -1130,7 +1151,8 @@ class Grammar {
       return ListOperationsCommand{StatesOf(*state), *limit};
     });
     command->add_option("--state", *state, "Only these, comma-separated: running,failed ...")
-        ->option_text("STATES");
+        ->option_text("STATES")
+        ->type_name(Alternatives(StateNames()));
     command->add_option("--limit", *limit, "At most this many; default 20")
         ->option_text("N")
         ->check(IsCount());
@@ -1194,6 +1216,7 @@ class Grammar {
         });
     command->add_option("PEER", import->peer, "alembic, flyway, golang-migrate, goose or dbmate")
         ->option_text(" ")
+        ->type_name(absl::StrJoin(kPeers, "|"))
         ->required()
         ->check(IsPeer());
     command
@@ -1231,6 +1254,25 @@ class Grammar {
     command->footer(
         Footer("Exits with 0 if it does, 3 if it answers that it does not, 4 if it "
                "does not answer."));
+  }
+
+  void AddCompletion() {
+    auto shell = Value<std::string>();
+    CLI::App* command =
+        Add(&app_, "completion", "Print the script that completes migctl's command line in a shell",
+            kServer, [shell] { return CompletionCommand{*shell}; });
+    command->add_option("SHELL", *shell, "bash, zsh or fish")
+        ->option_text(" ")
+        ->type_name(absl::StrJoin(CompletionShells(), "|"))
+        ->required()
+        ->check(CLI::IsMember(CompletionShells()));
+    command->footer(Footer(
+        "Revisions, databases and operations are asked from the server that the command line "
+        "names, for a\nsecond at most.\n\n"
+        "Examples:\n"
+        "  source <(migctl completion bash)\n"
+        "  migctl completion zsh > \"${fpath[1]}/_migctl\"\n"
+        "  migctl completion fish > ~/.config/fish/completions/migctl.fish"));
   }
 
   void AddVersion() {
@@ -1294,10 +1336,38 @@ class Grammar {
   std::optional<Command> command_;
 };
 
+// `migctl __complete -- WORDS...`: no part of the grammar, since WORDS may be any part of it.
+bool IsCompletionRequest(const std::vector<std::string>& arguments) {
+  return arguments.size() > 2 && arguments[0] == "__complete" && arguments[1] == "--";
+}
+
+Invocation ParseCompletionRequest(const std::vector<std::string>& arguments,
+                                  const Environment& environment) {
+  CompleteCommand complete;
+  complete.words.assign(arguments.begin() + 2, arguments.end());
+  std::vector<std::string> globals = GlobalOptionsIn(DescribeCommandLine(), complete.words);
+  globals.push_back("version");
+  const ParsedCommandLine parsed = Grammar(environment).Parse(globals);
+  GlobalOptions options;
+  if (const auto* understood = std::get_if<Invocation>(&parsed)) {
+    options = understood->global;
+    complete.may_ask_server = true;
+  }
+  // The shell waits for the answer, whatever the command would have been told.
+  options.output = OutputFormat::kText;
+  options.timeout = kCompletionTimeout;
+  return {options, complete};
+}
+
 }  // namespace
+
+cli::Command DescribeCommandLine() {
+  return Grammar([](const char*) { return nullptr; }).Describe();
+}
 
 ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments,
                                    const Environment& environment) {
+  if (IsCompletionRequest(arguments)) return ParseCompletionRequest(arguments, environment);
   return Grammar(environment).Parse(arguments);
 }
 

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/description.h"
 #include "client/invocation.h"
 #include "client/terminal.h"
 
@@ -33,5 +34,8 @@ using ParsedCommandLine = std::variant<Invocation, HelpText, UsageError>;
 // request_id of a command that starts an operation.
 ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments,
                                    const Environment& environment);
+
+// The whole command line, for completions and the manual page. Pure.
+cli::Command DescribeCommandLine();
 
 }  // namespace migctl

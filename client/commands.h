@@ -64,4 +64,8 @@ ExitCode Run(const ImportCommand& command, Session& session);
 ExitCode Run(const HealthCommand& command, Session& session);
 ExitCode Run(const VersionCommand& command, Session& session);
 
+// Completion in shells.
+ExitCode Run(const CompletionCommand& command, Session& session);
+ExitCode Run(const CompleteCommand& command, Session& session);
+
 }  // namespace migctl

@@ -234,12 +234,27 @@ struct HealthCommand {
 
 struct VersionCommand {};
 
-using Command = std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand,
-                             ShowCommand, WaitCommand, CheckCommand, VerifyCommand, LintCommand,
-                             PlanCommand, RehearseCommand, UpgradeCommand, DowngradeCommand,
-                             StampCommand, ScriptCommand, ComposeCommand, BaselineCommand,
-                             ListOperationsCommand, ShowOperationCommand, WatchOperationCommand,
-                             CancelOperationCommand, ImportCommand, HealthCommand, VersionCommand>;
+// Prints the completion script of a shell.
+struct CompletionCommand {
+  // bash, zsh or fish.
+  std::string shell;
+};
+
+// Hidden: what the completion scripts ask.
+struct CompleteCommand {
+  // The words behind "migctl" as far as the cursor; the last one, which may be empty, is completed.
+  std::vector<std::string> words;
+  // The options of the connection in `words` were understood.
+  bool may_ask_server = false;
+};
+
+using Command =
+    std::variant<CurrentCommand, HistoryCommand, HeadsCommand, BranchesCommand, ShowCommand,
+                 WaitCommand, CheckCommand, VerifyCommand, LintCommand, PlanCommand,
+                 RehearseCommand, UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
+                 ComposeCommand, BaselineCommand, ListOperationsCommand, ShowOperationCommand,
+                 WatchOperationCommand, CancelOperationCommand, ImportCommand, HealthCommand,
+                 VersionCommand, CompletionCommand, CompleteCommand>;
 
 struct Invocation {
   GlobalOptions global;

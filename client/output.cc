@@ -22,7 +22,10 @@ void Output::Result(absl::string_view json_line, absl::string_view text) {
 }
 
 void Output::ResultText(absl::string_view lines) {
-  if (json()) return;
+  if (!json()) Raw(lines);
+}
+
+void Output::Raw(absl::string_view lines) {
   // Both streams may be the same terminal.
   err_.ClearLiveLine();
   out_.Print(lines);

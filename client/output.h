@@ -45,6 +45,10 @@ class Output {
   // Prints lines of text to stdout; nothing with JSON.
   void ResultText(absl::string_view lines);
 
+  // Prints whole lines that are no report, such as a script for a shell, to stdout, whatever the
+  // format.
+  void Raw(absl::string_view lines);
+
   // Prints an error and returns the exit code that it calls for.
   ExitCode Fail(const migration::v1::Error& error);
 
