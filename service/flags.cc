@@ -90,9 +90,9 @@ int Complain(absl::string_view problem) {
   return 2;
 }
 
-}  // namespace
-
-CommandLine ReadCommandLine(int argc, const char* const* argv) {
+// Declares the flags, and reads the command line with them; or only tells of them, if `description`
+// is not null.
+CommandLine ReadOrDescribe(int argc, const char* const* argv, cli::Command* description) {
   Config config;
   DatabaseConfig database;
   EmbeddedConfig embedded;
@@ -216,6 +216,10 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
                  "the folder of initdb and postgres [looked for]")
       ->type_name("DIR");
   NameEnvironment(app, IsSourceTyped(argc, argv));
+  if (description != nullptr) {
+    *description = cli::Describe(app);
+    return {};
+  }
 
   try {
     app.parse(argc, argv);
@@ -249,6 +253,18 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
   }
   if (config.listen.empty()) config.listen = {"127.0.0.1:7433"};
   return {config, 0};
+}
+
+}  // namespace
+
+CommandLine ReadCommandLine(int argc, const char* const* argv) {
+  return ReadOrDescribe(argc, argv, /*description=*/nullptr);
+}
+
+cli::Command DescribeCommandLine() {
+  cli::Command description;
+  ReadOrDescribe(0, nullptr, &description);
+  return description;
 }
 
 }  // namespace migd

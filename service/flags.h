@@ -2,6 +2,7 @@
 #pragma once
 
 #include "absl/types/optional.h"
+#include "cli/description.h"
 #include "service/config.h"
 
 namespace migd {
@@ -15,5 +16,8 @@ struct CommandLine {
 
 // Reads the command line and the MIGD_* environment.
 CommandLine ReadCommandLine(int argc, const char* const* argv);
+
+// The command line as it may be, for the manual page.
+cli::Command DescribeCommandLine();
 
 }  // namespace migd
