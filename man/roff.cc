@@ -98,11 +98,14 @@ std::string Section(const std::string& program, const cli::Command& command,
   std::string text;
   if (command.commands.empty()) {
     absl::StrAppend(&text, ".TP\n", Call(program, command), "\n",
-                    Escape(Sentence(command.description)), "\n.RS\n");
+                    Escape(Sentence(command.description)), "\n");
+    std::string details;
     for (const cli::Option& option : command.options) {
-      if (!IsHelp(option)) absl::StrAppend(&text, Item(option));
+      if (!IsHelp(option)) absl::StrAppend(&details, Item(option));
     }
-    return absl::StrCat(text, Closing(command, left_out), ".RE\n");
+    absl::StrAppend(&details, Closing(command, left_out));
+    if (!details.empty()) absl::StrAppend(&text, ".RS\n", details, ".RE\n");
+    return text;
   }
   const std::string name = absl::StrCat(program, " ", command.name);
   for (const cli::Command& inner : command.commands) {
