@@ -266,20 +266,25 @@ class HeaderReader {
   // False if the name is one that counts and its value is not understood.
   bool Take(const Line& code, size_t at) {
     const std::string& name = code[0].text;
-    std::vector<std::string>* place = nullptr;
-    std::vector<std::string> revision;
-    if (name == "revision") place = &revision;
-    if (name == "down_revision") place = &header_.down_revisions;
-    if (name == "branch_labels") place = &header_.branch_labels;
-    if (name == "depends_on") place = &header_.depends_on;
-    if (place == nullptr) return true;
+    std::vector<std::string>* place = ListOf(name);
+    if (place == nullptr && name != "revision") return true;
     absl::optional<std::vector<std::string>> values = ValueReader(code, at).Read();
     if (!values.has_value()) return false;
-    *place = *std::move(values);
-    if (place != &revision) return true;
-    if (revision.size() != 1) return false;
-    header_.revision = revision[0];
+    if (place != nullptr) {
+      *place = *std::move(values);
+      return true;
+    }
+    if (values->size() != 1) return false;
+    header_.revision = values->front();
     return true;
+  }
+
+  // Where the values of a name go that may have several; null for other names.
+  std::vector<std::string>* ListOf(const std::string& name) {
+    if (name == "down_revision") return &header_.down_revisions;
+    if (name == "branch_labels") return &header_.branch_labels;
+    if (name == "depends_on") return &header_.depends_on;
+    return nullptr;
   }
 
   PythonLexer lexer_;
