@@ -1,0 +1,284 @@
+// The manifests of docker/kubernetes/ without a cluster: of Kubernetes' own types, consistent with
+// each other and the image, and with settings that migd and migctl understand.
+//
+//     MIGD=... MIGCTL=... PROJECT_SOURCE=... node kubernetes_test.js
+"use strict";
+
+const assert = require("node:assert/strict");
+const { spawn, spawnSync } = require("node:child_process");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const test = require("node:test");
+
+const { MIGD, MIGCTL, PROJECT_SOURCE } = process.env;
+const FOLDER = path.join(PROJECT_SOURCE, "docker/kubernetes");
+const load = require("node:module").createRequire(path.join(PROJECT_SOURCE, "package.json"));
+const YAML = load("yaml");
+
+// Not sent to Kubernetes as they are.
+const OTHERS = ["kustomization.yaml", "config.yaml"];
+
+const read = (name) => fs.readFileSync(path.join(FOLDER, name), "utf8");
+const parse = (name) =>
+  YAML.parseAllDocuments(read(name)).map((document) => {
+    assert.deepEqual(document.errors, [], name);
+    return document.toJS();
+  });
+
+const kustomization = parse("kustomization.yaml")[0];
+const config = parse("config.yaml")[0];
+const manifests = fs
+  .readdirSync(FOLDER)
+  .filter((name) => name.endsWith(".yaml") && !OTHERS.includes(name))
+  .flatMap((file) => parse(file).map((object) => ({ file, object })));
+const find = (kind, name) => {
+  const found = manifests.find(({ object }) => object.kind === kind && object.metadata.name === name);
+  assert.ok(found, `there is no ${kind} ${name}`);
+  return found.object;
+};
+
+const deployment = find("Deployment", "migd");
+const service = find("Service", "migd");
+const job = find("Job", "migd-upgrade");
+const application = find("Deployment", "shop");
+const server = deployment.spec.template.spec.containers[0];
+const workloads = [deployment, job, application];
+const containersOf = (workload) => [
+  ...(workload.spec.template.spec.initContainers ?? []),
+  ...workload.spec.template.spec.containers,
+];
+// Those of this project's image.
+const migctls = [job, application].map((workload) =>
+  containersOf(workload).find((container) => container.image.split(":")[0] === "migd"));
+
+// --- Types ---
+
+// Reads what it wraps, and remembers of what.
+function watched(value, at, seen) {
+  if (value === null || typeof value !== "object") return value;
+  return new Proxy(value, {
+    get(target, key) {
+      if (typeof key === "string") seen.add(`${at}/${key}`);
+      return watched(target[key], `${at}/${String(key)}`, seen);
+    },
+    ownKeys(target) {
+      // A map, such as labels: any key will do.
+      for (const key of Object.keys(target)) seen.add(`${at}/${key}`);
+      return Reflect.ownKeys(target);
+    },
+  });
+}
+
+function pathsIn(value, at = "") {
+  if (value === null || typeof value !== "object") return [];
+  return Object.entries(value).flatMap(([key, inner]) => [
+    `${at}/${key}`,
+    ...pathsIn(inner, `${at}/${key}`),
+  ]);
+}
+
+// What is wrong with an object by the schema of its kind. Kubernetes' schemas allow keys that they
+// do not know, and the validators never look at them: that is how they are found.
+function problemsOf(object) {
+  const [group, version] = object.apiVersion.includes("/")
+    ? object.apiVersion.split("/")
+    : ["core", object.apiVersion];
+  const capital = (word) => word[0].toUpperCase() + word.slice(1);
+  const schema = `IoK8sApi${capital(group.split(".")[0])}${capital(version)}${object.kind}`;
+  // By its path: the package exports only classes, which would copy what they check.
+  const { validate } = load(
+    path.join(PROJECT_SOURCE, "node_modules/kubernetes-models/_schemas", `${schema}.js`));
+  const seen = new Set();
+  if (!validate(watched(object, "", seen))) {
+    return validate.errors.map((error) => `${error.instancePath} ${error.message ?? error.keyword}`);
+  }
+  return pathsIn(object).filter((at) => !seen.has(at)).map((at) => `${at} is not known`);
+}
+
+test("the check of types sees what is wrong", () => {
+  const change = (how) => {
+    const copy = structuredClone(deployment);
+    how(copy.spec.template.spec.containers[0], copy.spec);
+    return problemsOf(copy).join("\n");
+  };
+  assert.equal(change(() => {}), "");
+  assert.match(change((container) => (container.livenesProbe = {})), /livenesProbe is not known/);
+  assert.match(change((container) => (container.securityContext.runAsUsr = 1)), /runAsUsr/);
+  assert.match(change((container) => (container.ports[0].containerPort = "x")), /containerPort/);
+  assert.match(change((container, spec) => delete spec.selector), /required/);
+});
+
+test("each object is of its type", () => {
+  assert.ok(manifests.length >= 9);
+  for (const { file, object } of manifests) assert.deepEqual(problemsOf(object), [], file);
+});
+
+test("the kustomization has all that is no example", () => {
+  const files = new Set(manifests.map(({ file }) => file).filter((file) => !/example/.test(file)));
+  assert.deepEqual(new Set(kustomization.resources), files);
+  assert.deepEqual(kustomization.configMapGenerator[0].files, ["migd.yaml=config.yaml"]);
+});
+
+// --- Names, labels and ports ---
+
+const matches = (selector, labels) =>
+  Object.entries(selector).every(([key, value]) => labels[key] === value);
+
+test("selectors find the pods that they are for", () => {
+  const labels = deployment.spec.template.metadata.labels;
+  const policy = find("NetworkPolicy", "migd").spec;
+  const selectors = [
+    service.spec.selector,
+    find("PodDisruptionBudget", "migd").spec.selector.matchLabels,
+    policy.podSelector.matchLabels,
+    deployment.spec.template.spec.topologySpreadConstraints[0].labelSelector.matchLabels,
+  ];
+  for (const workload of [deployment, application]) {
+    assert.ok(matches(workload.spec.selector.matchLabels, workload.spec.template.metadata.labels));
+  }
+  for (const selector of selectors) {
+    assert.ok(matches(selector, labels), JSON.stringify(selector));
+    assert.ok(!matches(selector, job.spec.template.metadata.labels), JSON.stringify(selector));
+  }
+  for (const client of [job, application]) {
+    assert.ok(policy.ingress[0].from.some(
+      ({ podSelector }) => matches(podSelector.matchLabels, client.spec.template.metadata.labels)));
+  }
+});
+
+test("ports are those that migd listens on", () => {
+  const port = Number(config.listen[0].split(":").pop());
+  assert.deepEqual(server.ports, [{ name: "grpc", containerPort: port }]);
+  assert.equal(service.spec.ports[0].targetPort, "grpc");
+  assert.equal(find("NetworkPolicy", "migd").spec.ingress[0].ports[0].port, "grpc");
+  for (const probe of [server.startupProbe, server.livenessProbe, server.readinessProbe]) {
+    assert.equal(probe.grpc.port, port);
+  }
+  for (const container of migctls) {
+    const address = container.env.find(({ name }) => name === "MIGCTL_SERVER").value;
+    assert.equal(
+      address,
+      `${service.metadata.name}.${kustomization.namespace}.svc:${service.spec.ports[0].port}`);
+  }
+});
+
+test("no probe that ends a container asks for a database", () => {
+  for (const probe of [server.startupProbe, server.livenessProbe]) {
+    assert.equal(probe.grpc.service ?? "", "");
+  }
+  assert.ok(!/database/.test(server.readinessProbe.grpc.service));
+});
+
+test("pods keep to the restricted standard of their namespace", () => {
+  const namespace = find("Namespace", kustomization.namespace);
+  assert.equal(namespace.metadata.labels["pod-security.kubernetes.io/enforce"], "restricted");
+  for (const workload of workloads) {
+    const pod = workload.spec.template.spec;
+    assert.equal(pod.securityContext.runAsNonRoot, true);
+    assert.equal(pod.securityContext.seccompProfile.type, "RuntimeDefault");
+    for (const { name, securityContext } of containersOf(workload)) {
+      assert.equal(securityContext.allowPrivilegeEscalation, false, name);
+      assert.deepEqual(securityContext.capabilities, { drop: ["ALL"] }, name);
+      assert.equal(securityContext.readOnlyRootFilesystem, true, name);
+    }
+  }
+});
+
+// --- The image ---
+
+const dockerfile = fs.readFileSync(path.join(PROJECT_SOURCE, "docker/Dockerfile"), "utf8");
+
+test("the user is that of the image", () => {
+  const [, user, group] = dockerfile.match(/^USER (\d+):(\d+)$/m);
+  for (const workload of workloads) {
+    const { runAsUser, runAsGroup } = workload.spec.template.spec.securityContext;
+    assert.deepEqual([runAsUser, runAsGroup], [Number(user), Number(group)]);
+  }
+  assert.equal(deployment.spec.template.spec.securityContext.fsGroup, Number(group));
+});
+
+test("the image is that of this version", () => {
+  const sources = fs.readFileSync(path.join(PROJECT_SOURCE, "CMakeLists.txt"), "utf8");
+  const [, version] = sources.match(/^project\(\w+ VERSION ([\d.]+)/m);
+  assert.equal(kustomization.images[0].newTag, version);
+  assert.equal(server.image, kustomization.images[0].name);
+  // No kustomization writes the version into the example.
+  assert.equal(migctls[1].image, `migd:${version}`);
+});
+
+test("what the configuration names is mounted there", () => {
+  const volumes = new Map(deployment.spec.template.spec.volumes.map((volume) => [volume.name, volume]));
+  const mounts = new Map(server.volumeMounts.map((mount) => [mount.mountPath, volumes.get(mount.name)]));
+  for (const [where, volume] of mounts) assert.ok(volume, where);
+  const file = server.args[server.args.indexOf("--config") + 1];
+  assert.equal(mounts.get(path.dirname(file)).configMap.name, kustomization.configMapGenerator[0].name);
+  assert.equal(`${path.basename(file)}=config.yaml`, kustomization.configMapGenerator[0].files[0]);
+  const secret = find("Secret", "migd-database");
+  for (const database of Object.values(config.databases)) {
+    assert.equal(mounts.get(path.dirname(database.password_file)).secret.secretName, secret.metadata.name);
+    assert.ok(path.basename(database.password_file) in secret.stringData);
+    assert.match(dockerfile, new RegExp(`^COPY migrations/\\*\\.sql ${database.migrations}/$`, "m"));
+  }
+});
+
+test("a pod has the time that migd takes to stop", () => {
+  const seconds = { s: 1, m: 60 };
+  const [, number, unit] = config.shutdown_grace.match(/^(\d+)([sm])$/);
+  assert.ok(deployment.spec.template.spec.terminationGracePeriodSeconds > number * seconds[unit]);
+});
+
+// --- The programs ---
+
+test("migd takes its configuration, and migctl its command lines", async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "migd-kubernetes."));
+  const address = `unix:${folder}/socket`;
+  const password = path.join(folder, "password");
+  fs.writeFileSync(password, "any\n");
+  // As it is, but for the places: PostgreSQL is nowhere.
+  const here = structuredClone(config);
+  here.listen = [address];
+  for (const database of Object.values(here.databases)) {
+    database.password_file = password;
+    database.migrations = path.join(PROJECT_SOURCE, "migrations");
+    database.url = `host=${folder} user=app dbname=app`;
+  }
+  const file = path.join(folder, "migd.yaml");
+  fs.writeFileSync(file, YAML.stringify(here));
+  const args = server.args.map((arg) => (arg === "/etc/migd/migd.yaml" ? file : arg));
+  const migd = spawn(MIGD, args, { stdio: ["ignore", "ignore", "pipe"] });
+  let log = "";
+  migd.stderr.on("data", (text) => (log += text));
+  const ended = new Promise((resolve) => migd.on("exit", resolve));
+  t.after(async () => {
+    migd.kill();
+    await ended;
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  const migctl = (...words) =>
+    spawnSync(MIGCTL, ["--server", address, ...words], { encoding: "utf8" });
+  for (const deadline = Date.now() + 120_000; ; ) {
+    if (migctl("heads", "--database", "app").status === 0) break;
+    assert.equal(migd.exitCode, null, log);
+    assert.ok(Date.now() < deadline, log);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+
+  for (const container of migctls) {
+    assert.deepEqual(container.command, ["migctl"]);
+    // The database is away, which is no mistake in the command line.
+    const { status, stderr } = migctl("--timeout", "1s", ...container.args);
+    assert.notEqual(status, 2, stderr);
+    assert.ok(!/UNKNOWN/.test(stderr), stderr);
+    const database = container.args[container.args.indexOf("--database") + 1];
+    assert.ok(database in config.databases, database);
+    assert.equal(migctl("show", container.args[1], "--database", database).status, 0);
+  }
+  for (const [name, probe] of Object.entries({
+    liveness: server.livenessProbe,
+    readiness: server.readinessProbe,
+  })) {
+    assert.equal(migctl("health", probe.grpc.service ?? "").status, 0, name);
+  }
+});
