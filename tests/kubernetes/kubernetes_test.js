@@ -49,8 +49,8 @@ const containersOf = (workload) => [
   ...workload.spec.template.spec.containers,
 ];
 // Those of this project's image.
-const migctls = [job, application].map((workload) =>
-  containersOf(workload).find((container) => container.image.split(":")[0] === "migd"));
+const migctls = [job, application].flatMap((workload) =>
+  containersOf(workload).filter((container) => container.image.split(":")[0] === "migd"));
 
 // --- Types ---
 
@@ -204,7 +204,7 @@ test("the image is that of this version", () => {
   assert.equal(kustomization.images[0].newTag, version);
   assert.equal(server.image, kustomization.images[0].name);
   // No kustomization writes the version into the example.
-  assert.equal(migctls[1].image, `migd:${version}`);
+  assert.deepEqual(migctls.map(({ image }) => image), ["migd", "migd", `migd:${version}`]);
 });
 
 test("what the configuration names is mounted there", () => {
@@ -273,6 +273,7 @@ test("migd takes its configuration, and migctl its command lines", async (t) => 
     assert.ok(!/UNKNOWN/.test(stderr), stderr);
     const database = container.args[container.args.indexOf("--database") + 1];
     assert.ok(database in config.databases, database);
+    if (container.args[1] === "base") continue;
     assert.equal(migctl("show", container.args[1], "--database", database).status, 0);
   }
   for (const [name, probe] of Object.entries({

@@ -207,6 +207,24 @@ TEST(Layering, TheServiceIncludesNothingOfTheClientOrTheTests) {
               IsEmpty());
 }
 
+TEST(Layering, WhatDescribesCommandLinesKnowsNone) {
+  EXPECT_THAT(Wrong(IncludesUnder("cli"),
+                    [](const Include& include) {
+                      return absl::StartsWith(include.target, "client/") ||
+                             absl::StartsWith(include.target, "service/");
+                    }),
+              IsEmpty());
+}
+
+TEST(Layering, NothingIncludesTheManualPages) {
+  for (const char* folder : {"cli", "service", "client"}) {
+    EXPECT_THAT(
+        Wrong(IncludesUnder(folder),
+              [](const Include& include) { return absl::StartsWith(include.target, "man/"); }),
+        IsEmpty());
+  }
+}
+
 TEST(Layering, OnlyPostgresSeesThePostgresLibraries) {
   std::vector<Include> includes = IncludesUnder("service");
   const std::vector<Include> client = IncludesUnder("client");
