@@ -84,8 +84,6 @@ Examples:
   migctl import alembic . --alembic venv/bin/alembic --dry-run
   migctl import goose db/migrations --output json)";
 
-constexpr char kGlobalHint[] = "Global options, taken here too: migctl --help";
-
 std::string Footer(const std::string& text = "") {
   return absl::StrCat(text, text.empty() ? "" : "\n\n", kGlobalHint);
 }

@@ -11,6 +11,9 @@
 
 namespace migctl {
 
+// The last paragraph of the help of each command.
+inline constexpr char kGlobalHint[] = "Global options, taken here too: migctl --help";
+
 // The user asked for help: print it and end with kDone.
 struct HelpText {
   std::string text;

@@ -61,14 +61,20 @@ bool IsGlobal(const Position& position, const cli::Option& option) {
   return &option >= globals.data() && &option < globals.data() + globals.size();
 }
 
+// Those that print something instead of running the command.
+bool EndsTheProgram(const cli::Option& option) {
+  return HasName(option, "--help") || HasName(option, "--version");
+}
+
 void TakeOption(const std::string& word, Position& position) {
   const size_t equals = word.find('=');
   const cli::Option* option = FindOption(position, word.substr(0, equals));
   if (option == nullptr) return;
   position.given.insert(option->names.front());
   if (option->takes_value && equals == word.npos) position.awaiting = option;
-  // Without its value, --help and the like say nothing about the connection.
-  if (option->takes_value && IsGlobal(position, *option)) position.global_words.push_back(word);
+  if (IsGlobal(position, *option) && !EndsTheProgram(*option)) {
+    position.global_words.push_back(word);
+  }
 }
 
 void Take(const std::string& word, Position& position) {

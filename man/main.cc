@@ -16,9 +16,6 @@
 namespace man {
 namespace {
 
-// What each command's help of migctl ends with.
-constexpr char kGlobalHint[] = "Global options, taken here too: migctl --help";
-
 int Write(const std::string& program, const std::string& from, const std::string& to) {
   const cli::Command command =
       program == "migctl" ? migctl::DescribeCommandLine() : migd::DescribeCommandLine();
@@ -26,11 +23,12 @@ int Write(const std::string& program, const std::string& from, const std::string
   std::ostringstream page;
   page << input.rdbuf();
   std::ofstream output(to);
-  output << absl::StrReplaceAll(page.str(), {{"@VERSION@", migctl::kVersion},
-                                             {"@COMMANDS@\n", Commands(command, kGlobalHint)},
-                                             {"@OPTIONS@\n", Options(command)},
-                                             {"@ENVIRONMENT@\n", Environment(command)},
-                                             {"@EXAMPLES@\n", Example(command, "Examples:")}});
+  output << absl::StrReplaceAll(page.str(),
+                                {{"@VERSION@", migctl::kVersion},
+                                 {"@COMMANDS@\n", Commands(command, migctl::kGlobalHint)},
+                                 {"@OPTIONS@\n", Options(command)},
+                                 {"@ENVIRONMENT@\n", Environment(command)},
+                                 {"@EXAMPLES@\n", Example(command, "Examples:")}});
   output.close();
   if (input && output) return 0;
   std::cerr << "man_pages: cannot make " << to << " of " << from << "\n";

@@ -83,6 +83,11 @@ TEST(Completion, FindsTheOptionsOfTheConnectionWhereverTheyStand) {
       ElementsAre("--server", "a:1", "--database=core"));
 }
 
+TEST(Completion, TakesNoHelpForAnOptionOfTheConnection) {
+  EXPECT_THAT(GlobalOptionsIn(DescribeCommandLine(), {"--help", "--version", "-h", "current", ""}),
+              IsEmpty());
+}
+
 TEST(Completion, LeavesOutAnOptionOfTheConnectionWhoseValueIsBeingTyped) {
   EXPECT_THAT(GlobalOptionsIn(DescribeCommandLine(), {"--server", "a:1", "--database", "co"}),
               ElementsAre("--server", "a:1"));

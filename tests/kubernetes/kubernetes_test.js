@@ -228,6 +228,85 @@ test("a pod has the time that migd takes to stop", () => {
   assert.ok(deployment.spec.template.spec.terminationGracePeriodSeconds > number * seconds[unit]);
 });
 
+// --- With TLS ---
+
+// A strategic merge, as far as the patches need it: lists of things that have names are merged by
+// these, volumes' mounts by their paths, other lists are replaced, and null takes a key away.
+function merged(base, patch) {
+  if (Array.isArray(patch)) {
+    const key = ["mountPath", "containerPort", "name"].find(
+      (name) => patch.every((item) => item && typeof item === "object" && name in item));
+    if (key === undefined || !Array.isArray(base)) return patch;
+    const rest = patch.filter((item) => !base.some((other) => other[key] === item[key]));
+    return base
+      .map((item) => merged(item, patch.find((other) => other[key] === item[key]) ?? {}))
+      .concat(rest);
+  }
+  if (patch === null || typeof patch !== "object") return patch;
+  const result = { ...base };
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = key in result ? merged(result[key], value) : value;
+  }
+  return result;
+}
+
+const overlay = parse("tls/kustomization.yaml")[0];
+const patched = overlay.patches.map(({ path: file }) => {
+  const patch = parse(`tls/${file}`)[0];
+  return merged(find(patch.kind, patch.metadata.name), patch);
+});
+
+test("with TLS each object is of its type", () => {
+  for (const object of patched) assert.deepEqual(problemsOf(object), [], object.kind);
+  assert.equal(overlay.namespace, kustomization.namespace);
+  assert.deepEqual(overlay.resources, [".."]);
+});
+
+test("with TLS the probes and the policy name the metrics' port, and files are mounted", () => {
+  const [withTls, upgrade, policy] = patched;
+  const [container] = withTls.spec.template.spec.containers;
+  const { listen, insecure, tls, ...settings } = parse("tls/config.yaml")[0];
+  const { listen: _, insecure: told, ...same } = config;
+  assert.deepEqual([settings, insecure, told], [same, undefined, true]);
+  for (const probe of [container.startupProbe, container.livenessProbe, container.readinessProbe]) {
+    assert.equal(probe.grpc, undefined);
+    assert.ok(container.ports.some(({ name }) => name === probe.httpGet.port));
+  }
+  const { containerPort } = container.ports.find(({ name }) => name === "metrics");
+  assert.equal(container.args[container.args.indexOf("--metrics-listen") + 1], `0.0.0.0:${containerPort}`);
+  assert.equal(policy.spec.ingress[1].ports[0].port, "metrics");
+  assert.deepEqual(policy.spec.ingress[0], find("NetworkPolicy", "migd").spec.ingress[0]);
+
+  const clients = containersOf(upgrade);
+  for (const files of [Object.values(tls), ...clients.map(({ args }) =>
+    args.filter((arg) => arg.startsWith("/")))]) {
+    assert.equal(files.length, 3);
+    for (const file of files) assert.equal(path.dirname(file), "/run/secrets/tls");
+  }
+  for (const { volumeMounts } of [container, ...clients]) {
+    assert.ok(volumeMounts.some(({ mountPath }) => mountPath === "/run/secrets/tls"));
+  }
+  // But for TLS, the Job does the same.
+  clients.forEach(({ args }, index) => {
+    assert.deepEqual(args.slice(0, args.indexOf("--tls-ca")), containersOf(job)[index].args);
+  });
+});
+
+const flagsOf = (program, ...command) =>
+  new Set(spawnSync(program, [...command, "--help"], { encoding: "utf8" }).stdout.match(/--[a-z-]+/g));
+const known = { migd: flagsOf(MIGD), migctl: flagsOf(MIGCTL) };
+const withoutTls = known.migd.has("--tls-cert") ? false : "this migd has no TLS";
+
+test("with TLS all flags are known", { skip: withoutTls }, () => {
+  const given = (args) => args.filter((arg) => arg.startsWith("--"));
+  for (const { args } of containersOf(patched[1])) {
+    const flags = new Set([...known.migctl, ...flagsOf(MIGCTL, args[0])]);
+    for (const flag of given(args)) assert.ok(flags.has(flag), `migctl ${args[0]} ${flag}`);
+  }
+  for (const flag of given(containersOf(patched[0])[0].args)) assert.ok(known.migd.has(flag), flag);
+});
+
 // --- The programs ---
 
 test("migd takes its configuration, and migctl its command lines", async (t) => {
