@@ -78,6 +78,9 @@ in_image() { b run "$container" -- "$@"; }
 
 in_image migd --version
 in_image migctl version
+# What backups, baselines and copies of schemas are made with.
+in_image pg_dump --version
+in_image pg_restore --version
 uid=$(in_image id -u)
 [ "$uid" = 7433 ] || fail "the image runs as uid $uid, not as 7433"
 
