@@ -5,7 +5,7 @@
 #include <variant>
 #include <vector>
 
-#include "cli/description.h"
+#include "client/cli/description.h"
 #include "client/invocation.h"
 #include "client/terminal.h"
 

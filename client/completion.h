@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "cli/description.h"
+#include "client/cli/description.h"
 
 namespace migctl {
 

@@ -90,9 +90,11 @@ int Complain(absl::string_view problem) {
   return 2;
 }
 
-// Declares the flags, and reads the command line with them; or only tells of them, if `description`
-// is not null.
-CommandLine ReadOrDescribe(int argc, const char* const* argv, cli::Command* description) {
+using Look = std::function<void(const CLI::App&)>;
+
+// Declares the flags, and reads the command line with them; or only shows them, if there is a
+// `look`.
+CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
   Config config;
   DatabaseConfig database;
   EmbeddedConfig embedded;
@@ -216,8 +218,8 @@ CommandLine ReadOrDescribe(int argc, const char* const* argv, cli::Command* desc
                  "the folder of initdb and postgres [looked for]")
       ->type_name("DIR");
   NameEnvironment(app, IsSourceTyped(argc, argv));
-  if (description != nullptr) {
-    *description = cli::Describe(app);
+  if (look != nullptr) {
+    look(app);
     return {};
   }
 
@@ -258,13 +260,9 @@ CommandLine ReadOrDescribe(int argc, const char* const* argv, cli::Command* desc
 }  // namespace
 
 CommandLine ReadCommandLine(int argc, const char* const* argv) {
-  return ReadOrDescribe(argc, argv, /*description=*/nullptr);
+  return ReadOrShow(argc, argv, /*look=*/nullptr);
 }
 
-cli::Command DescribeCommandLine() {
-  cli::Command description;
-  ReadOrDescribe(0, nullptr, &description);
-  return description;
-}
+void ShowCommandLine(const Look& look) { ReadOrShow(0, nullptr, look); }
 
 }  // namespace migd

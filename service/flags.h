@@ -1,9 +1,14 @@
 // The command line of migd.
 #pragma once
 
+#include <functional>
+
 #include "absl/types/optional.h"
-#include "cli/description.h"
 #include "service/config.h"
+
+namespace CLI {
+class App;
+}
 
 namespace migd {
 
@@ -17,7 +22,7 @@ struct CommandLine {
 // Reads the command line and the MIGD_* environment.
 CommandLine ReadCommandLine(int argc, const char* const* argv);
 
-// The command line as it may be, for the manual page.
-cli::Command DescribeCommandLine();
+// Shows the command line as it may be, which goes away when `look` returns: for the manual page.
+void ShowCommandLine(const std::function<void(const CLI::App&)>& look);
 
 }  // namespace migd

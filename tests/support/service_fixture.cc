@@ -109,6 +109,11 @@ void ServiceTest::StartMigdWith(const Arguments& flags, const Environment& envir
   migd_.emplace(arguments, environment);
 }
 
+void ServiceTest::StartMigdWithConfig(const std::string& path, const Environment& environment) {
+  std::filesystem::create_directories(migrations());
+  migd_.emplace(Arguments{"--config", path}, environment);
+}
+
 void ServiceTest::StartMigdOffline() {
   std::filesystem::create_directories(migrations());
   migd_.emplace(Arguments{"--offline", "--migrations", migrations()});

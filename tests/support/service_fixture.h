@@ -97,6 +97,8 @@ class ServiceTest : public ::testing::Test {
   // --- The programs ---
   // Flags for migd, before its first use.
   void StartMigdWith(const Arguments& flags, const Environment& environment = {});
+  // The same with all that it is told in a file.
+  void StartMigdWithConfig(const std::string& path, const Environment& environment = {});
   // The same without a database.
   void StartMigdOffline();
   // Started on first use.

@@ -1,4 +1,4 @@
-#include "cli/description.h"
+#include "client/cli/description.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,4 +1,4 @@
-#include "man/roff.h"
+#include "docker/man/roff.h"
 
 #include <map>
 #include <vector>

@@ -8,17 +8,24 @@
 #include <string>
 
 #include "absl/strings/str_replace.h"
+#include "client/cli/description.h"
 #include "client/command_line.h"
 #include "client/version.h"
-#include "man/roff.h"
+#include "docker/man/roff.h"
 #include "service/flags.h"
 
 namespace man {
 namespace {
 
+cli::Command DescribedOf(const std::string& program) {
+  if (program == "migctl") return migctl::DescribeCommandLine();
+  cli::Command command;
+  migd::ShowCommandLine([&](const CLI::App& app) { command = cli::Describe(app); });
+  return command;
+}
+
 int Write(const std::string& program, const std::string& from, const std::string& to) {
-  const cli::Command command =
-      program == "migctl" ? migctl::DescribeCommandLine() : migd::DescribeCommandLine();
+  const cli::Command command = DescribedOf(program);
   std::ifstream input(from);
   std::ostringstream page;
   page << input.rdbuf();

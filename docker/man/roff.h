@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "cli/description.h"
+#include "client/cli/description.h"
 
 namespace man {
 
