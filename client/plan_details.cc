@@ -22,7 +22,7 @@ constexpr char kIndent[] = "        ";
 // 4000000 as "4,000,000".
 std::string Grouped(int64_t number) {
   std::string digits = absl::StrCat(number);
-  for (auto at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, ",");
+  for (auto at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, 1, ',');
   return digits;
 }
 

@@ -18,7 +18,7 @@ using migration::v1::StatementProgress;
 std::string Grouped(int64_t number) {
   std::string digits = absl::StrCat(number);
   for (auto at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) {
-    digits.insert(static_cast<size_t>(at), ",");
+    digits.insert(static_cast<size_t>(at), 1, ',');
   }
   return digits;
 }
