@@ -2,16 +2,21 @@
 
 #include <unistd.h>
 
+#include <atomic>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "service/base/json_text.h"
+#include "service/base/redact.h"
 
 namespace migd {
 namespace {
 
+std::atomic<LogFormat> log_format = LogFormat::kText;
+
 bool IsPlain(absl::string_view value) {
-  if (value.empty()) return false;
   for (const char c : value) {
     if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == '\x7f') return false;
   }
@@ -23,20 +28,45 @@ std::string Quoted(absl::string_view value) {
                         : absl::StrCat("\"", absl::Utf8SafeCEscape(value), "\"");
 }
 
-void Write(absl::string_view level, absl::string_view message, LogFields fields) {
-  std::string line =
-      absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone()), " ",
-                   level, " ", absl::Utf8SafeCEscape(message));
-  for (const auto& [name, value] : fields) absl::StrAppend(&line, " ", name, "=", Quoted(value));
-  line += '\n';
+std::string TextLine(absl::string_view time, absl::string_view level, absl::string_view message,
+                     const LogFields& fields) {
+  std::string line = absl::StrCat(time, " ", level, " ", absl::Utf8SafeCEscape(message));
+  for (const auto& [name, value] : fields) {
+    if (!value.empty()) absl::StrAppend(&line, " ", name, "=", Quoted(MaskPasswords(value)));
+  }
+  return absl::StrCat(line, "\n");
+}
+
+std::string JsonLine(absl::string_view time, absl::string_view level, absl::string_view message,
+                     const LogFields& fields) {
+  std::string line = absl::StrCat("{\"time\":", JsonString(time), ",\"level\":", JsonString(level),
+                                  ",\"message\":", JsonString(message));
+  for (const auto& [name, value] : fields) {
+    if (value.empty()) continue;
+    absl::StrAppend(&line, ",", JsonString(name), ":", JsonString(MaskPasswords(value)));
+  }
+  return absl::StrCat(line, "}\n");
+}
+
+void Write(absl::string_view level, absl::string_view message, const LogFields& fields) {
+  const std::string time =
+      absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
+  const std::string line = log_format == LogFormat::kJson ? JsonLine(time, level, message, fields)
+                                                          : TextLine(time, level, message, fields);
   // One write() per entry: lines of several threads do not mix. If stderr is gone, so is the log.
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }
 
 }  // namespace
 
-void LogInfo(absl::string_view message, LogFields fields) { Write("info", message, fields); }
-void LogWarning(absl::string_view message, LogFields fields) { Write("warning", message, fields); }
-void LogError(absl::string_view message, LogFields fields) { Write("error", message, fields); }
+void SetLogFormat(LogFormat format) { log_format = format; }
+
+void LogInfo(absl::string_view message, const LogFields& fields) { Write("info", message, fields); }
+void LogWarning(absl::string_view message, const LogFields& fields) {
+  Write("warning", message, fields);
+}
+void LogError(absl::string_view message, const LogFields& fields) {
+  Write("error", message, fields);
+}
 
 }  // namespace migd

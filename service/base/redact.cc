@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 
 namespace migd {
 namespace {
@@ -75,7 +76,41 @@ void MaskInUris(std::string& text) {
   }
 }
 
+// `text` with what stands between `open` and the `close` behind it as `?`, if it has one and
+// `is_value` holds for it.
+template <typename Predicate>
+std::string MaskBetween(absl::string_view text, absl::string_view open, char close,
+                        Predicate is_value) {
+  std::string masked;
+  while (true) {
+    const size_t begin = text.find(open);
+    if (begin == text.npos) return masked.append(text.data(), text.size());
+    const size_t first = begin + open.size();
+    const size_t end = EndOfQuoted(text, first, close);
+    masked.append(text.data(), first);
+    const absl::string_view inside = text.substr(first, end - first);
+    masked += is_value(inside) ? "?" : std::string(inside);
+    text.remove_prefix(end);
+    if (text.empty()) return masked;
+    masked += close;
+    text.remove_prefix(1);
+  }
+}
+
 }  // namespace
+
+std::string MaskValues(absl::string_view message, absl::string_view sqlstate) {
+  const bool quotes_values = absl::StartsWith(sqlstate, "22") || sqlstate == "P0001";
+  const auto always = [](absl::string_view) { return true; };
+  const auto is_value = [quotes_values](absl::string_view quoted) {
+    // A syntax error quotes a token as it stands: a literal with its quotes, or a number.
+    return quotes_values || quoted.find_first_of("'$") != quoted.npos ||
+           (!quoted.empty() && absl::ascii_isdigit(static_cast<unsigned char>(quoted[0])));
+  };
+  std::string masked = MaskBetween(MaskPasswords(message), "\"", '"', is_value);
+  masked = MaskBetween(masked, "'", '\'', always);
+  return MaskBetween(masked, "=(", ')', always);
+}
 
 std::string MaskPasswords(absl::string_view text) {
   std::string masked(text);

@@ -13,4 +13,10 @@ namespace migd {
 // user and host in a URI (`//user:x@host`).
 std::string MaskPasswords(absl::string_view text);
 
+// What PostgreSQL says with an error, without the values that it may quote: for logs. In quotes are
+// names as well as values. Names stay, but where the error is about a value (SQLSTATE class 22, and
+// the texts that functions raise, P0001), and quotes within quotes are `?`; so is what stands in
+// single quotes, and values between `=(` and `)`.
+std::string MaskValues(absl::string_view message, absl::string_view sqlstate);
+
 }  // namespace migd

@@ -7,11 +7,11 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "service/base/proto_time.h"
 #include "service/base/sha256.h"
+#include "service/base/trace_context.h"
 #include "service/base/utf8.h"
 
 namespace migd {
@@ -123,12 +123,6 @@ AuditEntry Storable(AuditEntry entry) {
 
 std::string ReasonName(migration::v1::ErrorReason reason) {
   return std::string(absl::StripPrefix(migration::v1::ErrorReason_Name(reason), "ERROR_REASON_"));
-}
-
-std::string TraceIdOf(absl::string_view traceparent) {
-  const std::vector<std::string> parts = absl::StrSplit(traceparent, '-');
-  constexpr size_t kDigits = 32;
-  return parts.size() >= 4 && parts[1].size() == kDigits ? parts[1] : "";
 }
 
 ChainChecker::ChainChecker(int64_t known_number, std::string known_hash)

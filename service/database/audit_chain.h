@@ -28,8 +28,6 @@ migration::v1::AuditEntry Storable(migration::v1::AuditEntry entry);
 
 // The name of a reason without its prefix: "PERMISSION_DENIED".
 std::string ReasonName(migration::v1::ErrorReason reason);
-// The trace-id in a traceparent that is of its form; empty otherwise.
-std::string TraceIdOf(absl::string_view traceparent);
 
 // Follows a chain from its beginning. Thread-compatible.
 class ChainChecker {

@@ -242,7 +242,9 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
 absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
                          Cancellation& cancellation, const EventSink& sink, ExecuteResult& result) {
   if (workspace.database == nullptr) return errors::Offline();
-  auto session = workspace.database->OpenSession(request.operation);
+  auto session = workspace.database->OpenSession(
+      request.trace_id.empty() ? request.operation
+                               : absl::StrCat(request.operation, " trace=", request.trace_id));
   if (!session.ok()) return session.status();
   // From here on everything that waits for PostgreSQL can be cancelled, and waits no longer than a
   // migration's statement may.

@@ -58,6 +58,8 @@ struct ExecuteRequest {
   std::string confirmation;
   // The id of the operation: shown to others, and written to the log.
   std::string operation;
+  // The trace that it belongs to, shown to others with the operation; empty for none.
+  std::string trace_id;
   // What to do with statements of an earlier run that are in question.
   RunDecisions decisions;
   // Upgrade only: what becomes of a CREATE whose object is there.

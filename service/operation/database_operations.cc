@@ -7,13 +7,14 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/log.h"
 #include "service/base/proto_time.h"
+#include "service/base/trace_context.h"
 #include "service/execute/executor.h"
 #include "service/execute/run_options.h"
+#include "service/operation/operation_log.h"
 #include "service/operation/operation_state.h"
 
 namespace migd {
@@ -77,6 +78,7 @@ StoredEvents AcceptedEvent(const migration::v1::Operation& operation) {
   accepted.set_action(operation.action());
   *accepted.mutable_targets() = operation.targets();
   accepted.set_request_id(operation.request_id());
+  accepted.set_trace_id(TraceIdOf(operation.traceparent()));
   return {std::move(event)};
 }
 
@@ -101,21 +103,6 @@ bool IsStopped(const absl::Status& status) {
 
 absl::Status TakenOver() {
   return errors::OperationCancelled("another server has taken the operation over");
-}
-
-void LogEnd(const std::string& id, const ExecuteResult& result) {
-  const std::string rows = absl::StrJoin(result.rows, ",");
-  if (result.status.ok()) {
-    LogInfo(
-        "operation finished",
-        {{"operation", id}, {"steps", absl::StrCat(result.finished_steps)}, {"revisions", rows}});
-    return;
-  }
-  LogWarning("operation failed", {{"operation", id},
-                                  {"reason", errors::ReasonName(errors::ReasonOf(result.status))},
-                                  {"steps", absl::StrCat(result.finished_steps)},
-                                  {"revisions", rows},
-                                  {"error", std::string(result.status.message())}});
 }
 
 }  // namespace
@@ -210,10 +197,7 @@ absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
     return errors::RequestIdReused(operation.request_id(), stored->operation.operation());
   }
   if (!is_new) return Accepted{Recall(*stored), false};
-  LogInfo("operation accepted", {{"operation", operation.operation()},
-                                 {"database", workspace_.name},
-                                 {"action", migration::v1::Action_Name(operation.action())},
-                                 {"targets", absl::StrJoin(operation.targets(), ",")}});
+  LogEvent(operation, *events.front());
   return Accepted{Know(*stored, events, true), true};
 }
 
@@ -274,9 +258,10 @@ void DatabaseOperations::RunToEnd(Run& run) {
     } else if (cut_off && operation.attempt() >= kMostAttempts) {
       result.status = errors::OperationInterrupted(kMostAttempts, result.status);
     } else if (cut_off && !IsHandedOver(run)) {
-      LogWarning("operation interrupted", {{"operation", operation.id()},
-                                           {"attempt", absl::StrCat(operation.attempt())},
-                                           {"error", std::string(result.status.message())}});
+      LogFields fields =
+          FieldsOf(operation.Snapshot(), {{"attempt", absl::StrCat(operation.attempt())}});
+      for (auto& field : FieldsOf(result.status)) fields.push_back(std::move(field));
+      LogWarning("operation interrupted", fields);
       operation.Interrupt(result.status, false);
       Wake(true);
       result.status = AwaitRecovery(run);
@@ -290,7 +275,6 @@ void DatabaseOperations::RunToEnd(Run& run) {
       break;
     }
     if (!operation.owned()) break;
-    LogEnd(operation.id(), result);
     // Before anybody hears of the end, and comes with the next.
     turnstile_.Leave(operation.id());
     operation.Finish(result);
@@ -333,6 +317,7 @@ ExecuteResult DatabaseOperations::RunOnce(Run& run) {
   ExecuteResult result;
   ExecuteRequest request;
   request.operation = operation.id();
+  request.trace_id = TraceIdOf(wanted.traceparent());
   request.action = wanted.action();
   request.targets = {wanted.targets().begin(), wanted.targets().end()};
   request.purge = wanted.purge();
@@ -367,6 +352,7 @@ void DatabaseOperations::Emit(Run& run, OperationEvent event) {
   Operation& operation = *run.operation;
   if (event.plan().steps_size() > 0) run.plan = event.plan();
   const bool may_wait = event.has_statement_finished();
+  if (IsLogged(event)) LogEvent(operation.Snapshot(), event);
   operation.Append(std::move(event));
   Wake(!operation.CanWait());
   if (!may_wait || operation.unwritten() < kMostUnwritten) return;
@@ -511,7 +497,7 @@ void DatabaseOperations::GiveUp(Operation& operation) {
   operation.Disown();
   MutexLock lock(mutex_);
   if (const RunPointer run = FindRun(operation.id())) {
-    LogWarning("operation taken over by another server", {{"operation", operation.id()}});
+    LogWarning("operation taken over by another server", FieldsOf(operation.Snapshot()));
     run->cancellation.Request("another server has taken the operation over");
   }
   written_.NotifyAll();
@@ -642,12 +628,11 @@ absl::Status DatabaseOperations::TakeOver(const std::shared_ptr<Operation>& oper
   }
   if (!status.ok() || !operation->owned()) return status;
   if (!end.status.ok()) {
-    LogEnd(operation->id(), end);
     return absl::OkStatus();
   }
-  LogWarning("operation taken over", {{"operation", operation->id()},
-                                      {"from", state.server()},
-                                      {"attempt", absl::StrCat(operation->attempt())}});
+  LogWarning(
+      "operation taken over",
+      FieldsOf(state, {{"from", state.server()}, {"attempt", absl::StrCat(operation->attempt())}}));
   auto run = std::make_shared<Run>();
   run->operation = operation;
   run->plan = *std::move(plan);

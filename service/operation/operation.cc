@@ -6,6 +6,7 @@
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
+#include "service/operation/operation_log.h"
 #include "service/operation/operation_state.h"
 
 namespace migd {
@@ -161,12 +162,17 @@ void Operation::Finish(const ExecuteResult& result) {
                                         : State::STATE_FAILED);
   finished.mutable_resulting_revisions()->Add(result.rows.begin(), result.rows.end());
   if (!result.status.ok()) *finished.mutable_error() = errors::ToProto(result.status);
-  MutexLock lock(mutex_);
-  if (!owned_) return;
-  finished.set_finished_step_count(state_.finished_step_count());
-  *finished.mutable_duration() =
-      ToProtoDuration(absl::Now() - FromProtoTimestamp(state_.create_time()));
-  AppendLocked(std::move(event));
+  migration::v1::Operation state;
+  {
+    MutexLock lock(mutex_);
+    if (!owned_) return;
+    finished.set_finished_step_count(state_.finished_step_count());
+    *finished.mutable_duration() =
+        ToProtoDuration(absl::Now() - FromProtoTimestamp(state_.create_time()));
+    AppendLocked(event);
+    state = state_;
+  }
+  LogEvent(state, event);
 }
 
 bool Operation::runs() const {

@@ -8,12 +8,14 @@
 #include "absl/strings/str_join.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
+#include "service/base/trace_context.h"
 #include "service/database/audit_chain.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/run_options.h"
 #include "service/rpc/audit_query.h"
 #include "service/rpc/baseline_query.h"
 #include "service/rpc/call_cancellation.h"
+#include "service/rpc/call_trace.h"
 #include "service/rpc/check_query.h"
 #include "service/rpc/lint_query.h"
 #include "service/rpc/paging.h"
@@ -139,10 +141,12 @@ migration::v1::AuditEntry CancelEntry(const Caller& caller,
 }  // namespace
 
 MigrationServiceImpl::MigrationServiceImpl(const Catalog& catalog, const Admission& admission,
-                                           Auditor& auditor, OperationManager& operations)
+                                           Auditor& auditor, CallTracker& calls,
+                                           OperationManager& operations)
     : catalog_(catalog),
       admission_(admission),
       auditor_(auditor),
+      calls_(calls),
       operations_(operations),
       streams_(operations) {}
 
@@ -155,7 +159,14 @@ absl::StatusOr<Caller> MigrationServiceImpl::Admit(const grpc::ServerContextBase
                                                    const CallKind& call,
                                                    const std::string& database) {
   auto caller = admission_.Admit(context, call, database);
-  if (!caller.ok()) auditor_.Note(database, RefusedEntry(context, call, caller.status()));
+  if (caller.ok()) {
+    caller->traceparent = TraceparentOf(context);
+    calls_.Note(context, *caller, database);
+  } else {
+    const migration::v1::AuditEntry entry = RefusedEntry(context, call, caller.status());
+    calls_.Note(context, {entry.principal(), entry.address(), TraceparentOf(context)}, database);
+    auditor_.Note(database, entry);
+  }
   return caller;
 }
 

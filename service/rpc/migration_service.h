@@ -11,6 +11,7 @@
 #include "service/operation/auditor.h"
 #include "service/operation/operation_manager.h"
 #include "service/rpc/admission.h"
+#include "service/rpc/call_tracker.h"
 #include "service/rpc/catalog.h"
 #include "service/rpc/event_stream.h"
 #include "service/rpc/wait_room.h"
@@ -33,11 +34,14 @@ class MigrationServiceImpl final : public MigrationServiceBase {
  public:
   // All must outlive the service.
   MigrationServiceImpl(const Catalog& catalog, const Admission& admission, Auditor& auditor,
-                       OperationManager& operations);
+                       CallTracker& calls, OperationManager& operations);
 
   // The server stops: all calls that wait for something to happen end with Draining, streams when
   // they have told what there is.
   void EndWaits();
+
+  // What streams of all operations tell beside these.
+  Announcements& announcements() { return streams_.announcements; }
 
   grpc::Status Current(grpc::ServerContext* context, const migration::v1::CurrentRequest* request,
                        migration::v1::CurrentResponse* response) override;
@@ -114,6 +118,7 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   const Catalog& catalog_;
   const Admission& admission_;
   Auditor& auditor_;
+  CallTracker& calls_;
   OperationManager& operations_;
   StreamSources streams_;
   WaitRoom wait_room_;

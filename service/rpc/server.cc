@@ -31,23 +31,25 @@ int Milliseconds(absl::Duration duration) {
 
 }  // namespace
 
-Server::Server(const Catalog& catalog, OperationManager& operations)
+Server::Server(const Catalog& catalog, OperationManager& operations, CallObserver* observer)
     : operations_(operations),
       admission_(catalog),
       auditor_(NameOfServer()),
-      service_(catalog, admission_, auditor_, operations) {
+      calls_(observer),
+      service_(catalog, admission_, auditor_, calls_, operations) {
   for (Workspace* workspace : catalog.workspaces()) auditor_.Follow(*workspace);
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::string>& addresses,
                                                       bool allow_network, const Catalog& catalog,
-                                                      OperationManager& operations) {
+                                                      OperationManager& operations,
+                                                      CallObserver* observer) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // gRPC brings the health service without its descriptor, which reflection lists and describes.
   google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
 
-  std::unique_ptr<Server> server(new Server(catalog, operations));
+  std::unique_ptr<Server> server(new Server(catalog, operations, observer));
   grpc::ServerBuilder builder;
   // Without this a second server shares the port silently.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -69,6 +71,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::str
     builder.AddListeningPort(addresses[i], grpc::InsecureServerCredentials(), &ports[i]);
   }
   builder.RegisterService(&server->service_);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(server->calls_.NewFactory());
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
     return errors::InvalidRequest("listen", "gRPC cannot listen on what it was given");

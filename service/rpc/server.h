@@ -13,6 +13,7 @@
 #include "service/operation/auditor.h"
 #include "service/operation/operation_manager.h"
 #include "service/rpc/admission.h"
+#include "service/rpc/call_tracker.h"
 #include "service/rpc/catalog.h"
 #include "service/rpc/health_monitor.h"
 #include "service/rpc/listener.h"
@@ -24,25 +25,31 @@ namespace migd {
 class Server {
  public:
   // Listens on `addresses`. InvalidRequest for an address that is not of its form, is given twice,
-  // is taken, or would be open to a network though `allow_network` is false.
+  // is taken, or would be open to a network though `allow_network` is false. `observer`, null for
+  // none, is told of all calls, and must outlive the server.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const std::vector<std::string>& addresses,
                                                        bool allow_network, const Catalog& catalog,
-                                                       OperationManager& operations);
+                                                       OperationManager& operations,
+                                                       CallObserver* observer = nullptr);
   ~Server();
 
   // The addresses, with the port that was chosen where port 0 was asked for.
   const std::vector<std::string>& addresses() const { return addresses_; }
+
+  // What is told of the databases beside operations, such as what Verify has found.
+  Announcements& announcements() { return service_.announcements(); }
 
   // Says NOT_SERVING, lets the operations end for `grace`, leaves what still runs to other servers,
   // then sends those who wait away and ends what is left of the calls. Returns when all has ended.
   void Shutdown(absl::Duration grace);
 
  private:
-  Server(const Catalog& catalog, OperationManager& operations);
+  Server(const Catalog& catalog, OperationManager& operations, CallObserver* observer);
 
   OperationManager& operations_;
   const Admission admission_;
   Auditor auditor_;
+  CallTracker calls_;
   MigrationServiceImpl service_;
   std::vector<Listener> listeners_;
   std::vector<std::string> addresses_;
