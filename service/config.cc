@@ -234,6 +234,12 @@ bool ParseBackupVerification(const std::string& text, migration::v1::BackupVerif
   return true;
 }
 
+bool ParseLogFormat(const std::string& text, LogFormat& into) {
+  if (text != "text" && text != "json") return false;
+  into = text == "json" ? LogFormat::kJson : LogFormat::kText;
+  return true;
+}
+
 bool ParseLintGate(const std::string& text, migration::v1::LintGate& into) {
   if (text == "error") {
     into = migration::v1::LINT_GATE_ERROR;
@@ -261,6 +267,16 @@ absl::Status ReadConfigFile(const std::string& path, Config& config) {
                 for (const auto& address : node) config.listen.push_back(ReadString(address));
               }},
              {"insecure", [&](const YAML::Node& node) { config.insecure = ReadBool(node); }},
+             {"metrics_listen",
+              [&](const YAML::Node& node) { config.metrics_listen = ReadString(node); }},
+             {"metrics_token_file",
+              [&](const YAML::Node& node) { config.metrics_token_file = ReadString(node); }},
+             {"log_format",
+              [&](const YAML::Node& node) {
+                if (!ParseLogFormat(ReadString(node), config.log_format)) {
+                  throw Mistake(node, "must be text or json");
+                }
+              }},
              {"shutdown_grace",
               [&](const YAML::Node& node) { config.shutdown_grace = ReadDuration(node); }},
              {"postgres_programs",

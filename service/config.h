@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "service/base/log.h"
 #include "service/execute/workspace.h"
 #include "service/operation/database_operations.h"
 
@@ -54,6 +55,11 @@ struct Config {
   std::string postgres_programs;
   std::vector<std::string> listen;
   bool insecure = false;
+  // Where metrics, probes and the status page are; empty: nowhere.
+  std::string metrics_listen;
+  // A file with the token that they need; empty: none.
+  std::string metrics_token_file;
+  LogFormat log_format = LogFormat::kText;
   absl::Duration shutdown_grace = absl::Seconds(30);
   OperationSettings operations;
 };
@@ -73,13 +79,16 @@ bool ParseDestructive(const std::string& text, absl::optional<DestructivePolicy>
 bool ParseBackupMode(const std::string& text, migration::v1::BackupMode& into);
 bool ParseBackupVerification(const std::string& text, migration::v1::BackupVerification& into);
 
+// Reads text or json; false if it is neither.
+bool ParseLogFormat(const std::string& text, LogFormat& into);
+
 // Reads what lint may stop: error, warn or off; false if `text` is none of these.
 bool ParseLintGate(const std::string& text, migration::v1::LintGate& into);
 
-// Reads the databases, `listen`, `insecure`, `shutdown_grace`, `takeover_after` and
-// `postgres_programs` of a YAML file over `config`. InvalidRequest names the line of what is wrong:
-// an unknown key, a value that is not of its form, a name given twice. README.md shows an example
-// of everything.
+// Reads the databases, `listen`, `insecure`, `metrics_listen`, `metrics_token_file`, `log_format`,
+// `shutdown_grace`, `takeover_after` and `postgres_programs` of a YAML file over `config`.
+// InvalidRequest names the line of what is wrong: an unknown key, a value that is not of its form,
+// a name given twice. README.md shows an example of everything.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
 }  // namespace migd

@@ -132,6 +132,23 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
       ->delimiter(',');
   app.add_flag("--insecure", config.insecure,
                "allow listening beyond loopback, without encryption or authentication");
+  auto* metrics_listen =
+      app.add_option("--metrics-listen", config.metrics_listen,
+                     "serve metrics, health and a status page by HTTP: HOST:PORT or unix:PATH")
+          ->type_name("ADDR");
+  auto* metrics_token =
+      app.add_option("--metrics-token-file", config.metrics_token_file,
+                     "a file with the token that metrics and the status page need")
+          ->type_name("FILE");
+  auto* log_format = app.add_option_function<std::string>(
+                            "--log-format",
+                            [&config](const std::string& text) {
+                              if (ParseLogFormat(text, config.log_format)) return;
+                              throw CLI::ValidationError("--log-format", "must be text or json");
+                            },
+                            "how the log is written: text or json, an object a line")
+                         ->type_name("FORMAT")
+                         ->default_str("text");
   app.add_option("--version-table", database.version_table, "the version table")
       ->type_name("NAME")
       ->capture_default_str();
@@ -248,10 +265,14 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
     config.databases[0].backup_dir = embedded.directory + "/backups";
   }
   if (file->count() > 0) {
-    const std::vector<std::string> listen = config.listen;
+    const Config typed = config;
     const absl::Status status = ReadConfigFile(config_file, config);
     if (!status.ok()) return {absl::nullopt, Complain(status.message())};
-    if (!listen.empty()) config.listen = listen;  // what is typed wins
+    // What is typed wins.
+    if (!typed.listen.empty()) config.listen = typed.listen;
+    if (metrics_listen->count() > 0) config.metrics_listen = typed.metrics_listen;
+    if (metrics_token->count() > 0) config.metrics_token_file = typed.metrics_token_file;
+    if (log_format->count() > 0) config.log_format = typed.log_format;
   }
   if (config.listen.empty()) config.listen = {"127.0.0.1:7433"};
   return {config, 0};

@@ -18,6 +18,7 @@
 #include "service/base/log.h"
 #include "service/config.h"
 #include "service/flags.h"
+#include "service/monitor/monitor.h"
 #include "service/operation/operation_manager.h"
 #include "service/postgres/embedded_cluster.h"
 #include "service/postgres/postgres_audit_store.h"
@@ -84,6 +85,8 @@ struct Parts {
   std::unique_ptr<EmbeddedCluster> cluster;
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<OperationManager> operations;
+  // Null without --metrics-listen.
+  std::unique_ptr<Monitor> monitor;
   std::unique_ptr<Server> server;
 };
 
@@ -133,6 +136,15 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   return workspace;
 }
 
+std::unique_ptr<Monitor> MakeMonitor(const Config& config) {
+  MonitorOptions options;
+  options.address = config.metrics_listen;
+  options.allow_network = config.insecure;
+  options.version = kVersion;
+  if (!config.metrics_token_file.empty()) options.may_view = TokenOfFile(config.metrics_token_file);
+  return std::make_unique<Monitor>(std::move(options));
+}
+
 absl::StatusOr<Parts> Build(const Config& config) {
   Parts parts;
   if (config.embedded) {
@@ -156,9 +168,15 @@ absl::StatusOr<Parts> Build(const Config& config) {
   parts.operations = std::make_unique<OperationManager>(config.operations);
   for (const auto& workspace : workspaces) parts.operations->Follow(*workspace);
   parts.catalog = std::make_unique<Catalog>(std::move(workspaces));
-  auto server = Server::Start(config.listen, config.insecure, *parts.catalog, *parts.operations);
+  if (!config.metrics_listen.empty()) parts.monitor = MakeMonitor(config);
+  auto server = Server::Start(config.listen, config.insecure, *parts.catalog, *parts.operations,
+                              parts.monitor == nullptr ? nullptr : &parts.monitor->calls());
   if (!server.ok()) return server.status();
   parts.server = *std::move(server);
+  if (parts.monitor == nullptr) return parts;
+  const absl::Status started =
+      parts.monitor->Start(*parts.catalog, *parts.operations, parts.server->announcements());
+  if (!started.ok()) return started;
   return parts;
 }
 
@@ -195,7 +213,9 @@ int ServeUntilStopped(const Config& config, const std::function<CommandLine()>& 
   } else {
     LogError("the embedded PostgreSQL has ended; see postgres.log in its directory");
   }
+  if (parts.monitor != nullptr) parts.monitor->SetDraining();
   parts.server->Shutdown(exit_code == 0 ? config.shutdown_grace : absl::ZeroDuration());
+  if (parts.monitor != nullptr) parts.monitor->Stop();
   LogInfo("stopped");
   return exit_code;
 }
@@ -215,11 +235,15 @@ int Main(int argc, const char* const* argv) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   gpr_set_log_function(LogGrpc);
+  SetLogFormat(command_line.config->log_format);
 
   auto parts = Build(*command_line.config);
   if (!parts.ok()) return Fail(parts.status());
   for (const std::string& address : parts->server->addresses()) {
     LogInfo("listening", {{"address", address}, {"version", kVersion}});
+  }
+  if (parts->monitor != nullptr) {
+    LogInfo("listening for metrics", {{"address", parts->monitor->address()}});
   }
   NotifyReady();
   return ServeUntilStopped(

@@ -272,7 +272,8 @@ class Database {
  public:
   virtual ~Database() = default;
 
-  // Opens a connection for `operation`, which is shown to others as the connection's name.
+  // Opens a connection for `operation`, which is shown to others as the connection's name: an id,
+  // and whatever else is to be known of it, some fifty characters at most.
   virtual absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) = 0;
 
   // The rows of the version table; none if there is no such table. Writes nothing.
@@ -308,6 +309,8 @@ class Database {
   // `locker_pid`. Nothing if it does nothing that the server tells the progress of.
   virtual absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(
       int pid) = 0;
+  // How many sessions wait for a lock that an operation holds, whichever server runs it.
+  virtual absl::StatusOr<int> CountBlockedSessions() = 0;
   // Ends a session of this database. False if there is none of this pid any more;
   // InsufficientPrivilege if the role may not end it.
   virtual absl::StatusOr<bool> TerminateSession(int pid) = 0;

@@ -202,6 +202,10 @@ absl::StatusOr<absl::optional<migration::v1::StatementProgress>> PostgresDatabas
   return WithReader([pid](PostgresSession& session) { return session.ReadProgress(pid); });
 }
 
+absl::StatusOr<int> PostgresDatabase::CountBlockedSessions() {
+  return WithReader([](PostgresSession& session) { return session.CountBlockedSessions(); });
+}
+
 absl::StatusOr<bool> PostgresDatabase::TerminateSession(int pid) {
   return WithReader([pid](PostgresSession& session) { return session.TerminateSession(pid); });
 }

@@ -46,6 +46,7 @@ class PostgresDatabase : public Database {
       const std::vector<std::string>& relations) override;
   absl::StatusOr<LockState> ReadLockState(int pid) override;
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;
+  absl::StatusOr<int> CountBlockedSessions() override;
   absl::StatusOr<bool> TerminateSession(int pid) override;
 
   // The name for errors.

@@ -267,6 +267,22 @@ absl::StatusOr<absl::optional<migration::v1::StatementProgress>> PostgresSession
                     });
 }
 
+absl::StatusOr<int> PostgresSession::CountBlockedSessions() {
+  return Translated(database_, [&]() -> absl::StatusOr<int> {
+    pqxx::nontransaction work(*connection_);
+    // The names that OpenSession gives; those of readers have no space.
+    return work
+        .exec1(
+            "SELECT count(*) FROM pg_stat_activity AS waiting "
+            "WHERE waiting.wait_event_type = 'Lock' AND waiting.datname = current_database() "
+            "AND waiting.application_name NOT LIKE 'migd %' AND EXISTS ("
+            "SELECT FROM pg_stat_activity AS operation "
+            "WHERE operation.pid = ANY (pg_blocking_pids(waiting.pid)) "
+            "AND operation.application_name LIKE 'migd %')")[0]
+        .as<int>();
+  });
+}
+
 absl::StatusOr<bool> PostgresSession::TerminateSession(int pid) {
   return Translated(database_, [&]() -> absl::StatusOr<bool> {
     pqxx::nontransaction work(*connection_);

@@ -68,6 +68,7 @@ class PostgresSession : public Session {
   absl::StatusOr<LockState> ReadLockState(int pid);
   absl::StatusOr<RelationLocks> ReadLocksOf(int pid);
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid);
+  absl::StatusOr<int> CountBlockedSessions();
   absl::StatusOr<bool> TerminateSession(int pid);
 
  private:

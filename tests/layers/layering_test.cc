@@ -89,6 +89,9 @@ const std::map<std::string, std::set<std::string>>& AllowedLayers() {
       {"rpc",
        {"base", "revision", "script", "sql", "lint", "schema", "plan", "database", "execute",
         "operation"}},
+      {"monitor",
+       {"base", "revision", "script", "sql", "lint", "schema", "plan", "database", "execute",
+        "operation", "rpc"}},
       {"postgres", {"base", "script", "plan", "schema", "database"}},
   };
   return allowed;

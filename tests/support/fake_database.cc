@@ -713,6 +713,16 @@ absl::StatusOr<RelationFiles> FakeDatabase::ReadRelations() {
 
 absl::StatusOr<RelationLocks> FakeDatabase::ReadHeldLocks(int) { return RelationLocks(); }
 
+void FakeDatabase::SetBlockedSessions(int count) {
+  MutexLock lock(mutex_);
+  blocked_sessions_ = count;
+}
+
+absl::StatusOr<int> FakeDatabase::CountBlockedSessions() {
+  MutexLock lock(mutex_);
+  return blocked_sessions_;
+}
+
 absl::StatusOr<LockState> FakeDatabase::ReadLockState(int) {
   MutexLock lock(mutex_);
   return lock_state_;

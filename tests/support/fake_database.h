@@ -46,6 +46,7 @@ class FakeDatabase : public Database {
       const std::vector<std::string>& relations) override;
   absl::StatusOr<LockState> ReadLockState(int pid) override;
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;
+  absl::StatusOr<int> CountBlockedSessions() override;
   absl::StatusOr<bool> TerminateSession(int pid) override;
 
   // --- What is there ---
@@ -76,6 +77,8 @@ class FakeDatabase : public Database {
   void FailStatement(const std::string& beginning, ServerError error);
   // The first `times` statements that begin so run into lock_timeout.
   void TimeOutAtLock(const std::string& beginning, int times);
+  // What CountBlockedSessions tells.
+  void SetBlockedSessions(int count);
   // What ReadLockState tells of every session.
   void SetLockState(const LockState& state);
   // What ReadProgress tells of every session from now on, one after the other; the last stays.
@@ -143,6 +146,7 @@ class FakeDatabase : public Database {
   std::map<std::string, ServerError> statement_faults_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> lock_timeouts_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, TableSize> table_sizes_ ABSL_GUARDED_BY(mutex_);
+  int blocked_sessions_ ABSL_GUARDED_BY(mutex_) = 0;
   LockState lock_state_ ABSL_GUARDED_BY(mutex_);
   std::vector<migration::v1::StatementProgress> progress_ ABSL_GUARDED_BY(mutex_);
   std::vector<int> terminated_ ABSL_GUARDED_BY(mutex_);

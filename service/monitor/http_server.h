@@ -1,0 +1,69 @@
+// The HTTP listener: metrics, probes and the status page.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "service/monitor/status_board.h"
+#include "service/rpc/listener.h"
+
+namespace httplib {
+class Server;
+struct Request;
+struct Response;
+}  // namespace httplib
+
+namespace migd {
+
+// What the listener answers with. Functions are called by several threads, and wait for nothing.
+struct HttpContents {
+  // What GET /metrics returns.
+  std::function<std::string()> metrics;
+  // Whether new operations are taken: GET /readyz.
+  std::function<bool()> is_ready;
+  // Whether a token may see what a viewer may. Not set: everybody who reaches the listener may.
+  // What tells nothing about databases, /healthz and /readyz, needs no token.
+  std::function<bool(absl::string_view token)> may_view;
+  // Outlives the server.
+  StatusBoard* board = nullptr;
+};
+
+// Serves from its start to its end, by a fixed number of threads. A token comes as
+// `Authorization: Bearer TOKEN`, or, since a browser asks for that itself, as the password of
+// `Basic` with any name.
+class HttpServer {
+ public:
+  // InvalidRequest for an address that is not of its form, is taken, or would be open to a network
+  // though `allow_network` is false.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address,
+                                                           bool allow_network,
+                                                           HttpContents contents);
+  // Ends what is under way, streams included.
+  ~HttpServer();
+
+  // With the port that was chosen where port 0 was asked for.
+  const std::string& address() const { return address_; }
+
+ private:
+  HttpServer(Listener listener, HttpContents contents);
+
+  absl::Status Bind();
+  void AddRoutes();
+  // Refuses a request (true) that may not see what it asks for.
+  bool Refuses(const httplib::Request& request, httplib::Response& response) const;
+  void StreamEvents(httplib::Response& response);
+
+  const Listener listener_;
+  const HttpContents contents_;
+  std::string address_;
+  std::atomic<int> streams_ = 0;
+  std::unique_ptr<httplib::Server> server_;
+  std::thread thread_;
+};
+
+}  // namespace migd
