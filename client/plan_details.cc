@@ -117,7 +117,7 @@ std::string NotableText(const PlannedStatement& statement, const Step& step,
   }
   for (const std::string& line : LockLines(statement, sizes)) add(line);
   if (statement.is_unknown()) {
-    add(settings.style.Warning("what it does is not known: it cannot be read"));
+    add(settings.style.Warning("what it does shows only when it runs: see --rehearse"));
   }
   if (step.transactional() &&
       statement.transaction_need() == migration::v1::TRANSACTION_NEED_OUTSIDE) {

@@ -115,6 +115,9 @@ std::string FinishedText(const RehearsalFinished& finished, const TextSettings& 
 std::string RehearsalText(const RehearseResponse& response, const TextSettings& settings) {
   switch (response.kind_case()) {
     case RehearseResponse::kStarted:
+      if (response.started().plan().steps().empty()) {
+        return "There is nothing to rehearse: no revision would run\n";
+      }
       return absl::StrCat("Rehearsing ", Count(response.started().plan().steps_size(), "revision"),
                           " in ", Escape(response.started().scratch()), "\n");
     case RehearseResponse::kStep:

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -121,10 +122,11 @@ DumpPrograms FindDumpPrograms(const std::string& configured, int server_version)
   // 9.6 is the oldest server, and 90624 is its number.
   const int wanted = server_version / 10000;
   DumpPrograms programs;
-  std::vector<std::string> too_old;
+  // One version may be in several places.
+  std::set<std::string> too_old;
   for (PostgresProgram& program : FindPostgresPrograms(configured, {"pg_dump", "pg_restore"})) {
     if (program.major < wanted) {
-      too_old.push_back(program.version);
+      too_old.insert(program.version);
     } else if (!programs.found || program.major < programs.found->major) {
       programs.found = std::move(program);
     }

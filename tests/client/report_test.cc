@@ -338,7 +338,7 @@ core: 1 step from base to a91f
         DESTROYS table public.c, empty
         cannot run in a transaction, as this section does
      9  DO ?
-        what it does is not known: it cannot be read
+        what it does shows only when it runs: see --rehearse
         and 2 statements more
 
 this destroys data:
