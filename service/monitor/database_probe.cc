@@ -1,10 +1,12 @@
 #include "service/monitor/database_probe.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
+#include "service/operation/operation_state.h"
 #include "service/rpc/queries.h"
 
 namespace migd {
@@ -15,6 +17,11 @@ using State = migration::v1::Operation;
 // What the page shows: the newest.
 constexpr int kMostRevisions = 300;
 constexpr int kMostOperations = 20;
+
+bool IsBusy(const DatabaseStatus& status) {
+  return std::any_of(status.operations.begin(), status.operations.end(),
+                     [](const State& operation) { return !IsFinal(operation.state()); });
+}
 
 }  // namespace
 
@@ -28,42 +35,39 @@ DatabaseProbe::DatabaseProbe(const Catalog& catalog, OperationManager& operation
       thread_([this] { Run(); }) {}
 
 DatabaseProbe::~DatabaseProbe() {
-  {
-    MutexLock lock(mutex_);
-    ending_ = true;
-    changed_.NotifyAll();
-  }
+  End();
   thread_.join();
 }
 
-void DatabaseProbe::Wake(bool is_busy) {
+void DatabaseProbe::End() {
+  MutexLock lock(mutex_);
+  ending_ = true;
+  changed_.NotifyAll();
+}
+
+void DatabaseProbe::Wake() {
   MutexLock lock(mutex_);
   woken_ = true;
-  busy_ = is_busy;
   changed_.NotifyAll();
 }
 
 void DatabaseProbe::Run() {
   auto status = std::make_shared<const DatabaseStatus>();
-  while (AwaitTurn()) {
+  while (AwaitTurn(IsBusy(*status) ? kBusyInterval : kInterval)) {
     status = std::make_shared<const DatabaseStatus>(Look(*status));
     on_status_(status);
   }
 }
 
-bool DatabaseProbe::AwaitTurn() {
+bool DatabaseProbe::AwaitTurn(absl::Duration interval) {
   MutexLock lock(mutex_);
-  const absl::Time looked = absl::Now();
-  while (!woken_ && !ending_) {
-    const absl::Time next = looked + (busy_ ? kBusyInterval : kInterval);
-    if (absl::Now() >= next) break;
-    changed_.WaitFor(mutex_, next - absl::Now());
-  }
+  const absl::Time next = absl::Now() + interval;
+  while (!woken_ && !ending_ && absl::Now() < next) changed_.WaitFor(mutex_, next - absl::Now());
   woken_ = false;
   return !ending_;
 }
 
-DatabaseStatus DatabaseProbe::Look(const DatabaseStatus& before) {
+DatabaseStatus DatabaseProbe::Look(const DatabaseStatus& before) const {
   DatabaseStatus status = before;
   status.name = name_;
   const Workspace& workspace = **catalog_.Find(name_);
@@ -83,7 +87,7 @@ DatabaseStatus DatabaseProbe::Look(const DatabaseStatus& before) {
   return status;
 }
 
-void DatabaseProbe::LookAtDatabase(DatabaseStatus& status) {
+void DatabaseProbe::LookAtDatabase(DatabaseStatus& status) const {
   Database& database = *(*catalog_.Find(name_))->database;
   const auto rows = database.ReadRows();
   status.database_error = rows.status();

@@ -52,15 +52,17 @@ class DatabaseProbe {
   // Waits for the end of a look that is under way.
   ~DatabaseProbe();
 
-  // Something has happened: looks again soon. `is_busy`: operations run from now on, or none.
-  void Wake(bool is_busy);
+  // Something has happened: looks again soon.
+  void Wake();
+  // Looks no more, from now on.
+  void End();
 
  private:
   void Run();
-  // False at the end.
-  bool AwaitTurn();
-  DatabaseStatus Look(const DatabaseStatus& before);
-  void LookAtDatabase(DatabaseStatus& status);
+  // Waits for so long at most. False at the end.
+  bool AwaitTurn(absl::Duration interval);
+  DatabaseStatus Look(const DatabaseStatus& before) const;
+  void LookAtDatabase(DatabaseStatus& status) const;
 
   const Catalog& catalog_;
   OperationManager& operations_;
@@ -69,7 +71,6 @@ class DatabaseProbe {
   Mutex mutex_;
   CondVar changed_;
   bool woken_ ABSL_GUARDED_BY(mutex_) = true;
-  bool busy_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // last: runs with everything above in place
 };

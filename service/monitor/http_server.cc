@@ -111,8 +111,9 @@ bool SendNews(StatusBoard& board, StreamPlace& place, httplib::DataSink& sink) {
 
 }  // namespace
 
-HttpServer::HttpServer(Listener listener, HttpContents contents)
+HttpServer::HttpServer(Listener listener, bool is_local, HttpContents contents)
     : listener_(std::move(listener)),
+      is_local_(is_local),
       contents_(std::move(contents)),
       server_(std::make_unique<httplib::Server>()) {}
 
@@ -121,7 +122,8 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
                                                               HttpContents contents) {
   auto listener = Listener::Prepare(address, allow_network);
   if (!listener.ok()) return listener.status();
-  std::unique_ptr<HttpServer> server(new HttpServer(*std::move(listener), std::move(contents)));
+  std::unique_ptr<HttpServer> server(
+      new HttpServer(*std::move(listener), !allow_network, std::move(contents)));
   httplib::Server& http = *server->server_;
   http.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   http.set_socket_options(SetSocketOptions);
@@ -212,7 +214,7 @@ bool HttpServer::Refuses(const httplib::Request& request, httplib::Response& res
   }
   if (request.path == "/healthz" || request.path == "/readyz") return false;
   if (!contents_.may_view) {
-    if (!IsForeignHost(request.get_header_value("Host"))) return false;
+    if (!is_local_ || !IsForeignHost(request.get_header_value("Host"))) return false;
     response.status = 403;
     response.set_content("name this server by its address, or set a token\n", "text/plain");
     return true;

@@ -50,7 +50,7 @@ class HttpServer {
   const std::string& address() const { return address_; }
 
  private:
-  HttpServer(Listener listener, HttpContents contents);
+  HttpServer(Listener listener, bool is_local, HttpContents contents);
 
   absl::Status Bind();
   void AddRoutes();
@@ -59,6 +59,8 @@ class HttpServer {
   void StreamEvents(httplib::Response& response);
 
   const Listener listener_;
+  // Only this machine reaches it.
+  const bool is_local_;
   const HttpContents contents_;
   std::string address_;
   std::atomic<int> streams_ = 0;

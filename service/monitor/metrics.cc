@@ -70,7 +70,8 @@ std::string CodeWord(grpc::StatusCode code) {
 }
 
 bool IsWatch(const CallName& call) {
-  return call.method == "Watch" || call.method == "WatchOperation";
+  return call.service == "migration.v1.MigrationService" &&
+         (call.method == "Watch" || call.method == "WatchOperation");
 }
 
 // "succeeded", "failed", "cancelled".

@@ -7,7 +7,6 @@
 
 #include "absl/strings/ascii.h"
 #include "service/base/sha256.h"
-#include "service/operation/operation_state.h"
 
 namespace migd {
 
@@ -44,7 +43,7 @@ void Monitor::Waker::OperationHappened(const migration::v1::Operation& now,
 
 void Monitor::Waker::OperationFound(const migration::v1::Operation& now) {
   const auto probe = monitor_.probes_.find(now.database());
-  if (probe != monitor_.probes_.end()) probe->second->Wake(!IsFinal(now.state()));
+  if (probe != monitor_.probes_.end()) probe->second->Wake();
 }
 
 Monitor::Monitor(MonitorOptions options)
@@ -78,6 +77,8 @@ absl::Status Monitor::Start(const Catalog& catalog, OperationManager& operations
 void Monitor::Stop() {
   server_.reset();
   feed_.reset();
+  // All at once: one that waits for its database may take its time.
+  for (auto& [name, probe] : probes_) probe->End();
   probes_.clear();
 }
 

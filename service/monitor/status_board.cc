@@ -1,6 +1,7 @@
 #include "service/monitor/status_board.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -54,6 +55,14 @@ std::string DatabaseJson(const DatabaseStatus& status) {
       ",\"revisions\":", JsonList(history.revisions()));
 }
 
+bool IsListed(const migration::v1::Operation& operation, const DatabaseStatus& status) {
+  return std::any_of(status.operations.begin(), status.operations.end(),
+                     [&operation](const migration::v1::Operation& listed) {
+                       return listed.operation() == operation.operation() &&
+                              IsFinal(listed.state());
+                     });
+}
+
 bool IsNewer(const migration::v1::Operation& a, const migration::v1::Operation& b) {
   return FromProtoTimestamp(a.create_time()) > FromProtoTimestamp(b.create_time());
 }
@@ -99,9 +108,13 @@ void StatusBoard::Close() {
 
 void StatusBoard::SetDatabase(std::shared_ptr<const DatabaseStatus> status) {
   MutexLock lock(mutex_);
-  // What is in the list of the database needs no place of its own.
-  for (const migration::v1::Operation& listed : status->operations) {
-    if (IsFinal(listed.state())) finished_.erase(listed.operation());
+  // What is in the list of the database, or too old for it, needs no place of its own.
+  for (auto entry = finished_.begin(); entry != finished_.end();) {
+    const migration::v1::Operation& operation = entry->second;
+    const bool is_told =
+        operation.database() == status->name && !status->operations.empty() &&
+        (IsListed(operation, *status) || IsNewer(status->operations.back(), operation));
+    entry = is_told ? finished_.erase(entry) : std::next(entry);
   }
   databases_[status->name] = std::move(status);
   Touch(databases_document_);

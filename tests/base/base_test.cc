@@ -40,9 +40,40 @@ TEST(Log, WritesOneLineWithTimeLevelMessageAndFields) {
 
 TEST(Log, QuotesWhatWouldBeMisread) {
   EXPECT_THAT(Logged([] {
-                LogInfo("m", {{"a", "two words"}, {"b", ""}, {"c", "x=\"y\""}});
+                LogInfo("m", {{"a", "two words"}, {"c", "x=\"y\""}});
               }),
-              EndsWith("a=\"two words\" b=\"\" c=\"x=\\\"y\\\"\"\n"));
+              EndsWith("a=\"two words\" c=\"x=\\\"y\\\"\"\n"));
+}
+
+TEST(Log, LeavesOutWhatHasNoValue) {
+  EXPECT_THAT(Logged([] {
+                LogInfo("m", {{"a", "1"}, {"b", ""}, {"c", "2"}});
+              }),
+              EndsWith(" info m a=1 c=2\n"));
+}
+
+TEST(Log, MasksPasswords) {
+  for (const LogFormat format : {LogFormat::kText, LogFormat::kJson}) {
+    SetLogFormat(format);
+    const std::string line = Logged([] {
+      LogInfo("m", {{"url", "postgresql://app:hunter2@db/core"},
+                    {"sql", "ALTER ROLE app PASSWORD 'hunter2'"}});
+    });
+    EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
+    EXPECT_NE(line.find("app:*******@db/core"), std::string::npos) << line;
+  }
+  SetLogFormat(LogFormat::kText);
+}
+
+TEST(Log, WritesAnObjectALineInJson) {
+  SetLogFormat(LogFormat::kJson);
+  const std::string line = Logged([] {
+    LogWarning("a \"b\"", {{"x", "one\ntwo\t\x1b"}, {"y", ""}, {"z", "\xff<"}});
+  });
+  SetLogFormat(LogFormat::kText);
+  EXPECT_THAT(line, MatchesRegex("\\{\"time\":\"[0-9-]+T[0-9:]+\\.[0-9]+Z\",.*"));
+  EXPECT_THAT(line, EndsWith("\"level\":\"warning\",\"message\":\"a \\\"b\\\"\","
+                             "\"x\":\"one\\u000atwo\\u0009\\u001b\",\"z\":\"\uFFFD\\u003c\"}\n"));
 }
 
 TEST(Log, AMessageCannotForgeALine) {

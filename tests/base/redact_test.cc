@@ -46,5 +46,34 @@ TEST(MaskPasswords, FindsEveryOne) {
   EXPECT_EQ(MaskPasswords("password=a password=b"), "password=* password=*");
 }
 
+TEST(MaskValues, LeavesNames) {
+  for (const std::string text : {"column \"discont\" does not exist",
+                                 "duplicate key value violates unique constraint \"users_pkey\""}) {
+    EXPECT_EQ(MaskValues(text, "42703"), text);
+  }
+}
+
+TEST(MaskValues, HidesWhatAnErrorAboutAValueQuotes) {
+  EXPECT_EQ(MaskValues("invalid input syntax for type integer: \"4111 1111\"", "22P02"),
+            "invalid input syntax for type integer: \"?\"");
+  EXPECT_EQ(MaskValues("user \"bob\" has no consent", "P0001"), "user \"?\" has no consent");
+}
+
+TEST(MaskValues, HidesLiteralsWhereverTheyAre) {
+  EXPECT_EQ(MaskValues("syntax error at or near \"'hunter2'\"", "42601"),
+            "syntax error at or near \"?\"");
+  EXPECT_EQ(MaskValues("syntax error at or near \"4111\"", "42601"),
+            "syntax error at or near \"?\"");
+  EXPECT_EQ(MaskValues("Key (email)=(bob@example.com) already exists.", "23505"),
+            "Key (email)=(?) already exists.");
+  EXPECT_EQ(MaskValues("unrecognized value 'hunter2' given", "42000"),
+            "unrecognized value '?' given");
+  EXPECT_EQ(MaskValues("password=hunter2", ""), "password=*******");
+}
+
+TEST(MaskValues, HidesWhatDoesNotEnd) {
+  EXPECT_EQ(MaskValues("near \"'hunter", "42601"), "near \"?");
+}
+
 }  // namespace
 }  // namespace migd

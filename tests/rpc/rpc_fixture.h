@@ -94,7 +94,7 @@ class RpcTest : public ::testing::Test {
     operations_ = std::make_unique<OperationManager>();
     if (&catalog == catalog_.get()) operations_->Follow(**catalog.Find(""));
     auto server = Server::Start({absl::StrCat("unix:", directory_.path(), "/socket")}, false,
-                                catalog, *operations_);
+                                catalog, *operations_, observer_);
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = NewStub();
@@ -184,6 +184,8 @@ class RpcTest : public ::testing::Test {
     return ((*stub_).*method)(&context, request, &response);
   }
 
+  // Is told of the calls of servers from the next Serve on.
+  CallObserver* observer_ = nullptr;
   TemporaryDirectory directory_;
   FakeWorkspace fake_;
   FakeDatabase& database_;

@@ -34,10 +34,11 @@ function spell(seconds) {
 // A duration of the proto's JSON: "1.500s".
 const secondsOf = (duration) => parseFloat(duration || '0');
 
-function ago(time) {
-  const seconds = Math.max(0, (Date.now() - Date.parse(time)) / 1000);
-  return make('time', {datetime: time, title: time}, `${spell(seconds)} ago`);
+function ageOf(time) {
+  return `${spell(Math.max(0, (Date.now() - Date.parse(time)) / 1000))} ago`;
 }
+
+const ago = (time) => make('time', {datetime: time, title: time}, ageOf(time));
 
 // --- Databases ---
 
@@ -109,7 +110,8 @@ function drawGraph(revisions) {
     const state = revision.is_current ? 'current' : revision.is_applied ? 'applied' : 'pending';
     svg.append(draw('circle', {cx: x(place.lane), cy: y(place.row), r: 5, class: state}));
     const item = make('li', {title: `${revision.revision} ${revision.message || ''}`},
-        make('span', {class: 'id'}, revision.revision), ` ${revision.message || ''} `,
+        make('span', {class: 'id'}, revision.revision),
+        make('span', {class: 'message'}, revision.message || ''),
         make('span', {class: state === 'pending' ? 'wait' : 'quiet'},
             state + (revision.is_head ? ', head' : '')));
     item.style.paddingLeft = `${width * kLane + 12}px`;
@@ -201,13 +203,15 @@ function showBlockers(wait) {
         ` for ${spell(secondsOf(blocker.transaction_age))}` : ''}`,
     blocker.query || '',
   ];
-  return make('div', {class: 'scroll'}, make('table', {},
-      make('caption', {class: 'wait'}, `waits for ${wait.relation || 'a lock'}${
-          wait.lock_mode ? ` (${wait.lock_mode})` : ''}; in its way:`),
+  const title = `waits for ${wait.relation || 'a lock'}${
+      wait.lock_mode ? ` (${wait.lock_mode})` : ''}; in its way:`;
+  return make('div', {class: 'blockers'}, make('p', {class: 'wait'}, title), make('div', {
+    class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'sessions in the way',
+  }, make('table', {},
       make('thead', {}, make('tr', {}, ['pid', 'who', 'state', 'query'].map(
           (name) => make('th', {scope: 'col'}, name)))),
       make('tbody', {}, blockers.map((blocker) => make('tr', {}, cells(blocker).map(
-          (text, i) => make('td', {class: i === 3 ? 'wide id' : ''}, text)))))));
+          (text, i) => make('td', {class: i === 3 ? 'wide id' : ''}, text))))))));
 }
 
 function showPosition(operation) {
@@ -269,7 +273,7 @@ function showFinished(operation) {
     operation.requested_by || '', error,
   ];
   return make('tr', {'data-operation': operation.operation, title: operation.operation},
-      cells.map((cell, i) => make('td', {class: i === 6 ? 'wide' : ''}, cell)));
+      cells.map((cell, i) => make('td', {class: i === 6 ? 'wide' : i === 1 ? '' : 'tight'}, cell)));
 }
 
 function showOperations(state) {
@@ -287,8 +291,6 @@ function showOperations(state) {
 
 // --- Live ---
 
-let operations = null;
-
 function say(text, kind) {
   const status = byId('connection');
   if (status.textContent === text) return;
@@ -300,10 +302,7 @@ function follow() {
   const source = new EventSource('events');
   source.addEventListener('open', () => say('live', 'good'));
   source.addEventListener('databases', (event) => showDatabases(JSON.parse(event.data)));
-  source.addEventListener('operations', (event) => {
-    operations = JSON.parse(event.data);
-    showOperations(operations);
-  });
+  source.addEventListener('operations', (event) => showOperations(JSON.parse(event.data)));
   source.addEventListener('error', () => {
     say('connection lost; what is shown may be old', 'bad');
     // The browser tries again by itself, but not after an answer that is no stream.
@@ -312,6 +311,8 @@ function follow() {
   });
 }
 
-// What is told as an age grows older without an event.
-setInterval(() => { if (operations && operations.running.length) showOperations(operations); }, 1000);
+// Ages grow without an event. Nothing else of the page is touched: who reads it keeps their place.
+setInterval(() => {
+  for (const time of document.querySelectorAll('time')) time.textContent = ageOf(time.dateTime);
+}, 1000);
 follow();

@@ -1,0 +1,241 @@
+// Metrics as a real Prometheus reads them, and what is made of them.
+
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
+#include "tests/e2e/monitored_service.h"
+
+namespace migd {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+std::string ProjectFile(const std::string& path) {
+  return TestVariable("PROJECT_SOURCE") + "/" + path;
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// A panel or an alert, and what it asks.
+struct PanelQuery {
+  std::string name;
+  std::string expression;
+};
+
+std::vector<PanelQuery> DashboardQueries() {
+  const Json dashboard = Json::Parse(ReadFile(ProjectFile("docker/grafana/migd.json")));
+  std::vector<PanelQuery> queries;
+  for (int i = 0; i < dashboard["panels"].size(); ++i) {
+    const Json panel = dashboard["panels"][i];
+    for (int j = 0; j < panel["targets"].size(); ++j) {
+      // As Grafana does it.
+      queries.push_back({panel["title"].text(),
+                         absl::StrReplaceAll(panel["targets"][j]["expr"].text(),
+                                             {{"$database", ".*"}, {"$__rate_interval", "1m"}})});
+    }
+  }
+  return queries;
+}
+
+// A Prometheus that reads one migd, by the rules of the project.
+class Prometheus {
+ public:
+  Prometheus(const std::string& directory, const std::string& target)
+      : port_(FreePort()), process_(Prepare(directory, target, port_)) {}
+
+  // What a question of its API is answered.
+  Json Ask(const std::string& path, const httplib::Params& parameters = {}) {
+    httplib::Client client("127.0.0.1", port_);
+    const auto answer = client.Get(path, parameters, httplib::Headers());
+    // It says in plain text that it is not ready yet.
+    const bool is_json = answer && absl::StartsWith(answer->body, "{");
+    return is_json ? Json::Parse(answer->body) : Json();
+  }
+
+  Json Evaluate(const std::string& expression) {
+    return Ask("/api/v1/query", {{"query", expression}});
+  }
+
+  bool AwaitResult(const std::string& expression) {
+    return Eventually([&] { return Evaluate(expression)["data"]["result"].size() > 0; });
+  }
+
+ private:
+  static Command Prepare(const std::string& directory, const std::string& target, int port) {
+    std::filesystem::create_directories(directory);
+    std::ofstream(directory + "/prometheus.yaml")
+        << "global: {scrape_interval: 200ms, evaluation_interval: 200ms}\n"
+        << "rule_files: [" << ProjectFile("docker/prometheus/alerts.yaml") << "]\n"
+        << "scrape_configs:\n  - job_name: migd\n    static_configs: [{targets: [\"" << target
+        << "\"]}]\n";
+    return {{"prometheus", "--config.file=" + directory + "/prometheus.yaml",
+             "--storage.tsdb.path=" + directory + "/data",
+             absl::StrCat("--web.listen-address=127.0.0.1:", port), "--log.level=warn"}};
+  }
+
+  const int port_;
+  Process process_;
+};
+
+class MetricsTest : public MonitoredServiceTest {
+ protected:
+  MetricsTest() {
+    Add({.id = "aa10", .up = "CREATE TABLE a ();", .down = "DROP TABLE a;"});
+    Add({.id = "bb20", .revises = "aa10", .up = "ALTER TABLE a ADD COLUMN x int;"});
+    Add({.id = "cc30", .revises = "bb20", .up = "SELECT 1 / 0;"});
+  }
+
+  Finished Promtool(const Arguments& arguments, const std::string& input = "") const {
+    Arguments command = {"promtool"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return RunCommand({command, {}, input});
+  }
+};
+
+TEST_F(MetricsTest, CountOperationsAsTheyEnd) {
+  StartMonitoredMigd();
+  EXPECT_TRUE(
+      AwaitMetric("migd_pending_revisions{database=\"" + database().at("dbname") + "\"} 3"));
+  Migctl({"upgrade", "aa10"});
+  Migctl({"upgrade", "cc30"});
+  const std::string labels = "{action=\"upgrade\",database=\"" + database().at("dbname") + "\",";
+  EXPECT_TRUE(AwaitMetric("migd_operations_total" + labels + "result=\"succeeded\"} 1"));
+  EXPECT_TRUE(AwaitMetric("migd_operations_total" + labels + "result=\"failed\"} 1"));
+  const std::string of_database = "{database=\"" + database().at("dbname") + "\"";
+  EXPECT_TRUE(AwaitMetric("migd_revision_duration_seconds_count" + of_database +
+                          ",direction=\"upgrade\"} 2"));
+  EXPECT_TRUE(AwaitMetric("migd_pending_revisions" + of_database + "} 1"));
+  EXPECT_TRUE(AwaitMetric("migd_current_revision_info" + of_database + ",revision=\"bb20\"} 1"));
+  EXPECT_THAT(Page("/metrics"), Not(HasSubstr("revision=\"aa10\"")));
+  EXPECT_TRUE(AwaitMetric("migd_operations_running" + of_database + "} 0"));
+}
+
+TEST_F(MetricsTest, TellOfWhoIsInTheWayOfWhom) {
+  StartMonitoredMigd({"--lock-timeout", "0"});
+  Migctl({"upgrade", "aa10"});
+  Hold("a");
+  Process upgrade(MigctlCommand({"upgrade", "bb20"}));
+  ASSERT_TRUE(SomebodyWaitsForALock());
+  // It waits behind the migration, which waits for the reader.
+  pqxx::connection other(FormatConninfo(database()));
+  Process reader({{"psql", "--quiet", "--command=SELECT FROM a", TestCluster::Uri(database())}});
+  const std::string of_database = "{database=\"" + database().at("dbname") + "\"}";
+  EXPECT_TRUE(AwaitMetric("migd_blocking_sessions" + of_database + " 1"));
+  EXPECT_TRUE(AwaitMetric("migd_operations_running" + of_database + " 1"));
+  EXPECT_TRUE(AwaitMetric("migd_blocked_sessions" + of_database + " 1"));
+  Release();
+  EXPECT_EQ(upgrade.Wait().exit_code, 0);
+  EXPECT_EQ(reader.Wait().exit_code, 0);
+  EXPECT_TRUE(AwaitMetric("migd_lock_wait_seconds_count" + of_database + " 1"));
+  EXPECT_TRUE(AwaitMetric("migd_blocking_sessions" + of_database + " 0"));
+  EXPECT_TRUE(AwaitMetric("migd_blocked_sessions" + of_database + " 0"));
+}
+
+TEST_F(MetricsTest, AreThereWhileNoDatabaseIs) {
+  const std::string nowhere = absl::StrCat("postgresql://nobody@127.0.0.1:", FreePort(), "/gone");
+  Migd migd({"--database", nowhere, "--migrations", migrations(), "--metrics-listen", authority()});
+  EXPECT_TRUE(AwaitMetric("migd_database_up{database=\"gone\"} 0"));
+  EXPECT_TRUE(AwaitMetric("migd_revisions{database=\"gone\"} 3"));
+  EXPECT_EQ(Page("/healthz"), "ok\n");
+  EXPECT_EQ(Page("/readyz"), "ready\n");
+}
+
+TEST_F(MetricsTest, AreNotReadyWhileOperationsAreWaitedFor) {
+  StartMonitoredMigd({"--lock-timeout", "0", "--shutdown-grace", "60s"});
+  Migctl({"upgrade", "aa10"});
+  Hold("a");
+  Process upgrade(MigctlCommand({"upgrade", "bb20"}));
+  ASSERT_TRUE(SomebodyWaitsForALock());
+  migd().process().Signal(SIGTERM);
+  EXPECT_TRUE(Eventually([&] {
+    httplib::Client client(url());
+    const auto answer = client.Get("/readyz");
+    return answer && answer->status == 503;
+  }));
+  EXPECT_EQ(Page("/healthz"), "ok\n");
+  Release();
+  EXPECT_EQ(upgrade.Wait().exit_code, 0);
+}
+
+TEST_F(MetricsTest, NeedATokenIfThereIsOne) {
+  directory().Write("token", "open sesame\n");
+  StartMonitoredMigd({"--metrics-token-file", directory().path() + "/token"});
+  EXPECT_THAT(Page("/metrics", 401), Not(HasSubstr("migd_")));
+  EXPECT_THAT(Page("/", 401), Not(HasSubstr("<main>")));
+  Page("/events", 401);
+  Page("/healthz");
+  httplib::Client client(url());
+  client.set_bearer_token_auth("open sesame");
+  EXPECT_EQ(client.Get("/metrics")->status, 200);
+  client.set_bearer_token_auth("wrong");
+  EXPECT_EQ(client.Get("/metrics")->status, 401);
+}
+
+TEST_F(MetricsTest, PromtoolFindsNothingWrong) {
+  StartMonitoredMigd();
+  Migctl({"upgrade", "bb20"});
+  const Finished metrics = Promtool({"check", "metrics"}, Page("/metrics"));
+  EXPECT_EQ(metrics.exit_code, 0) << metrics.out << metrics.err;
+  const Finished rules = Promtool({"check", "rules", ProjectFile("docker/prometheus/alerts.yaml")});
+  EXPECT_EQ(rules.exit_code, 0) << rules.out << rules.err;
+  const Finished config =
+      Promtool({"check", "config", ProjectFile("docker/prometheus/prometheus.yaml")});
+  EXPECT_EQ(config.exit_code, 0) << config.out << config.err;
+}
+
+TEST_F(MetricsTest, TheAlertsFireWhenTheyShouldAndNotBefore) {
+  const Finished tests = Promtool({"test", "rules", ProjectFile("tests/e2e/alerts_test.yaml")});
+  EXPECT_EQ(tests.exit_code, 0) << tests.out << tests.err;
+}
+
+TEST_F(MetricsTest, EveryQueryOfTheDashboardAndTheAlertsIsAnswered) {
+  StartMonitoredMigd();
+  Migctl({"upgrade", "bb20"});
+  Migctl({"current"});
+  Migctl({"verify"});
+  Migctl({"upgrade", "cc30"});
+  Prometheus prometheus(directory().path() + "/prometheus", authority());
+  // Rates need several readings.
+  ASSERT_TRUE(prometheus.AwaitResult("count_over_time(migd_build_info[1m]) > 3"));
+  ASSERT_TRUE(prometheus.AwaitResult("count_over_time(migd_drift_objects[1m]) > 3"));
+  const std::vector<PanelQuery> queries = DashboardQueries();
+  EXPECT_GT(queries.size(), 20U);
+  for (const PanelQuery& query : queries) {
+    const Json answer = prometheus.Evaluate(query.expression);
+    EXPECT_EQ(answer["status"].text(), "success") << query.name << ": " << query.expression;
+    EXPECT_GT(answer["data"]["result"].size(), 0) << query.name << ": " << query.expression;
+  }
+  const Json groups = prometheus.Ask("/api/v1/rules")["data"]["groups"];
+  ASSERT_EQ(groups.size(), 1);
+  ASSERT_TRUE(Eventually([&] {
+    const Json rules = prometheus.Ask("/api/v1/rules")["data"]["groups"][0]["rules"];
+    for (int i = 0; i < rules.size(); ++i) {
+      if (rules[i]["health"].text() == "unknown") return false;
+    }
+    return rules.size() > 10;
+  }));
+  const Json rules = prometheus.Ask("/api/v1/rules")["data"]["groups"][0]["rules"];
+  for (int i = 0; i < rules.size(); ++i) {
+    EXPECT_EQ(rules[i]["health"].text(), "ok") << rules[i]["name"].text();
+  }
+}
+
+}  // namespace
+}  // namespace migd
