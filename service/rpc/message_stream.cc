@@ -18,6 +18,8 @@ void MessageStream::Begin() {
   MutexLock lock(mutex_);
   Follow(ticker_.listeners(), nullptr);
   Pump();
+  // The caller learns that it is followed, though there is nothing to tell yet.
+  if (writing_ == nullptr && !ended_) StartSendInitialMetadata();
 }
 
 void MessageStream::Follow(Listeners& listeners, std::shared_ptr<void> owner) {

@@ -84,7 +84,7 @@ TEST_F(CallTrackerTest, FollowsStreamsThatAreAnsweredByCallbacks) {
 
 TEST_F(CallTrackerTest, FollowsUnaryCallsThatAreAnsweredByCallbacks) {
   migration::v1::WaitRequest request;
-  request.set_target("base");
+  request.set_revision("base");
   migration::v1::WaitResponse response;
   Call(&Stub::Wait, request, response);
   EXPECT_THAT(told_.AtEndOf("unary Wait"), Contains("started"));

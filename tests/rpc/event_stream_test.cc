@@ -364,6 +364,7 @@ TEST_F(WatchTest, TellsWhatHasFinishedMeanwhile) {
 
 TEST_F(WatchTest, EndsWithTheServer) {
   BeginWatch();
+  watch_->WaitForInitialMetadata();
   std::thread stopper([this] { server_->Shutdown(absl::ZeroDuration()); });
   EXPECT_EQ(Next(), "end of stream");
   EXPECT_EQ(Verdict(watch_->Finish()), "UNAVAILABLE DRAINING");
