@@ -76,6 +76,7 @@ std::string LayerOf(absl::string_view path) {
 const std::map<std::string, std::set<std::string>>& AllowedLayers() {
   static const std::map<std::string, std::set<std::string>> allowed = {
       {"base", {}},
+      {"access", {"base"}},
       {"revision", {"base"}},
       {"script", {"base", "revision"}},
       {"plan", {"base", "revision", "script"}},
@@ -87,8 +88,8 @@ const std::map<std::string, std::set<std::string>>& AllowedLayers() {
       {"operation",
        {"base", "revision", "script", "sql", "lint", "schema", "plan", "database", "execute"}},
       {"rpc",
-       {"base", "revision", "script", "sql", "lint", "schema", "plan", "database", "execute",
-        "operation"}},
+       {"base", "access", "revision", "script", "sql", "lint", "schema", "plan", "database",
+        "execute", "operation"}},
       {"monitor",
        {"base", "revision", "script", "sql", "lint", "schema", "plan", "database", "execute",
         "operation", "rpc"}},
