@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -10,6 +11,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "service/access/roles.h"
 #include "service/base/errors.h"
 #include "service/lint/lint.h"
 
@@ -181,6 +183,119 @@ void ReadDatabases(const YAML::Node& node, const DatabaseConfig& defaults, Confi
   }
 }
 
+TlsOptions ReadTls(const YAML::Node& node) {
+  TlsOptions tls;
+  const auto text = [](std::string& into) {
+    return [&into](const YAML::Node& value) { into = ReadString(value); };
+  };
+  ReadMap(node, {{"cert", text(tls.files.certificate)},
+                 {"key", text(tls.files.key)},
+                 {"client_ca", text(tls.files.client_ca)},
+                 {"client_certificate", [&](const YAML::Node& value) {
+                    const std::string wanted = ReadString(value);
+                    if (wanted != "require" && wanted != "optional") {
+                      throw Mistake(value, "must be require or optional");
+                    }
+                    tls.require_client_certificate = wanted == "require";
+                  }}});
+  const std::string problem = ProblemOfTls(tls);
+  if (!problem.empty()) throw Mistake(node, problem);
+  return tls;
+}
+
+AccessRule ReadAccessRule(const YAML::Node& node) {
+  AccessRule rule;
+  ReadMap(node, {{"principals",
+                  [&](const YAML::Node& value) {
+                    for (const std::string& principal : ReadStrings(value)) {
+                      const absl::Status status = CheckPrincipal(principal);
+                      if (!status.ok()) throw Mistake(value, status.message());
+                      rule.principals.insert(principal);
+                    }
+                  }},
+                 {"databases",
+                  [&](const YAML::Node& value) {
+                    for (const std::string& name : ReadStrings(value)) rule.databases.insert(name);
+                  }},
+                 {"role", [&](const YAML::Node& value) {
+                    if (!ParseRole(ReadString(value), rule.role)) {
+                      throw Mistake(value, "must be viewer, operator, destructive or admin");
+                    }
+                  }}});
+  if (rule.principals.empty() || rule.databases.empty() ||
+      rule.role == migration::v1::ROLE_UNSPECIFIED) {
+    throw Mistake(node, "a rule has principals, databases and a role");
+  }
+  return rule;
+}
+
+AccessPolicy ReadAuthorization(const YAML::Node& node) {
+  AccessPolicy policy;
+  ReadMap(node, {{"tokens_file",
+                  [&](const YAML::Node& value) { policy.tokens_file = ReadString(value); }},
+                 {"rules", [&](const YAML::Node& value) {
+                    if (!value.IsSequence()) throw Mistake(value, "must be a list of rules");
+                    for (const auto& rule : value) policy.rules.push_back(ReadAccessRule(rule));
+                  }}});
+  return policy;
+}
+
+// Reads a number, or a size such as 4MiB.
+int64_t ReadSize(const YAML::Node& node) {
+  static const std::map<std::string, int64_t> units = {
+      {"", 1}, {"KiB", int64_t{1} << 10}, {"MiB", int64_t{1} << 20}, {"GiB", int64_t{1} << 30}};
+  const std::string text = ReadString(node);
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto unit = units.find(text.substr(digits));
+  int64_t value = 0;
+  if (unit == units.end() || !absl::SimpleAtoi(text.substr(0, digits), &value) || value < 1 ||
+      value > (int64_t{1} << 50) / unit->second) {
+    throw Mistake(node, "must be a size, such as 4MiB or 1GiB");
+  }
+  return value * unit->second;
+}
+
+int ReadCount(const YAML::Node& node) {
+  int value = 0;
+  if (!absl::SimpleAtoi(ReadString(node), &value) || value < 1) {
+    throw Mistake(node, "must be a number from 1 on");
+  }
+  return value;
+}
+
+absl::Duration ReadPositiveDuration(const YAML::Node& node) {
+  const absl::Duration value = ReadDuration(node);
+  if (value == absl::ZeroDuration()) throw Mistake(node, "must not be 0");
+  return value;
+}
+
+Limits ReadLimits(const YAML::Node& node) {
+  Limits limits;
+  const auto count = [](int& into) {
+    return [&into](const YAML::Node& value) { into = ReadCount(value); };
+  };
+  const auto duration = [](absl::Duration& into) {
+    return [&into](const YAML::Node& value) { into = ReadPositiveDuration(value); };
+  };
+  ReadMap(node, {{"message_size",
+                  [&](const YAML::Node& value) {
+                    const int64_t size = ReadSize(value);
+                    if (size > kLargestMessage) throw Mistake(value, "must be 1GiB at most");
+                    limits.message_size = static_cast<int>(size);
+                  }},
+                 {"connections", count(limits.connections)},
+                 {"calls_per_connection", count(limits.calls_per_connection)},
+                 {"calls_per_client", count(limits.calls_per_client)},
+                 {"streams_per_client", count(limits.streams_per_client)},
+                 {"scratch_calls_per_client", count(limits.scratch_calls_per_client)},
+                 {"operations_per_client", count(limits.operations_per_client)},
+                 {"handshake_timeout", duration(limits.handshake_timeout)},
+                 {"connection_age", duration(limits.connection_age)},
+                 {"memory", [&](const YAML::Node& value) { limits.memory = ReadSize(value); }},
+                 {"threads", count(limits.threads)}});
+  return limits;
+}
+
 }  // namespace
 
 Policy UsualPolicy() {
@@ -195,6 +310,13 @@ Policy PolicyOf(const DatabaseConfig& database) {
   policy.destructive = database.destructive.value_or(
       database.is_protected ? DestructivePolicy::kRefuse : DestructivePolicy::kConfirm);
   return policy;
+}
+
+std::string ProblemOfTls(const TlsOptions& tls) {
+  if (tls.files.certificate.empty() || tls.files.key.empty()) {
+    return "TLS needs a certificate and a key";
+  }
+  return "";
 }
 
 bool ParseDestructive(const std::string& text, absl::optional<DestructivePolicy>& into) {
@@ -277,6 +399,10 @@ absl::Status ReadConfigFile(const std::string& path, Config& config) {
                   throw Mistake(node, "must be text or json");
                 }
               }},
+             {"tls", [&](const YAML::Node& node) { config.tls = ReadTls(node); }},
+             {"authorization",
+              [&](const YAML::Node& node) { config.authorization = ReadAuthorization(node); }},
+             {"limits", [&](const YAML::Node& node) { config.limits = ReadLimits(node); }},
              {"shutdown_grace",
               [&](const YAML::Node& node) { config.shutdown_grace = ReadDuration(node); }},
              {"postgres_programs",

@@ -7,9 +7,12 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "service/access/certificates.h"
+#include "service/access/policy.h"
 #include "service/base/log.h"
 #include "service/execute/workspace.h"
 #include "service/operation/database_operations.h"
+#include "service/rpc/limits.h"
 
 namespace migd {
 
@@ -60,6 +63,10 @@ struct Config {
   // A file with the token that they need; empty: none.
   std::string metrics_token_file;
   LogFormat log_format = LogFormat::kText;
+  absl::optional<TlsOptions> tls;
+  // From a file only.
+  absl::optional<AccessPolicy> authorization;
+  Limits limits;
   absl::Duration shutdown_grace = absl::Seconds(30);
   OperationSettings operations;
 };
@@ -82,13 +89,16 @@ bool ParseBackupVerification(const std::string& text, migration::v1::BackupVerif
 // Reads text or json; false if it is neither.
 bool ParseLogFormat(const std::string& text, LogFormat& into);
 
+// What is wrong with `tls`; "" for nothing. The files are not looked at.
+std::string ProblemOfTls(const TlsOptions& tls);
+
 // Reads what lint may stop: error, warn or off; false if `text` is none of these.
 bool ParseLintGate(const std::string& text, migration::v1::LintGate& into);
 
-// Reads the databases, `listen`, `insecure`, `metrics_listen`, `metrics_token_file`, `log_format`,
-// `shutdown_grace`, `takeover_after` and `postgres_programs` of a YAML file over `config`.
-// InvalidRequest names the line of what is wrong: an unknown key, a value that is not of its form,
-// a name given twice. README.md shows an example of everything.
+// Reads the databases, `listen`, `insecure`, `tls`, `authorization`, `limits`, `metrics_listen`,
+// `metrics_token_file`, `log_format`, `shutdown_grace`, `takeover_after` and `postgres_programs` of a
+// YAML file over `config`. InvalidRequest names the line of what is wrong: an unknown key, a value
+// that is not of its form, a name given twice. README.md shows an example of everything.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
 }  // namespace migd

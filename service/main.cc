@@ -1,7 +1,9 @@
 // migd: flags -> configuration -> wiring. The only place where all parts meet.
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <fstream>
 #include <functional>
@@ -97,6 +99,16 @@ ScratchOptions ScratchOptionsOf(const Config& config) {
   return options;
 }
 
+ServerOptions ServerOptionsOf(const Config& config) {
+  ServerOptions options;
+  options.addresses = config.listen;
+  options.insecure = config.insecure;
+  options.tls = config.tls;
+  options.authorization = config.authorization;
+  options.limits = config.limits;
+  return options;
+}
+
 absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
                                                          const DatabaseConfig& database,
                                                          ScriptDirectories& directories,
@@ -169,8 +181,9 @@ absl::StatusOr<Parts> Build(const Config& config) {
   for (const auto& workspace : workspaces) parts.operations->Follow(*workspace);
   parts.catalog = std::make_unique<Catalog>(std::move(workspaces));
   if (!config.metrics_listen.empty()) parts.monitor = MakeMonitor(config);
-  auto server = Server::Start(config.listen, config.insecure, *parts.catalog, *parts.operations,
-                              parts.monitor == nullptr ? nullptr : &parts.monitor->calls());
+  ServerOptions options = ServerOptionsOf(config);
+  if (parts.monitor != nullptr) options.observer = &parts.monitor->calls();
+  auto server = Server::Start(options, *parts.catalog, *parts.operations);
   if (!server.ok()) return server.status();
   parts.server = *std::move(server);
   if (parts.monitor == nullptr) return parts;
@@ -185,8 +198,11 @@ absl::StatusOr<Parts> Build(const Config& config) {
 void Reload(const Config& running, const std::function<CommandLine()>& read, const Parts& parts) {
   NotifyReloading();
   const CommandLine fresh = read();
-  if (!fresh.config) {
-    LogError("the configuration was not read anew: it has a mistake; what was read before holds");
+  const absl::Status admission =
+      fresh.config ? parts.server->Reload(fresh.config->authorization) : absl::OkStatus();
+  if (!fresh.config || !admission.ok()) {
+    LogError("the configuration was not read anew: it has a mistake; what was read before holds",
+             {{"problem", std::string(admission.message())}});
   } else {
     ApplyPolicies(*fresh.config, *parts.catalog);
     for (const std::string& setting : SettingsThatNeedARestart(running, *fresh.config)) {
@@ -220,6 +236,14 @@ int ServeUntilStopped(const Config& config, const std::function<CommandLine()>& 
   return exit_code;
 }
 
+// As many descriptors as the system allows: each connection is one.
+void RaiseDescriptorLimit() {
+  rlimit descriptors = {};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return;
+  descriptors.rlim_cur = descriptors.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &descriptors);
+}
+
 int Fail(const absl::Status& status) {
   const migration::v1::Error error = errors::ToProto(status);
   std::cerr << "migd: " << error.message() << "\n";
@@ -236,6 +260,9 @@ int Main(int argc, const char* const* argv) {
   signal(SIGPIPE, SIG_IGN);
   gpr_set_log_function(LogGrpc);
   SetLogFormat(command_line.config->log_format);
+  // It tells of each malformed message that somebody sends.
+  google::protobuf::SetLogHandler(nullptr);
+  RaiseDescriptorLimit();
 
   auto parts = Build(*command_line.config);
   if (!parts.ok()) return Fail(parts.status());

@@ -42,6 +42,8 @@ std::vector<std::string> SettingsThatNeedARestart(const Config& running, const C
   Differences differences;
   Compare("listen", running.listen, fresh.listen, differences);
   Compare("insecure", running.insecure, fresh.insecure, differences);
+  Compare("tls", running.tls, fresh.tls, differences);
+  Compare("limits", running.limits, fresh.limits, differences);
   Compare("postgres_programs", running.postgres_programs, fresh.postgres_programs, differences);
   Compare("takeover_after", running.operations.takeover_after, fresh.operations.takeover_after,
           differences);

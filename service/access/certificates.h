@@ -17,6 +17,8 @@ struct TlsFiles {
   std::string key;
   // The CAs of the clients' certificates; empty if clients need none.
   std::string client_ca;
+
+  friend bool operator==(const TlsFiles&, const TlsFiles&) = default;
 };
 
 // `tls` of the configuration.
@@ -25,6 +27,8 @@ struct TlsOptions {
   // With a client_ca: whether a connection without a client certificate is refused, or is that of
   // somebody who brings a token, or nothing.
   bool require_client_certificate = true;
+
+  friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
 };
 
 // What stands in them. A plain value.

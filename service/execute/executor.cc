@@ -179,7 +179,8 @@ absl::Status PassGates(const Workspace& workspace, const ScriptSet& scripts, con
   // What asks people something comes last: they are not asked for what cannot run anyhow.
   const absl::Status status = PassLintGate(scripts, plan, request, *workspace.database, sink);
   if (!status.ok()) return status;
-  return Guard({workspace.name, request.plan_hash, request.confirmation, plan_hash},
+  return Guard({workspace.name, request.plan_hash, request.confirmation, plan_hash,
+                request.requested_by, request.requester_role},
                *workspace.policy(), scripts, plan, *workspace.database);
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "migration/v1/access.pb.h"
 #include "migration/v1/finding.pb.h"
 #include "migration/v1/operation.pb.h"
 #include "migration/v1/revision.pb.h"
@@ -56,6 +57,9 @@ struct ExecuteRequest {
   std::string plan_hash;
   // What confirms that the plan may destroy what it destroys.
   std::string confirmation;
+  // Who asked for it, and what they are on the database; see GuardedCall.
+  std::string requested_by;
+  migration::v1::Role requester_role = migration::v1::ROLE_UNSPECIFIED;
   // The id of the operation: shown to others, and written to the log.
   std::string operation;
   // The trace that it belongs to, shown to others with the operation; empty for none.

@@ -57,9 +57,14 @@ absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSe
   const bool asks = policy.destructive == DestructivePolicy::kRefuse ||
                     (policy.destructive == DestructivePolicy::kConfirm &&
                      call.confirmation != ConfirmationOf(call.database, call.plan_hash));
-  if (!asks) return absl::OkStatus();
+  const bool may_destroy =
+      call.role == migration::v1::ROLE_UNSPECIFIED || call.role >= migration::v1::ROLE_DESTRUCTIVE;
+  if (!asks && may_destroy) return absl::OkStatus();
   const auto losses = LossesOf(scripts, plan, database);
   if (!losses.ok()) return losses.status();
+  if (!may_destroy && !losses->empty()) {
+    return errors::PermissionDenied(call.principal, "destructive", call.database);
+  }
   return CheckLosses(call.database, policy, *losses, call.plan_hash, call.confirmation);
 }
 

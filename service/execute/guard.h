@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "migration/v1/access.pb.h"
 #include "migration/v1/operation.pb.h"
 #include "migration/v1/statement.pb.h"
 #include "service/database/database.h"
@@ -47,10 +48,15 @@ struct GuardedCall {
   std::string confirmation;
   // That of the plan.
   std::string plan_hash;
+  // Who makes it, and what they are on the database; ROLE_UNSPECIFIED, of operations that were made
+  // before there were roles, stands for admin.
+  std::string principal = {};
+  migration::v1::Role role = migration::v1::ROLE_UNSPECIFIED;
 };
 
-// All of it, for `plan`. What it destroys is looked up only if the policy asks for it, in
-// `database`; the errors of Database.
+// All of it, for `plan`; PermissionDenied if it destroys something and the call's role does not
+// suffice for that. What it destroys is looked up only if it matters, in `database`; the errors of
+// Database.
 absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSet& scripts,
                    const Plan& plan, Database& database);
 

@@ -58,7 +58,7 @@ bool OperationFeed::AwaitSignal() {
 
 void OperationFeed::Look() {
   std::set<std::string> known;
-  for (const auto& operation : operations_.Known("")) {
+  for (const auto& operation : operations_.Known()) {
     known.insert(operation->id());
     const auto found = followed_.find(operation->id());
     LookAt(found == followed_.end() ? Follow(operation) : found->second);
@@ -72,7 +72,7 @@ void OperationFeed::Look() {
     entry->second.operation->listeners().Remove(entry->second.listener);
     entry = followed_.erase(entry);
   }
-  while (auto announcement = announcements_.Next("", announced_)) {
+  while (auto announcement = announcements_.Next({}, announced_)) {
     for (OperationObserver* observer : observers_) observer->Announced(*announcement);
   }
 }

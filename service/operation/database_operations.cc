@@ -321,6 +321,8 @@ ExecuteResult DatabaseOperations::RunOnce(Run& run) {
   request.action = wanted.action();
   request.targets = {wanted.targets().begin(), wanted.targets().end()};
   request.purge = wanted.purge();
+  request.requested_by = wanted.requested_by();
+  request.requester_role = wanted.requester_role();
   result.status = ReadRunOptions(wanted.options(), workspace_, request);
   if (!result.status.ok()) return result;
   request.earlier_plan = run.plan;

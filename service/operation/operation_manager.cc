@@ -101,15 +101,16 @@ void OperationManager::Start(const Workspace& workspace, migration::v1::Operatio
   operations->Start(std::move(wanted), std::move(on_accepted));
 }
 
-OperationManager::Found OperationManager::Find(absl::string_view id) {
+OperationManager::Found OperationManager::Find(absl::string_view id,
+                                               const DatabaseSelection& among) {
   if (id.empty()) return errors::InvalidRequest("operation", "is empty; name an operation");
   // A database that does not answer is no reason to make those wait who ask for another's.
-  for (const DatabaseOperations* database : Databases()) {
+  for (const DatabaseOperations* database : Databases(among)) {
     if (auto known = database->FindHere(id)) return known;
   }
   std::vector<std::shared_ptr<Operation>> found;
   absl::Status trouble;
-  for (DatabaseOperations* database : Databases()) {
+  for (DatabaseOperations* database : Databases(among)) {
     const auto of_database = database->Find(id);
     if (!of_database.ok()) {
       trouble = of_database.status();
@@ -128,17 +129,19 @@ OperationManager::Found OperationManager::Find(absl::string_view id) {
   return errors::AmbiguousOperation(id, candidates);
 }
 
-void OperationManager::FindLater(std::string id, std::function<void(Found)> on_found) {
-  workers_.Submit(
-      [this, id = std::move(id), on_found = std::move(on_found)] { on_found(Find(id)); });
+void OperationManager::FindLater(std::string id, DatabaseSelection among,
+                                 std::function<void(Found)> on_found) {
+  workers_.Submit([this, id = std::move(id), among = std::move(among),
+                   on_found = std::move(on_found)] { on_found(Find(id, among)); });
 }
 
 absl::StatusOr<OperationPage> OperationManager::List(const OperationFilter& filter,
                                                      absl::string_view place, int limit) {
   std::vector<DatabaseOperations*> databases;
   if (filter.database.empty()) {
-    databases = Databases();
-  } else if (DatabaseOperations* named = Of(filter.database)) {
+    databases = Databases(filter.among);
+  } else if (DatabaseOperations* named = Of(filter.database);
+             named != nullptr && filter.among.Has(filter.database)) {
     databases = {named};
   }
   const auto numbers = ReadPlace(place, databases.size());
@@ -177,10 +180,10 @@ void OperationManager::ListLater(OperationFilter filter, int limit,
   });
 }
 
-std::vector<std::shared_ptr<Operation>> OperationManager::Known(absl::string_view database) const {
+std::vector<std::shared_ptr<Operation>> OperationManager::Known(
+    const DatabaseSelection& among) const {
   std::vector<std::shared_ptr<Operation>> known;
-  for (const DatabaseOperations* operations : Databases()) {
-    if (!database.empty() && operations->workspace().name != database) continue;
+  for (const DatabaseOperations* operations : Databases(among)) {
     const auto of_database = operations->Known();
     known.insert(known.end(), of_database.begin(), of_database.end());
   }
@@ -215,10 +218,12 @@ DatabaseOperations* OperationManager::Of(absl::string_view database) const {
   return found == databases_.end() ? nullptr : found->second.get();
 }
 
-std::vector<DatabaseOperations*> OperationManager::Databases() const {
+std::vector<DatabaseOperations*> OperationManager::Databases(const DatabaseSelection& among) const {
   MutexLock lock(mutex_);
   std::vector<DatabaseOperations*> databases;
-  for (const auto& [name, operations] : databases_) databases.push_back(operations.get());
+  for (const auto& [name, operations] : databases_) {
+    if (among.Has(name)) databases.push_back(operations.get());
+  }
   return databases;
 }
 

@@ -19,6 +19,7 @@
 #include "service/base/worker_pool.h"
 #include "service/execute/workspace.h"
 #include "service/operation/database_operations.h"
+#include "service/operation/database_selection.h"
 #include "service/operation/operation.h"
 
 namespace migd {
@@ -32,6 +33,8 @@ struct OperationFilter {
   std::string database;
   // Empty for all states.
   std::vector<migration::v1::Operation::State> states;
+  // No others than these are asked.
+  DatabaseSelection among = {};
 };
 
 // Some operations of a list, newest first.
@@ -61,12 +64,13 @@ class OperationManager {
              DatabaseOperations::OnAccepted on_accepted);
 
   using Found = absl::StatusOr<std::shared_ptr<Operation>>;
-  // The operation whose id is or begins with `id`. UnknownOperation if there is none,
-  // AmbiguousOperation if there are several, InvalidRequest for an empty id. If it is nowhere, and
-  // a database could not be asked, the error of that database. May wait for PostgreSQL.
-  Found Find(absl::string_view id);
+  // The operation among those of some databases whose id is or begins with `id`. UnknownOperation
+  // if there is none, AmbiguousOperation if there are several, InvalidRequest for an empty id. If
+  // it is nowhere, and a database could not be asked, the error of that database. May wait for
+  // PostgreSQL.
+  Found Find(absl::string_view id, const DatabaseSelection& among = {});
   // The same, on another thread.
-  void FindLater(std::string id, std::function<void(Found)> on_found);
+  void FindLater(std::string id, DatabaseSelection among, std::function<void(Found)> on_found);
 
   // At most `limit` of those that match, from the place that an earlier page calls its rest.
   // InvalidRequest for another place. May wait for PostgreSQL.
@@ -77,8 +81,8 @@ class OperationManager {
   // The first page, on another thread.
   void ListLater(OperationFilter filter, int limit, std::function<void(Listed)> on_listed);
 
-  // Those in memory (see DatabaseOperations::Known) of one database, or of all.
-  std::vector<std::shared_ptr<Operation>> Known(absl::string_view database) const;
+  // Those of some databases that are in memory (see DatabaseOperations::Known).
+  std::vector<std::shared_ptr<Operation>> Known(const DatabaseSelection& among = {}) const;
   // How many have become known so far, and who is told when there are more.
   int64_t known_count() const { return known_count_; }
   Listeners& new_operations() { return new_operations_; }
@@ -97,7 +101,7 @@ class OperationManager {
  private:
   // Null for a database that is not followed.
   DatabaseOperations* Of(absl::string_view database) const;
-  std::vector<DatabaseOperations*> Databases() const;
+  std::vector<DatabaseOperations*> Databases(const DatabaseSelection& among = {}) const;
 
   const OperationSettings settings_;
   std::atomic<int64_t> known_count_ = 0;

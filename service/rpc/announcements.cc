@@ -22,11 +22,12 @@ int64_t Announcements::count() const {
   return count_;
 }
 
-Announcements::MessagePointer Announcements::Next(absl::string_view database, int64_t& seen) const {
+Announcements::MessagePointer Announcements::Next(const DatabaseSelection& about,
+                                                  int64_t& seen) const {
   MutexLock lock(mutex_);
   const Announcement* next = nullptr;
   for (const auto& [name, announcement] : newest_) {
-    if (!database.empty() && name != database) continue;
+    if (!about.Has(name)) continue;
     if (announcement.number <= seen) continue;
     if (next == nullptr || announcement.number < next->number) next = &announcement;
   }

@@ -10,6 +10,7 @@
 #include "migration/v1/operation.pb.h"
 #include "service/base/listeners.h"
 #include "service/base/mutex.h"
+#include "service/operation/database_selection.h"
 
 namespace migd {
 
@@ -23,9 +24,9 @@ class Announcements {
 
   // How many there have been.
   int64_t count() const;
-  // The oldest of those kept behind the `seen` first that is about `database` (about any, if that
-  // is empty); null if there is none. `seen` is moved behind it.
-  MessagePointer Next(absl::string_view database, int64_t& seen) const;
+  // The oldest of those kept behind the `seen` first that is about one of some databases; null if
+  // there is none. `seen` is moved behind it.
+  MessagePointer Next(const DatabaseSelection& about, int64_t& seen) const;
 
   Listeners& listeners() { return listeners_; }
 

@@ -31,7 +31,7 @@ MessageStream::MessagePointer HeartbeatOf(const std::string& operation, int64_t 
 class EventStream : public MessageStream {
  public:
   EventStream(StreamSources& sources, const EventStreamOptions& options)
-      : MessageStream(sources.ticker, options.heartbeat_interval),
+      : MessageStream(sources.ticker, options.heartbeat_interval, options.terms),
         sources_(sources),
         options_(options),
         snapshot_due_(options.snapshot) {}
@@ -89,11 +89,11 @@ class EventStream : public MessageStream {
 // One cursor for each operation that is not at its end.
 class AllEventsStream : public MessageStream {
  public:
-  AllEventsStream(StreamSources& sources, std::string database, absl::Time finished_since,
-                  absl::Duration heartbeat_interval)
-      : MessageStream(sources.ticker, heartbeat_interval),
+  AllEventsStream(StreamSources& sources, DatabaseSelection databases, absl::Time finished_since,
+                  absl::Duration heartbeat_interval, CallTerms terms)
+      : MessageStream(sources.ticker, heartbeat_interval, std::move(terms)),
         sources_(sources),
-        database_(std::move(database)),
+        databases_(std::move(databases)),
         finished_since_(finished_since),
         announced_(sources.announcements.count()) {}
 
@@ -106,7 +106,7 @@ class AllEventsStream : public MessageStream {
     Begin();
     if (finished_since_ == absl::InfiniteFuture()) return;
     sources_.operations.ListLater(
-        {database_, {State::STATE_SUCCEEDED, State::STATE_FAILED, State::STATE_CANCELLED}},
+        {"", {State::STATE_SUCCEEDED, State::STATE_FAILED, State::STATE_CANCELLED}, databases_},
         kMostFinished,
         Later<OperationManager::Listed>(
             [this](const OperationManager::Listed& page) { AddFinished(page); }));
@@ -148,7 +148,7 @@ class AllEventsStream : public MessageStream {
       Unfollow(followed.cursor.operation().listeners());
       followed_.erase(id);
     }
-    if (auto message = sources_.announcements.Next(database_, announced_)) {
+    if (auto message = sources_.announcements.Next(databases_, announced_)) {
       return Write(std::move(message));
     }
     if (sources_.closing) End(errors::Draining());
@@ -162,7 +162,7 @@ class AllEventsStream : public MessageStream {
     const bool is_first_look = known_count_ < 0;
     known_count_ = count;
     std::set<std::string> seen;
-    for (const auto& operation : sources_.operations.Known(database_)) {
+    for (const auto& operation : sources_.operations.Known(databases_)) {
       seen.insert(operation->id());
       if (seen_.count(operation->id()) > 0) continue;
       const int64_t last_sequence = operation->Snapshot().last_sequence();
@@ -209,7 +209,7 @@ class AllEventsStream : public MessageStream {
   }
 
   StreamSources& sources_;
-  const std::string database_;
+  const DatabaseSelection databases_;
   const absl::Time finished_since_;
   // How many announcements were told, or made before the stream began.
   int64_t announced_ ABSL_GUARDED_BY(mutex_);
@@ -237,9 +237,11 @@ EventReactor* StreamEvents(StreamSources& sources, const OperationSource& source
   return stream;
 }
 
-EventReactor* StreamAllEvents(StreamSources& sources, const std::string& database,
-                              absl::Time finished_since, absl::Duration heartbeat_interval) {
-  auto* stream = new AllEventsStream(sources, database, finished_since, heartbeat_interval);
+EventReactor* StreamAllEvents(StreamSources& sources, const DatabaseSelection& databases,
+                              absl::Time finished_since, absl::Duration heartbeat_interval,
+                              CallTerms terms) {
+  auto* stream =
+      new AllEventsStream(sources, databases, finished_since, heartbeat_interval, std::move(terms));
   stream->Start();
   return stream;
 }

@@ -41,6 +41,7 @@ struct EventStreamOptions {
   // End with how the operation ended, for the call that asked for it; otherwise with OK.
   bool status_of_operation = false;
   absl::Duration heartbeat_interval = kHeartbeatInterval;
+  CallTerms terms = {};
 };
 
 // Looks for an operation, and passes it, or why there is none, to its argument, later and on
@@ -52,11 +53,12 @@ using OperationSource = std::function<void(std::function<void(OperationManager::
 EventReactor* StreamEvents(StreamSources& sources, const OperationSource& source,
                            EventStreamOptions options);
 
-// Streams the events of all operations on `database` (on all, if that is empty) from now on. Begins
-// with snapshots of those that are not finished, and of those that have finished since a time;
-// InfiniteFuture for none of these.
-EventReactor* StreamAllEvents(StreamSources& sources, const std::string& database,
-                              absl::Time finished_since, absl::Duration heartbeat_interval);
+// Streams the events of all operations on some databases from now on. Begins with snapshots of
+// those that are not finished, and of those that have finished since a time; InfiniteFuture for
+// none of these.
+EventReactor* StreamAllEvents(StreamSources& sources, const DatabaseSelection& databases,
+                              absl::Time finished_since, absl::Duration heartbeat_interval,
+                              CallTerms terms = {});
 
 // A stream that ends at once with `status`.
 EventReactor* RefuseStream(const absl::Status& status);

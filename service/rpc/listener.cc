@@ -5,10 +5,12 @@
 #include <netinet/in.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -52,21 +54,54 @@ bool IsLoopback(const sockaddr* address) {
   return IN6_IS_ADDR_LOOPBACK(&ipv6->sin6_addr);
 }
 
-// Binds and lets go: gRPC itself does not say why it cannot listen.
-absl::Status TryBind(const std::string& address, const addrinfo& where) {
-  const UniqueFd probe(socket(where.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (probe.get() < 0) return Problem(address, std::strerror(errno));
-  const int yes = 1;
-  setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  const int failed = bind(probe.get(), where.ai_addr, where.ai_addrlen) == 0 ? 0 : errno;
-  if (failed == 0) return absl::OkStatus();
-  if (failed == EADDRINUSE) {
-    return Problem(address, "another program listens there; stop it, or choose another port");
+// Of `where` with another port.
+void SetPort(addrinfo& where, int port) {
+  if (where.ai_family == AF_INET) {
+    reinterpret_cast<sockaddr_in*>(where.ai_addr)->sin_port = htons(static_cast<uint16_t>(port));
+  } else {
+    reinterpret_cast<sockaddr_in6*>(where.ai_addr)->sin6_port = htons(static_cast<uint16_t>(port));
   }
-  return Problem(address, std::strerror(failed));
 }
 
-absl::Status CheckTcp(const std::string& address, bool allow_network) {
+absl::StatusOr<int> PortOf(const std::string& address, int socket) {
+  sockaddr_storage bound = {};
+  socklen_t size = sizeof bound;
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
+    return Problem(address, std::strerror(errno));
+  }
+  return ntohs(bound.ss_family == AF_INET ? reinterpret_cast<sockaddr_in*>(&bound)->sin_port
+                                          : reinterpret_cast<sockaddr_in6*>(&bound)->sin6_port);
+}
+
+// A socket that listens on `where`.
+absl::StatusOr<UniqueFd> ListenOn(const std::string& address, const sockaddr* where,
+                                  socklen_t size) {
+  UniqueFd listening(socket(where->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (listening.get() < 0) return Problem(address, std::strerror(errno));
+  const int yes = 1;
+  const int no = 0;
+  if (where->sa_family != AF_UNIX) {
+    setsockopt(listening.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  }
+  if (where->sa_family == AF_INET6) {
+    setsockopt(listening.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+  }
+  if (bind(listening.get(), where, size) == 0 && listen(listening.get(), SOMAXCONN) == 0) {
+    return listening;
+  }
+  if (errno == EADDRINUSE) {
+    return Problem(address, "another program listens there; stop it, or choose another port");
+  }
+  return Problem(address, std::strerror(errno));
+}
+
+struct TcpSockets {
+  std::vector<UniqueFd> sockets;
+  std::string address;
+};
+
+// On all addresses of the host, on the same port.
+absl::StatusOr<TcpSockets> OpenTcp(const std::string& address, bool allow_network) {
   const auto parts = SplitHostPort(address);
   if (!parts.ok()) return parts.status();
   addrinfo hints = {};
@@ -76,16 +111,25 @@ absl::Status CheckTcp(const std::string& address, bool allow_network) {
   const int failed = getaddrinfo(parts->host.c_str(), parts->port.c_str(), &hints, &found);
   if (failed != 0) return Problem(address, gai_strerror(failed));
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
-  for (const addrinfo* where = found; where != nullptr; where = where->ai_next) {
+  TcpSockets opened;
+  int port = 0;
+  for (addrinfo* where = found; where != nullptr; where = where->ai_next) {
     if (!IsLoopback(where->ai_addr) && !allow_network) {
       return Problem(address,
                      "is open to the network, and calls are neither encrypted nor authenticated; "
-                     "listen on 127.0.0.1 or unix:PATH, or say --insecure if the network is yours");
+                     "give --tls-cert and --tls-key, listen on 127.0.0.1 or unix:PATH, or say "
+                     "--insecure if the network is yours");
     }
-    absl::Status status = TryBind(address, *where);
-    if (!status.ok()) return status;
+    if (port != 0) SetPort(*where, port);
+    auto listening = ListenOn(address, where->ai_addr, where->ai_addrlen);
+    if (!listening.ok()) return listening.status();
+    const auto bound = PortOf(address, listening->get());
+    if (!bound.ok()) return bound.status();
+    port = *bound;
+    opened.sockets.push_back(*std::move(listening));
   }
-  return absl::OkStatus();
+  opened.address = absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+  return opened;
 }
 
 absl::StatusOr<UniqueFd> LockUnixSocket(const std::string& address, const std::string& path) {
@@ -102,18 +146,60 @@ absl::StatusOr<UniqueFd> LockUnixSocket(const std::string& address, const std::s
   return Problem(address, "another migd listens there; stop it, or choose another path");
 }
 
+// In the place of the socket that a server which did not end properly has left.
+absl::StatusOr<UniqueFd> OpenUnix(const std::string& address, const std::string& path) {
+  struct stat about = {};
+  if (lstat(path.c_str(), &about) == 0) {
+    if (!S_ISSOCK(about.st_mode)) return Problem(address, "there is a file that is no socket");
+    unlink(path.c_str());
+  }
+  sockaddr_un where = {};
+  where.sun_family = AF_UNIX;
+  path.copy(where.sun_path, sizeof where.sun_path - 1);
+  return ListenOn(address, reinterpret_cast<const sockaddr*>(&where), sizeof where);
+}
+
 }  // namespace
 
-absl::StatusOr<Listener> Listener::Prepare(const std::string& address, bool allow_network) {
+absl::StatusOr<Listener> Listener::Open(const std::string& address, bool allow_network) {
+  Listener listener;
   absl::string_view path = address;
   if (!absl::ConsumePrefix(&path, "unix:")) {
-    absl::Status status = CheckTcp(address, allow_network);
-    if (!status.ok()) return status;
-    return Listener(address, UniqueFd());
+    auto opened = OpenTcp(address, allow_network);
+    if (!opened.ok()) return opened.status();
+    listener.address_ = std::move(opened->address);
+    listener.sockets_ = std::move(opened->sockets);
+    return listener;
   }
   auto lock = LockUnixSocket(address, std::string(path));
   if (!lock.ok()) return lock.status();
-  return Listener(address, *std::move(lock));
+  auto listening = OpenUnix(address, std::string(path));
+  if (!listening.ok()) return listening.status();
+  listener.address_ = address;
+  listener.sockets_.push_back(*std::move(listening));
+  listener.path_ = std::string(path);
+  listener.lock_ = *std::move(lock);
+  return listener;
+}
+
+absl::StatusOr<Listener> Listener::Prepare(const std::string& address, bool allow_network) {
+  Listener listener;
+  listener.address_ = address;
+  absl::string_view path = address;
+  if (absl::ConsumePrefix(&path, "unix:")) {
+    auto lock = LockUnixSocket(address, std::string(path));
+    if (!lock.ok()) return lock.status();
+    listener.lock_ = *std::move(lock);
+    return listener;
+  }
+  const auto opened = OpenTcp(address, allow_network);
+  if (!opened.ok()) return opened.status();
+  return listener;
+}
+
+Listener::~Listener() {
+  // Moved away: the path is the other's.
+  if (!path_.empty() && lock_.get() >= 0) unlink(path_.c_str());
 }
 
 }  // namespace migd

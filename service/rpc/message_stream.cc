@@ -7,8 +7,18 @@
 
 namespace migd {
 
-MessageStream::MessageStream(Ticker& ticker, absl::Duration heartbeat_interval)
-    : ticker_(ticker), heartbeat_interval_(heartbeat_interval), last_write_(absl::Now()) {}
+namespace {
+
+constexpr absl::Duration kBetweenChecks = absl::Seconds(1);
+
+}  // namespace
+
+MessageStream::MessageStream(Ticker& ticker, absl::Duration heartbeat_interval, CallTerms terms)
+    : ticker_(ticker),
+      heartbeat_interval_(heartbeat_interval),
+      terms_(std::move(terms)),
+      last_write_(absl::Now()),
+      last_check_(last_write_) {}
 
 void MessageStream::Begin() {
   {
@@ -45,9 +55,20 @@ void MessageStream::Pump() {
     End(absl::CancelledError());
     return;
   }
+  const absl::Status status = CheckTerms();
+  if (!status.ok()) return End(status);
   Advance();
   if (writing_ != nullptr || ended_) return;
   if (absl::Now() - last_write_ >= heartbeat_interval_) Write(Heartbeat());
+}
+
+absl::Status MessageStream::CheckTerms() {
+  const absl::Time now = absl::Now();
+  if (terms_.still_admitted == nullptr || now - last_check_ < kBetweenChecks) {
+    return absl::OkStatus();
+  }
+  last_check_ = now;
+  return terms_.still_admitted();
 }
 
 void MessageStream::Write(MessagePointer message) {

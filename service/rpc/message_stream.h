@@ -13,6 +13,7 @@
 #include "migration/v1/operation.pb.h"
 #include "service/base/listeners.h"
 #include "service/base/mutex.h"
+#include "service/rpc/call_terms.h"
 #include "service/rpc/ticker.h"
 
 namespace migd {
@@ -32,7 +33,7 @@ class MessageStream : public EventReactor {
 
  protected:
   // `heartbeat_interval`: after so long without a message. The ticker must outlive the stream.
-  MessageStream(Ticker& ticker, absl::Duration heartbeat_interval);
+  MessageStream(Ticker& ticker, absl::Duration heartbeat_interval, CallTerms terms);
   ~MessageStream() override = default;
 
   // Says what comes next: calls Write or End, or does neither if there is nothing yet; it is asked
@@ -77,15 +78,19 @@ class MessageStream : public EventReactor {
 
   // Asks Advance if it is time.
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether the caller may still read, as of a moment ago.
+  absl::Status CheckTerms() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Ticker& ticker_;
   const absl::Duration heartbeat_interval_;
+  const CallTerms terms_;
   const std::shared_ptr<Link> link_ = std::make_shared<Link>();
   // With the id of this listener, and the owner.
   std::map<Listeners*, std::pair<int, std::shared_ptr<void>>> followed_ ABSL_GUARDED_BY(mutex_);
   // gRPC reads it until OnWriteDone.
   MessagePointer writing_ ABSL_GUARDED_BY(mutex_);
   absl::Time last_write_ ABSL_GUARDED_BY(mutex_);
+  absl::Time last_check_ ABSL_GUARDED_BY(mutex_);
   bool gone_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -30,10 +30,10 @@ namespace {
 
 constexpr PageLimits kOperationPages = {50, 1000};
 
-absl::Status FillOperations(OperationManager& operations,
+absl::Status FillOperations(OperationManager& operations, DatabaseSelection visible,
                             const migration::v1::ListOperationsRequest& request,
                             migration::v1::ListOperationsResponse& response) {
-  OperationFilter filter{request.database(), {}};
+  OperationFilter filter{request.database(), {}, std::move(visible)};
   for (const int state : request.states()) {
     filter.states.push_back(static_cast<migration::v1::Operation::State>(state));
   }
@@ -106,7 +106,7 @@ migration::v1::AuditEntry RefusedEntry(const grpc::ServerContextBase& context, c
   const migration::v1::Error error = errors::ToProto(why);
   const auto principal = error.metadata().find("principal");
   entry.set_principal(principal == error.metadata().end() ? "unknown" : principal->second);
-  entry.set_address(context.peer());
+  entry.set_address(AddressOf(context.peer()));
   entry.set_rpc(std::string(call.rpc));
   entry.set_outcome(migration::v1::AuditEntry::OUTCOME_REFUSED);
   entry.set_reason(error.reason());
@@ -141,13 +141,18 @@ migration::v1::AuditEntry CancelEntry(const Caller& caller,
 }  // namespace
 
 MigrationServiceImpl::MigrationServiceImpl(const Catalog& catalog, const Admission& admission,
-                                           Auditor& auditor, CallTracker& calls,
+                                           const Limits& limits, Auditor& auditor,
+                                           CallTracker& calls,
                                            OperationManager& operations)
     : catalog_(catalog),
       admission_(admission),
       auditor_(auditor),
       calls_(calls),
       operations_(operations),
+      most_operations_(limits.operations_per_client),
+      short_calls_("calls", limits.calls_per_client),
+      scratch_calls_("calls with a scratch database", limits.scratch_calls_per_client),
+      lasting_calls_("streams and waiting calls", limits.streams_per_client),
       streams_(operations) {}
 
 void MigrationServiceImpl::EndWaits() {
@@ -158,16 +163,78 @@ void MigrationServiceImpl::EndWaits() {
 absl::StatusOr<Caller> MigrationServiceImpl::Admit(const grpc::ServerContextBase& context,
                                                    const CallKind& call,
                                                    const std::string& database) {
-  auto caller = admission_.Admit(context, call, database);
+  return Noted(context, call, database, admission_.Admit(context, call, database));
+}
+
+absl::StatusOr<Caller> MigrationServiceImpl::AdmitSomewhere(const grpc::ServerContextBase& context,
+                                                            const CallKind& call) {
+  return Noted(context, call, "", admission_.AdmitSomewhere(context, call));
+}
+
+absl::StatusOr<Caller> MigrationServiceImpl::Noted(const grpc::ServerContextBase& context,
+                                                   const CallKind& call,
+                                                   const std::string& database,
+                                                   absl::StatusOr<Caller> caller) {
   if (caller.ok()) {
     caller->traceparent = TraceparentOf(context);
     calls_.Note(context, *caller, database);
-  } else {
-    const migration::v1::AuditEntry entry = RefusedEntry(context, call, caller.status());
-    calls_.Note(context, {entry.principal(), entry.address(), TraceparentOf(context)}, database);
-    auditor_.Note(database, entry);
+    return caller;
   }
+  const migration::v1::AuditEntry entry = RefusedEntry(context, call, caller.status());
+  Caller refused;
+  refused.principal = entry.principal();
+  refused.address = entry.address();
+  refused.traceparent = TraceparentOf(context);
+  calls_.Note(context, refused, database);
+  auditor_.Note(database, entry);
   return caller;
+}
+
+absl::StatusOr<Caller> MigrationServiceImpl::AdmitNamedOrSomewhere(
+    const grpc::ServerContextBase& context, const CallKind& call, const std::string& database) {
+  return database.empty() ? AdmitSomewhere(context, call) : Admit(context, call, database);
+}
+
+template <typename Answer>
+grpc::Status MigrationServiceImpl::AnswerTo(const absl::StatusOr<Caller>& caller,
+                                            const Answer& answer) {
+  if (!caller.ok()) return ToGrpcStatus(caller.status());
+  const auto place = short_calls_.Take(*caller);
+  return ToGrpcStatus(place.ok() ? answer(*caller) : place.status());
+}
+
+template <typename Answer>
+grpc::Status MigrationServiceImpl::AnswerWithScratch(const grpc::ServerContextBase& context,
+                                                     const CallKind& call,
+                                                     const std::string& database,
+                                                     const Answer& answer) {
+  return AnswerIfAdmitted(context, call, database, [&](const Caller& caller) -> absl::Status {
+    const auto place = scratch_calls_.Take(caller);
+    return place.ok() ? answer() : place.status();
+  });
+}
+
+absl::StatusOr<CallTerms> MigrationServiceImpl::TermsOf(const Caller& caller,
+                                                        const std::string& database) {
+  auto place = lasting_calls_.Take(caller);
+  if (!place.ok()) return place.status();
+  CallTerms terms;
+  terms.place = *std::move(place);
+  DatabaseNames databases = {database};
+  if (database.empty()) databases = admission_.VisibleNames(caller);
+  terms.still_admitted = [this, caller, databases = std::move(databases)] {
+    return admission_.CheckAgain(caller, databases);
+  };
+  return terms;
+}
+
+absl::Status MigrationServiceImpl::CheckOperationsOf(const Caller& caller) const {
+  int count = 0;
+  for (const auto& operation : operations_.Known()) {
+    if (!operation->finished() && operation->Snapshot().requested_by() == caller.principal) ++count;
+  }
+  if (count < most_operations_) return absl::OkStatus();
+  return errors::LimitReached(caller.principal, "operations", most_operations_);
 }
 
 template <typename Answer>
@@ -175,9 +242,7 @@ grpc::Status MigrationServiceImpl::AnswerIfAdmitted(const grpc::ServerContextBas
                                                     const CallKind& call,
                                                     const std::string& database,
                                                     const Answer& answer) {
-  const auto caller = Admit(context, call, database);
-  if (!caller.ok()) return ToGrpcStatus(caller.status());
-  return ToGrpcStatus(answer(*caller));
+  return AnswerTo(Admit(context, call, database), answer);
 }
 
 grpc::Status MigrationServiceImpl::Current(grpc::ServerContext* context,
@@ -256,7 +321,7 @@ grpc::Status MigrationServiceImpl::Check(grpc::ServerContext* context,
 grpc::Status MigrationServiceImpl::Verify(grpc::ServerContext* context,
                                           const migration::v1::VerifyRequest* request,
                                           migration::v1::VerifyResponse* response) {
-  return AnswerIfAdmitted(*context, calls::kVerify, request->database(), [&](const Caller&) {
+  return AnswerWithScratch(*context, calls::kVerify, request->database(), [&] {
     CallCancellation call(*context);
     return AnswerVerify(catalog_, *request, call.cancellation(), streams_.announcements, *response);
   });
@@ -265,7 +330,7 @@ grpc::Status MigrationServiceImpl::Verify(grpc::ServerContext* context,
 grpc::Status MigrationServiceImpl::Rehearse(
     grpc::ServerContext* context, const migration::v1::RehearseRequest* request,
     grpc::ServerWriter<migration::v1::RehearseResponse>* writer) {
-  return AnswerIfAdmitted(*context, calls::kRehearse, request->database(), [&](const Caller&) {
+  return AnswerWithScratch(*context, calls::kRehearse, request->database(), [&] {
     return RunRehearsal(catalog_, *context, *request, *writer, streams_.closing);
   });
 }
@@ -281,11 +346,10 @@ grpc::Status MigrationServiceImpl::ComposeRevision(
 grpc::Status MigrationServiceImpl::ComposeBaseline(
     grpc::ServerContext* context, const migration::v1::ComposeBaselineRequest* request,
     migration::v1::ComposeBaselineResponse* response) {
-  return AnswerIfAdmitted(
-      *context, calls::kComposeBaseline, request->database(), [&](const Caller&) {
-        CallCancellation call(*context);
-        return AnswerComposeBaseline(catalog_, *request, call.cancellation(), *response);
-      });
+  return AnswerWithScratch(*context, calls::kComposeBaseline, request->database(), [&] {
+    CallCancellation call(*context);
+    return AnswerComposeBaseline(catalog_, *request, call.cancellation(), *response);
+  });
 }
 
 EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase& context,
@@ -296,11 +360,19 @@ EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase
   const auto workspace = PrepareOperation(catalog_, wanted);
   const std::string& database = workspace.ok() ? (*workspace)->name : wanted.database();
   SetRequester(*caller, admission_.RoleOn(*caller, database), wanted);
-  if (!workspace.ok()) {
-    auditor_.Note(wanted.database(), RefusedEntry(call, wanted, workspace.status()));
-    return RefuseStream(workspace.status());
+  absl::Status status = workspace.status();
+  if (status.ok()) {
+    status = admission_.Check(*caller, RoleForOperation(call, wanted, **workspace), database);
+  }
+  if (status.ok()) status = CheckOperationsOf(*caller);
+  const auto terms = TermsOf(*caller, database);
+  if (status.ok()) status = terms.status();
+  if (!status.ok()) {
+    auditor_.Note(wanted.database(), RefusedEntry(call, wanted, status));
+    return RefuseStream(status);
   }
   EventStreamOptions options;
+  options.terms = *terms;
   options.status_of_operation = true;
   return StreamEvents(
       streams_,
@@ -355,8 +427,8 @@ EventReactor* MigrationServiceImpl::Stamp(grpc::CallbackServerContext* context,
 grpc::Status MigrationServiceImpl::GetOperation(grpc::ServerContext* context,
                                                 const migration::v1::GetOperationRequest* request,
                                                 migration::v1::GetOperationResponse* response) {
-  return AnswerIfAdmitted(*context, calls::kGetOperation, "", [&](const Caller&) {
-    const auto operation = operations_.Find(request->operation());
+  return AnswerTo(AdmitSomewhere(*context, calls::kGetOperation), [&](const Caller& caller) {
+    const auto operation = operations_.Find(request->operation(), admission_.Visible(caller));
     if (operation.ok()) *response->mutable_operation() = (*operation)->Snapshot();
     return operation.status();
   });
@@ -365,58 +437,69 @@ grpc::Status MigrationServiceImpl::GetOperation(grpc::ServerContext* context,
 grpc::Status MigrationServiceImpl::ListOperations(
     grpc::ServerContext* context, const migration::v1::ListOperationsRequest* request,
     migration::v1::ListOperationsResponse* response) {
-  return AnswerIfAdmitted(
-      *context, calls::kListOperations, request->database(),
-      [&](const Caller&) { return FillOperations(operations_, *request, *response); });
+  return AnswerTo(AdmitNamedOrSomewhere(*context, calls::kListOperations, request->database()),
+                  [&](const Caller& caller) {
+                    return FillOperations(operations_, admission_.Visible(caller), *request,
+                                          *response);
+                  });
 }
 
 EventReactor* MigrationServiceImpl::WatchOperation(
     grpc::CallbackServerContext* context, const migration::v1::WatchOperationRequest* request) {
-  const auto caller = Admit(*context, calls::kWatchOperation, "");
+  const auto caller = AdmitSomewhere(*context, calls::kWatchOperation);
   if (!caller.ok()) return RefuseStream(caller.status());
   const auto interval =
       ReadHeartbeatInterval(request->has_heartbeat_interval(), request->heartbeat_interval());
   if (!interval.ok()) return RefuseStream(interval.status());
+  const auto terms = TermsOf(*caller, "");
+  if (!terms.ok()) return RefuseStream(terms.status());
   EventStreamOptions options;
+  options.terms = *terms;
   options.after_sequence = request->after_sequence();
   options.snapshot = true;
   options.heartbeat_interval = *interval;
   return StreamEvents(
       streams_,
       [&](std::function<void(OperationManager::Found)> on_found) {
-        operations_.FindLater(request->operation(), std::move(on_found));
+        operations_.FindLater(request->operation(), admission_.Visible(*caller),
+                              std::move(on_found));
       },
       options);
 }
 
 EventReactor* MigrationServiceImpl::Watch(grpc::CallbackServerContext* context,
                                           const migration::v1::WatchRequest* request) {
-  const auto caller = Admit(*context, calls::kWatch, request->database());
+  const auto caller = AdmitNamedOrSomewhere(*context, calls::kWatch, request->database());
   if (!caller.ok()) return RefuseStream(caller.status());
   const auto interval =
       ReadHeartbeatInterval(request->has_heartbeat_interval(), request->heartbeat_interval());
   if (!interval.ok()) return RefuseStream(interval.status());
-  std::string database;
+  DatabaseSelection databases = admission_.Visible(*caller);
   if (!request->database().empty()) {
     const auto workspace = catalog_.Find(request->database());
     if (!workspace.ok()) return RefuseStream(workspace.status());
-    database = (*workspace)->name;
+    databases = DatabaseSelection({(*workspace)->name});
   }
   const absl::Time finished_since = request->has_finished_since()
                                         ? FromProtoTimestamp(request->finished_since())
                                         : absl::InfiniteFuture();
-  return StreamAllEvents(streams_, database, finished_since, *interval);
+  const auto terms = TermsOf(*caller, request->database());
+  if (!terms.ok()) return RefuseStream(terms.status());
+  return StreamAllEvents(streams_, databases, finished_since, *interval, *terms);
 }
 
 grpc::Status MigrationServiceImpl::CancelOperation(
     grpc::ServerContext* context, const migration::v1::CancelOperationRequest* request,
     migration::v1::CancelOperationResponse* response) {
-  return AnswerIfAdmitted(
-      *context, calls::kCancelOperation, "", [&](const Caller& caller) -> absl::Status {
-        const auto operation = operations_.Find(request->operation());
+  return AnswerTo(
+      AdmitSomewhere(*context, calls::kCancelOperation), [&](const Caller& caller) -> absl::Status {
+        const auto operation = operations_.Find(request->operation(), admission_.Visible(caller));
         if (!operation.ok()) return operation.status();
-        const absl::Status status =
-            operations_.Cancel(**operation, absl::StrCat(caller.principal, " asked for it"));
+        absl::Status status =
+            admission_.Check(caller, calls::kCancelOperation.role, (*operation)->database());
+        if (status.ok()) {
+          status = operations_.Cancel(**operation, absl::StrCat(caller.principal, " asked for it"));
+        }
         const migration::v1::Operation snapshot = (*operation)->Snapshot();
         auditor_.Note(snapshot.database(), CancelEntry(caller, snapshot, status));
         if (!status.ok()) return status;
@@ -429,12 +512,14 @@ grpc::ServerUnaryReactor* MigrationServiceImpl::Wait(grpc::CallbackServerContext
                                                      const migration::v1::WaitRequest* request,
                                                      migration::v1::WaitResponse* response) {
   const auto caller = Admit(*context, calls::kWait, request->database());
-  if (!caller.ok()) {
+  auto terms = caller.ok() ? TermsOf(*caller, request->database())
+                           : absl::StatusOr<CallTerms>(caller.status());
+  if (!terms.ok()) {
     grpc::ServerUnaryReactor* refusal = context->DefaultReactor();
-    refusal->Finish(ToGrpcStatus(caller.status()));
+    refusal->Finish(ToGrpcStatus(terms.status()));
     return refusal;
   }
-  return StartWait(catalog_, wait_room_, *request, *response);
+  return StartWait(catalog_, wait_room_, *request, *response, *std::move(terms));
 }
 
 grpc::Status MigrationServiceImpl::WhoAmI(grpc::ServerContext* context,

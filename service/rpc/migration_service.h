@@ -11,9 +11,12 @@
 #include "service/operation/auditor.h"
 #include "service/operation/operation_manager.h"
 #include "service/rpc/admission.h"
+#include "service/rpc/call_terms.h"
 #include "service/rpc/call_tracker.h"
 #include "service/rpc/catalog.h"
+#include "service/rpc/client_quota.h"
 #include "service/rpc/event_stream.h"
+#include "service/rpc/limits.h"
 #include "service/rpc/wait_room.h"
 
 namespace migd {
@@ -33,8 +36,8 @@ using MigrationServiceBase = migration::v1::MigrationService::WithCallbackMethod
 class MigrationServiceImpl final : public MigrationServiceBase {
  public:
   // All must outlive the service.
-  MigrationServiceImpl(const Catalog& catalog, const Admission& admission, Auditor& auditor,
-                       CallTracker& calls, OperationManager& operations);
+  MigrationServiceImpl(const Catalog& catalog, const Admission& admission, const Limits& limits,
+                       Auditor& auditor, CallTracker& calls, OperationManager& operations);
 
   // The server stops: all calls that wait for something to happen end with Draining, streams when
   // they have told what there is.
@@ -107,10 +110,31 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   // Whoever makes a call, if they may; a refusal is noted in the audit.
   absl::StatusOr<Caller> Admit(const grpc::ServerContextBase& context, const CallKind& call,
                                const std::string& database);
-  // Answers a call with `answer(caller)`, a status, if the caller may make it.
+  // The same for a call that names no database.
+  absl::StatusOr<Caller> AdmitSomewhere(const grpc::ServerContextBase& context,
+                                        const CallKind& call);
+  // What becomes of an admission, told to the log and, if it is refused, to the audit.
+  absl::StatusOr<Caller> Noted(const grpc::ServerContextBase& context, const CallKind& call,
+                               const std::string& database, absl::StatusOr<Caller> caller);
+  // One that says it is for all databases if it names none is about those that the caller sees.
+  absl::StatusOr<Caller> AdmitNamedOrSomewhere(const grpc::ServerContextBase& context,
+                                               const CallKind& call, const std::string& database);
+  // Answers a call with `answer(caller)`, a status, if the caller was admitted.
+  template <typename Answer>
+  grpc::Status AnswerTo(const absl::StatusOr<Caller>& caller, const Answer& answer);
+  // The same for a call that is about a database, if the caller may make it.
   template <typename Answer>
   grpc::Status AnswerIfAdmitted(const grpc::ServerContextBase& context, const CallKind& call,
                                 const std::string& database, const Answer& answer);
+  // The same for one that makes a scratch database.
+  template <typename Answer>
+  grpc::Status AnswerWithScratch(const grpc::ServerContextBase& context, const CallKind& call,
+                                 const std::string& database, const Answer& answer);
+  // A place for a call that lasts, and how long its caller is admitted: as long as they may read
+  // the database, or if it names none, those that they may read now. LimitReached.
+  absl::StatusOr<CallTerms> TermsOf(const Caller& caller, const std::string& database);
+  // LimitReached if a caller has too many operations that have not ended.
+  absl::Status CheckOperationsOf(const Caller& caller) const;
   // What Upgrade, Downgrade and Stamp have in common: makes an operation and streams it.
   EventReactor* StartOperation(const grpc::ServerContextBase& context, const CallKind& call,
                                migration::v1::Operation wanted);
@@ -120,6 +144,10 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   Auditor& auditor_;
   CallTracker& calls_;
   OperationManager& operations_;
+  const int most_operations_;
+  ClientQuota short_calls_;
+  ClientQuota scratch_calls_;
+  ClientQuota lasting_calls_;
   StreamSources streams_;
   WaitRoom wait_room_;
 };

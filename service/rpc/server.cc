@@ -2,11 +2,14 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server_posix.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "google/protobuf/message.h"
@@ -25,34 +28,20 @@ constexpr absl::Duration kPingTimeout = absl::Seconds(20);
 // What calls that wait for nothing but their client get to end by themselves.
 constexpr absl::Duration kLastGrace = absl::Seconds(2);
 
+// Plain text, or what `tls` has.
+std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const Tls* tls, const Admission& admission) {
+  if (tls == nullptr) return grpc::InsecureServerCredentials();
+  auto credentials = tls->NewCredentials();
+  credentials->SetAuthMetadataProcessor(NewAdmissionProcessor(admission));
+  return credentials;
+}
+
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
-}  // namespace
-
-Server::Server(const Catalog& catalog, OperationManager& operations, CallObserver* observer)
-    : operations_(operations),
-      admission_(catalog),
-      auditor_(NameOfServer()),
-      calls_(observer),
-      service_(catalog, admission_, auditor_, calls_, operations) {
-  for (Workspace* workspace : catalog.workspaces()) auditor_.Follow(*workspace);
-}
-
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::string>& addresses,
-                                                      bool allow_network, const Catalog& catalog,
-                                                      OperationManager& operations,
-                                                      CallObserver* observer) {
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  // gRPC brings the health service without its descriptor, which reflection lists and describes.
-  google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
-
-  std::unique_ptr<Server> server(new Server(catalog, operations, observer));
-  grpc::ServerBuilder builder;
-  // Without this a second server shares the port silently.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+// Notices peers that are gone without a word, and lets clients do the same.
+void SetKeepalive(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              Milliseconds(kLeastPingInterval));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -60,35 +49,130 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::vector<std::str
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kPingTimeout));
   // gRPC 1.51 probes the bandwidth by pings that can hold a large message up for ten seconds.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  std::vector<int> ports(addresses.size(), 0);
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    if (std::count(addresses.begin(), addresses.begin() + i, addresses[i]) > 0) {
-      return errors::InvalidRequest("listen", absl::StrCat(addresses[i], ": is given twice"));
-    }
-    auto listener = Listener::Prepare(addresses[i], allow_network);
-    if (!listener.ok()) return listener.status();
-    server->listeners_.push_back(*std::move(listener));
-    builder.AddListeningPort(addresses[i], grpc::InsecureServerCredentials(), &ports[i]);
+}
+
+// How many connections there may be: some descriptors are left for files and databases.
+int MostConnections(const Limits& limits) {
+  rlimit descriptors = {};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return limits.connections;
+  constexpr rlim_t kReserved = 1000;
+  const rlim_t reserved = std::min(kReserved, descriptors.rlim_cur / 2);
+  return static_cast<int>(std::min<rlim_t>(limits.connections, descriptors.rlim_cur - reserved));
+}
+
+void SetLimits(const Limits& limits, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(limits.message_size);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.calls_per_connection);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             Milliseconds(limits.handshake_timeout));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(limits.connection_age));
+  grpc::ResourceQuota quota("migd");
+  quota.Resize(static_cast<size_t>(limits.memory));
+  quota.SetMaxThreads(limits.threads);
+  builder.SetResourceQuota(quota);
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options, const Catalog& catalog, OperationManager& operations,
+               std::unique_ptr<AccessControl> access)
+    : operations_(operations),
+      access_(std::move(access)),
+      admission_(catalog, peers_, *access_),
+      auditor_(NameOfServer()),
+      calls_(options.observer),
+      service_(catalog, admission_, options.limits, auditor_, calls_, operations),
+      acceptor_(MostConnections(options.limits)) {
+  for (Workspace* workspace : catalog.workspaces()) auditor_.Follow(*workspace);
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
+                                                      const Catalog& catalog,
+                                                      OperationManager& operations) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // gRPC brings the health service without its descriptor, which reflection lists and describes.
+  google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
+
+  std::set<std::string> names;
+  for (const Workspace* workspace : catalog.workspaces()) names.insert(workspace->name);
+  auto access = AccessControl::Make(options.authorization, std::move(names));
+  if (!access.ok()) return access.status();
+  std::unique_ptr<Server> server(new Server(options, catalog, operations, *std::move(access)));
+  if (options.tls) {
+    auto tls = Tls::Make(*options.tls);
+    if (!tls.ok()) return tls.status();
+    server->tls_ = *std::move(tls);
   }
+  const absl::Status status = server->Listen(options);
+  if (!status.ok()) return status;
+
+  grpc::ServerBuilder builder;
+  SetKeepalive(builder);
+  SetLimits(options.limits, builder);
+  server->tcp_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      CredentialsOf(server->tls_.get(), server->admission_));
   builder.RegisterService(&server->service_);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(server->calls_.NewFactory());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
-    return errors::InvalidRequest("listen", "gRPC cannot listen on what it was given");
-  }
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    const std::string& address = addresses[i];
-    server->addresses_.push_back(
-        absl::StartsWith(address, "unix:")
-            ? address
-            : absl::StrCat(address.substr(0, address.rfind(':')), ":", ports[i]));
+    return errors::InvalidRequest("listen", "gRPC cannot serve with what it was given");
   }
   grpc::HealthCheckServiceInterface* health = server->server_->GetHealthCheckService();
   health->SetServingStatus(std::string(migration::v1::MigrationService::service_full_name()), true);
   server->health_monitor_ = std::make_unique<HealthMonitor>(catalog, *health);
+  server->AcceptConnections();
   return server;
+}
+
+absl::Status Server::Listen(const ServerOptions& options) {
+  for (const std::string& address : options.addresses) {
+    if (std::count(options.addresses.begin(), options.addresses.end(), address) > 1) {
+      return errors::InvalidRequest("listen", absl::StrCat(address, ": is given twice"));
+    }
+    auto listener = Listener::Open(address, options.insecure || options.tls);
+    if (!listener.ok()) return listener.status();
+    addresses_.push_back(listener->address());
+    listeners_.push_back(*std::move(listener));
+  }
+  return absl::OkStatus();
+}
+
+void Server::AcceptConnections() {
+  const auto over_tcp = [this](UniqueFd connection) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+    const int descriptor = connection.Release();
+    parameters.fd = descriptor;
+    tcp_->HandleNewConnection(&parameters);
+    return descriptor;
+  };
+  const auto over_unix = [this](UniqueFd connection) {
+    ucred peer = {};
+    socklen_t size = sizeof peer;
+    if (getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
+    UniqueFd registered = peers_.Register(std::move(connection), peer.uid);
+    if (registered.get() < 0) return -1;
+    const int descriptor = registered.Release();
+    grpc::AddInsecureChannelFromFd(server_.get(), descriptor);
+    return descriptor;
+  };
+  for (const Listener& listener : listeners_) {
+    for (const UniqueFd& socket : listener.sockets()) {
+      if (listener.is_unix()) {
+        acceptor_.Add(socket.get(), over_unix);
+      } else {
+        acceptor_.Add(socket.get(), over_tcp);
+      }
+    }
+  }
+  acceptor_.Start();
+}
+
+absl::Status Server::Reload(absl::optional<AccessPolicy> authorization) {
+  return access_->Reload(std::move(authorization));
 }
 
 Server::~Server() {
@@ -100,6 +184,8 @@ void Server::Shutdown(absl::Duration grace) {
   server_->GetHealthCheckService()->Shutdown();
   operations_.Drain(grace);
   service_.EndWaits();
+  acceptor_.Stop();
+  listeners_.clear();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kLastGrace));
   server_->Wait();
   health_monitor_.reset();

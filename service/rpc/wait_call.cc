@@ -37,7 +37,8 @@ absl::StatusOr<Entry> ReadRequest(const Catalog& catalog, const WaitRequest& req
 // itself when it is cancelled. Lives until OnDone, which comes after either.
 class WaitCall : public grpc::ServerUnaryReactor {
  public:
-  WaitCall(WaitRoom& room, WaitResponse& response) : room_(room), response_(response) {}
+  WaitCall(WaitRoom& room, WaitResponse& response, CallTerms terms)
+      : room_(room), response_(response), terms_(std::move(terms)) {}
 
   void Start(Entry entry) {
     StartSendInitialMetadata();
@@ -63,12 +64,16 @@ class WaitCall : public grpc::ServerUnaryReactor {
 
  private:
   void End(const absl::StatusOr<WaitResponse>& answer) {
-    if (answer.ok()) response_ = *answer;
-    Finish(ToGrpcStatus(answer.status()));
+    absl::Status status;
+    if (terms_.still_admitted != nullptr) status = terms_.still_admitted();
+    if (status.ok()) status = answer.status();
+    if (status.ok()) response_ = *answer;
+    Finish(ToGrpcStatus(status));
   }
 
   WaitRoom& room_;
   WaitResponse& response_;
+  const CallTerms terms_;
   Mutex mutex_;
   WaitRoom::Ticket ticket_ ABSL_GUARDED_BY(mutex_) = 0;
 };
@@ -76,8 +81,9 @@ class WaitCall : public grpc::ServerUnaryReactor {
 }  // namespace
 
 grpc::ServerUnaryReactor* StartWait(const Catalog& catalog, WaitRoom& room,
-                                    const WaitRequest& request, WaitResponse& response) {
-  auto* call = new WaitCall(room, response);
+                                    const WaitRequest& request, WaitResponse& response,
+                                    CallTerms terms) {
+  auto* call = new WaitCall(room, response, std::move(terms));
   auto entry = ReadRequest(catalog, request);
   if (entry.ok()) {
     call->Start(*std::move(entry));

@@ -645,7 +645,7 @@ TEST_F(OperationManagerTest, AnotherServerSeesAlsoWhatWasShort) {
   const OperationPointer operation = Start();
   EndOf(operation);
   EXPECT_TRUE(Eventually([&] {
-    for (const OperationPointer& known : other.manager().Known("app")) {
+    for (const OperationPointer& known : other.manager().Known(DatabaseSelection({"app"}))) {
       if (known->id() == operation->id() && known->finished()) return true;
     }
     return false;

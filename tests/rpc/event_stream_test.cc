@@ -246,7 +246,7 @@ TEST_F(EventStreamTest, EventsThatAreNoLongerKeptAreOutOfRange) {
   OperationManager other;
   other.Follow(**catalog_->Find(""));
   const auto server =
-      Server::Start({absl::StrCat("unix:", directory_.path(), "/other")}, false, *catalog_, other);
+      Server::Start({{absl::StrCat("unix:", directory_.path(), "/other")}}, *catalog_, other);
   const auto stub = migration::v1::MigrationService::NewStub(
       grpc::CreateChannel((*server)->addresses()[0], grpc::InsecureChannelCredentials()));
   const auto watch = [&](int64_t after) {

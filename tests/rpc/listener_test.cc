@@ -26,7 +26,7 @@ using ::testing::Not;
 
 // Why `address` is refused; "" if it is not.
 std::string RefusalOf(const std::string& address, bool allow_network = false) {
-  const auto listener = Listener::Prepare(address, allow_network);
+  const auto listener = Listener::Open(address, allow_network);
   if (listener.ok()) return "";
   EXPECT_EQ(errors::ReasonOf(listener.status()), migration::v1::ERROR_REASON_INVALID_REQUEST);
   return std::string(listener.status().message());
@@ -83,7 +83,7 @@ TEST(Listener, LocksAUnixSocketUntilItsEnd) {
   const TemporaryDirectory directory;
   const std::string address = absl::StrCat("unix:", directory.path(), "/socket");
   {
-    const auto first = Listener::Prepare(address, false);
+    const auto first = Listener::Open(address, false);
     ASSERT_TRUE(first.ok()) << first.status();
     EXPECT_THAT(RefusalOf(address), HasSubstr("another migd listens there"));
   }
@@ -93,7 +93,7 @@ TEST(Listener, LocksAUnixSocketUntilItsEnd) {
 TEST(Listener, TheLockMovesWithIt) {
   const TemporaryDirectory directory;
   const std::string address = absl::StrCat("unix:", directory.path(), "/socket");
-  auto first = Listener::Prepare(address, false);
+  auto first = Listener::Open(address, false);
   ASSERT_TRUE(first.ok());
   const Listener moved = *std::move(first);
   EXPECT_EQ(moved.address(), address);
@@ -125,7 +125,7 @@ TEST(Server, AnAddressThatIsGivenTwiceIsRefused) {
   const std::vector<std::string> addresses = {"127.0.0.1:0",
                                               absl::StrCat("unix:", directory.path(), "/socket")};
   for (const std::string& address : addresses) {
-    const auto server = Server::Start({address, address}, false, catalog, operations);
+    const auto server = Server::Start({{address, address}}, catalog, operations);
     EXPECT_EQ(errors::ReasonOf(server.status()), migration::v1::ERROR_REASON_INVALID_REQUEST);
     EXPECT_THAT(std::string(server.status().message()), HasSubstr("is given twice"));
   }
@@ -134,7 +134,7 @@ TEST(Server, AnAddressThatIsGivenTwiceIsRefused) {
 TEST(Server, SaysWhichPortItChose) {
   const Catalog catalog = SomeCatalog();
   OperationManager operations;
-  const auto server = Server::Start({"127.0.0.1:0"}, false, catalog, operations);
+  const auto server = Server::Start({{"127.0.0.1:0"}}, catalog, operations);
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_THAT((*server)->addresses()[0], Not(HasSubstr(":0")));
   // Nobody can share the port.

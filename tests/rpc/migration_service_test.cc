@@ -346,7 +346,7 @@ TEST_F(MigrationServiceTest, HealthIsToldOfTheServerAndOfTheService) {
 
 TEST_F(MigrationServiceTest, ASecondServerCannotTakeTheSocket) {
   OperationManager operations;
-  const auto second = Server::Start(server_->addresses(), false, *catalog_, operations);
+  const auto second = Server::Start({server_->addresses()}, *catalog_, operations);
   EXPECT_EQ(errors::ReasonOf(second.status()), migration::v1::ERROR_REASON_INVALID_REQUEST);
   EXPECT_TRUE(Upgrade("head").status.ok());
 }

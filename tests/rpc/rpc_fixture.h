@@ -88,13 +88,17 @@ class RpcTest : public ::testing::Test {
     Serve(*catalog_);
   }
 
-  // Serves `catalog`, which must outlive the test, instead of what was served before.
-  void Serve(const Catalog& catalog) {
+  // Serves `catalog`, which must outlive the test, instead of what was served before; on a unix
+  // socket, if `options` do not say where.
+  void Serve(const Catalog& catalog, ServerOptions options = {}) {
     server_.reset();
     operations_ = std::make_unique<OperationManager>();
     if (&catalog == catalog_.get()) operations_->Follow(**catalog.Find(""));
-    auto server = Server::Start({absl::StrCat("unix:", directory_.path(), "/socket")}, false,
-                                catalog, *operations_, observer_);
+    if (options.addresses.empty()) {
+      options.addresses = {absl::StrCat("unix:", directory_.path(), "/socket")};
+    }
+    options.observer = observer_;
+    auto server = Server::Start(options, catalog, *operations_);
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = NewStub();
