@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "service/hash_token.h"
 #include "service/version.h"
 
 namespace migd {
@@ -24,6 +25,7 @@ Examples:
   migd --embedded ./data
   migd --database postgresql://app@db.internal/core --migrations ./migrations
   migd --config migd.yaml --listen unix:/run/migd/migd.sock
+  migd hash-token deploy --new deploy.token >> tokens
 
 Exit codes: 0 stopped as asked, 1 could not start, 2 usage.)";
 
@@ -98,6 +100,7 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
   Config config;
   DatabaseConfig database;
   EmbeddedConfig embedded;
+  TlsOptions tls;
   std::string config_file;
 
   CLI::App app("migd owns the schema migrations of PostgreSQL databases and serves them by gRPC.",
@@ -130,8 +133,17 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
                  "where to listen: HOST:PORT or unix:PATH; repeatable [127.0.0.1:7433]")
       ->type_name("ADDR")
       ->delimiter(',');
-  app.add_flag("--insecure", config.insecure,
-               "allow listening beyond loopback, without encryption or authentication");
+  app.add_flag("--insecure", config.insecure, "allow listening beyond loopback without TLS");
+  app.add_option(
+         "--tls-cert", tls.files.certificate,
+         "encrypt all but unix sockets: the server's certificate, and those up to its CA, in "
+         "PEM; read again when it changes, as is what follows")
+      ->type_name("FILE");
+  app.add_option("--tls-key", tls.files.key, "its private key, without a passphrase")
+      ->type_name("FILE");
+  app.add_option("--tls-client-ca", tls.files.client_ca,
+                 "the CAs of client certificates; without one a client is refused")
+      ->type_name("FILE");
   auto* metrics_listen =
       app.add_option("--metrics-listen", config.metrics_listen,
                      "serve metrics, health and a status page by HTTP: HOST:PORT or unix:PATH")
@@ -240,6 +252,18 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
     return {};
   }
 
+  HashTokenArguments token;
+  auto* hash_token = app.add_subcommand(
+      "hash-token", "print the line for a bearer token, to be put into the file of tokens");
+  hash_token->add_option("NAME", token.name, "what the token is called: token:NAME in rules")
+      ->required();
+  hash_token
+      ->add_option("--new", token.new_file,
+                   "make a token, and put it into FILE [the token is read from stdin]")
+      ->type_name("FILE");
+  hash_token->add_option("--expires", token.expires, "until when it is good [for ever]")
+      ->type_name("TIME");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
@@ -247,6 +271,8 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
   } catch (const CLI::ParseError& mistake) {
     return {absl::nullopt, Complain(mistake.what())};
   }
+
+  if (hash_token->parsed()) return {absl::nullopt, HashToken(token)};
 
   const int sources = (url->count() > 0) + (in->count() > 0) + (file->count() > 0) +
                       (offline->count() > 0 && config.offline);
@@ -273,6 +299,13 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
     if (metrics_listen->count() > 0) config.metrics_listen = typed.metrics_listen;
     if (metrics_token->count() > 0) config.metrics_token_file = typed.metrics_token_file;
     if (log_format->count() > 0) config.log_format = typed.log_format;
+  }
+  if (tls.files.certificate + tls.files.key + tls.files.client_ca != "") {
+    const std::string problem = ProblemOfTls(tls);
+    if (!problem.empty()) {
+      return {absl::nullopt, Complain(absl::StrCat(problem, ": --tls-cert and --tls-key"))};
+    }
+    config.tls = tls;
   }
   if (config.listen.empty()) config.listen = {"127.0.0.1:7433"};
   return {config, 0};
