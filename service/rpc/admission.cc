@@ -169,7 +169,8 @@ std::string AddressOf(const std::string& peer) {
 Role RoleForOperation(const CallKind& call, const migration::v1::Operation& wanted,
                       const Workspace& workspace) {
   const migration::v1::RunOptions& options = wanted.options();
-  if (IsWeaker(options.lint(), workspace.policy()->lint_gate) || !options.accept_checksums().empty()) {
+  if (IsWeaker(options.lint(), workspace.policy()->lint_gate) ||
+      !options.accept_checksums().empty()) {
     return migration::v1::ROLE_ADMIN;
   }
   const bool destroys = wanted.purge() || options.terminate_blockers();

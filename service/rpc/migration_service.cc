@@ -142,8 +142,7 @@ migration::v1::AuditEntry CancelEntry(const Caller& caller,
 
 MigrationServiceImpl::MigrationServiceImpl(const Catalog& catalog, const Admission& admission,
                                            const Limits& limits, Auditor& auditor,
-                                           CallTracker& calls,
-                                           OperationManager& operations)
+                                           CallTracker& calls, OperationManager& operations)
     : catalog_(catalog),
       admission_(admission),
       auditor_(auditor),
