@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -13,16 +14,18 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "client/completion.h"
-#include "client/request_id.h"
 #include "client/text.h"
 #include "client/time_text.h"
 #include "client/version.h"
+#include "migration_client/request_id.h"
 
 namespace migctl {
 namespace {
 
 using migration::v1::Action;
 using migration::v1::Operation;
+using migration_client::IsUuid;
+using migration_client::NewRequestId;
 
 // CLI11 takes "-1" for an option. Such a word is marked before it sees it and unmarked after.
 constexpr char kValueMark = '\x01';
@@ -106,6 +109,9 @@ struct GlobalText {
   std::string output = "text";
   std::string timeout;
   std::string color = "auto";
+  bool tls = false;
+  migration_client::TlsOptions tls_files;
+  std::string token_file;
 };
 
 struct RunText {
@@ -349,6 +355,8 @@ class Grammar {
     AddBaseline();
     AddOperations();
     AddImport();
+    AddWhoAmI();
+    AddAudit();
     AddHealth();
     AddCompletion();
     AddVersion();
@@ -408,6 +416,25 @@ class Grammar {
               "Give up after this long; default 30s, none for operations and wait");
     AddGlobal("--color", global_.color, "MIGCTL_COLOR", "auto|always|never",
               "Default auto: on a terminal, unless NO_COLOR is set");
+    AddTls();
+    AddGlobal("--token-file", global_.token_file, "MIGCTL_TOKEN_FILE", "FILE",
+              "Say who calls by the token in this file; MIGCTL_TOKEN is the token itself");
+  }
+
+  void AddTls() {
+    const char* set = environment_("MIGCTL_TLS");
+    global_.tls = set != nullptr && absl::string_view(set) != "" && absl::string_view(set) != "0" &&
+                  absl::string_view(set) != "false";
+    app_.add_flag("--tls", global_.tls,
+                  "Encrypt the connection, trusting the system's authorities [MIGCTL_TLS]")
+        ->group(kGlobalGroup);
+    AddGlobal("--tls-ca", global_.tls_files.ca_file, "MIGCTL_TLS_CA", "FILE",
+              "The same, trusting the authorities in this file");
+    AddGlobal("--tls-cert", global_.tls_files.cert_file, "MIGCTL_TLS_CERT", "FILE",
+              "The same, showing this certificate");
+    AddGlobal("--tls-key", global_.tls_files.key_file, "MIGCTL_TLS_KEY", "FILE", "Its key");
+    AddGlobal("--tls-server-name", global_.tls_files.server_name, "MIGCTL_TLS_SERVER_NAME", "NAME",
+              "The name that migd's certificate must be for; default the host of the address");
   }
 
   // How the user gave the option that has a wrong value.
@@ -439,7 +466,28 @@ class Grammar {
       if (!usable) Refuse("--timeout", global_.timeout, "a duration like 2s, 500ms or 5m");
     }
     options.color = Color();
+    options.tls = Tls();
+    options.token_file = global_.token_file;
+    // A file that is named on the command line comes before a token that lies in the environment.
+    if (options.token_file.empty()) options.token = Variable("MIGCTL_TOKEN");
+    options.traceparent = Variable("MIGCTL_TRACEPARENT");
+    if (options.traceparent.empty()) options.traceparent = Variable("TRACEPARENT");
     return options;
+  }
+
+  // Empty if it is not set.
+  std::string Variable(const char* name) const {
+    const char* set = environment_(name);
+    return set == nullptr ? "" : set;
+  }
+
+  // Each option about TLS asks for it.
+  std::optional<migration_client::TlsOptions> Tls() const {
+    const migration_client::TlsOptions& files = global_.tls_files;
+    const bool wanted = global_.tls || !files.ca_file.empty() || !files.cert_file.empty() ||
+                        !files.key_file.empty() || !files.server_name.empty();
+    if (!wanted) return std::nullopt;
+    return files;
   }
 
   OutputFormat Format() const {
@@ -1241,6 +1289,65 @@ class Grammar {
     command->footer(Footer(kImportFooter));
   }
 
+  void AddWhoAmI() {
+    CLI::App* command = Add(&app_, "whoami", "Show who you are for migd, and what you may do",
+                            kServer, [] { return WhoAmICommand(); });
+    command->footer(
+        Footer("The roles, each with all that those before it may: viewer, operator, destructive,\n"
+               "admin."));
+  }
+
+  void AddAudit() {
+    CLI::App* audit = app_.add_subcommand("audit", "List or verify what was kept of the calls");
+    audit->group(kServer);
+    audit->require_subcommand(1);
+    audit->footer(
+        Footer("Examples:\n"
+               "  migctl audit list --principal token:deploy -n 10\n"
+               "  migctl audit verify --known 128:9f2c..."));
+    AddListAudit(audit);
+    AddVerifyAudit(audit);
+  }
+
+  void AddListAudit(CLI::App* audit) {
+    auto list = Value<ListAuditCommand>();
+    CLI::App* command =
+        Add(audit, "list", "List entries, newest first", "Commands", [=] { return *list; });
+    command->add_option("--principal", list->principal, "Only those of this caller")
+        ->option_text("NAME")
+        ->check(IsNotEmpty());
+    command->add_option("-n,--limit", list->limit, "At most this many; default 50")
+        ->option_text("N")
+        ->check(IsCount());
+  }
+
+  void AddVerifyAudit(CLI::App* audit) {
+    auto known = Value<std::string>();
+    CLI::App* command =
+        Add(audit, "verify", "Recompute the hashes of all entries", "Commands", [known] {
+          VerifyAuditCommand verify;
+          if (!known->empty())
+            std::tie(verify.known_number, verify.known_hash) = KnownEntry(*known);
+          return verify;
+        });
+    command
+        ->add_option("--known", *known,
+                     "An entry that an earlier `audit verify` has told as the newest: shows "
+                     "whether entries were cut off since")
+        ->option_text("NUMBER:HASH");
+    command->footer(Footer("Exits with 3 unless all entries are as they were written."));
+  }
+
+  static std::pair<int64_t, std::string> KnownEntry(const std::string& text) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
+    int64_t number = 0;
+    if (absl::SimpleAtoi(parts.first, &number) && number > 0 && !parts.second.empty()) {
+      return {number, parts.second};
+    }
+    throw CLI::ValidationError(
+        absl::StrCat("--known '", text, "': use the NUMBER:HASH that `audit verify` prints"));
+  }
+
   void AddHealth() {
     auto service = Value<std::string>();
     CLI::App* command = Add(&app_, "health", "Ask whether the server takes calls", kServer,
@@ -1314,13 +1421,14 @@ class Grammar {
   // What a group of commands lacks: the command, or one that it knows.
   std::string MissingPart(const std::string& message) const {
     const std::string given = GivenCommand();
-    const bool is_group =
-        given == "migctl" || given == "migctl plan" || given == "migctl operations";
+    const bool is_group = given == "migctl" || given == "migctl plan" ||
+                          given == "migctl operations" || given == "migctl audit";
     if (!is_group) return message;
     const std::string words = ExtraWords();
     if (!words.empty()) return absl::StrCat("not understood: ", words);
     if (given == "migctl plan") return "what to plan is missing: upgrade, downgrade or stamp";
     if (given == "migctl operations") return "what to do is missing: list, show, watch or cancel";
+    if (given == "migctl audit") return "what to do is missing: list or verify";
     return "no command given";
   }
 

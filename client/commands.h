@@ -3,13 +3,15 @@
 
 #include <string>
 
-#include "client/connection.h"
 #include "client/exit_code.h"
 #include "client/interrupts.h"
 #include "client/invocation.h"
 #include "client/output.h"
+#include "migration_client/connection.h"
 
 namespace migctl {
+
+using migration_client::Connection;
 
 // What a command works with. All of it must outlive the command.
 struct Session {
@@ -59,6 +61,11 @@ ExitCode Run(const CancelOperationCommand& command, Session& session);
 
 // Another tool's migrations as migration files; no server is asked.
 ExitCode Run(const ImportCommand& command, Session& session);
+
+// Who calls, and what has been kept of the calls.
+ExitCode Run(const WhoAmICommand& command, Session& session);
+ExitCode Run(const ListAuditCommand& command, Session& session);
+ExitCode Run(const VerifyAuditCommand& command, Session& session);
 
 // The server and migctl themselves.
 ExitCode Run(const HealthCommand& command, Session& session);

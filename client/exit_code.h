@@ -1,6 +1,8 @@
 // How migctl ends: the numbers that scripts rely on.
 #pragma once
 
+#include "migration/v1/error.pb.h"
+
 namespace migctl {
 
 enum class ExitCode {
@@ -16,5 +18,9 @@ enum class ExitCode {
   // Ctrl-C, or the operation was cancelled.
   kInterrupted = 130,
 };
+
+// kUnreachable for UNAVAILABLE and DEADLINE_EXCEEDED, kInterrupted for CANCELLED, otherwise
+// kFailed. Pure.
+ExitCode ExitCodeOf(const migration::v1::Error& error);
 
 }  // namespace migctl

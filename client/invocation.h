@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "migration/v1/operation.pb.h"
+#include "migration_client/connect_options.h"
 
 namespace migctl {
 
@@ -23,6 +24,13 @@ struct GlobalOptions {
   // The deadline of the command. Unset: 30 s for a call that answers at once, none for a stream.
   std::optional<absl::Duration> timeout;
   ColorMode color = ColorMode::kAuto;
+  // How the connection is encrypted; unset if it is not.
+  std::optional<migration_client::TlsOptions> tls;
+  // Who calls, at most one of both.
+  std::string token;
+  std::string token_file;
+  // The trace that the calls belong to; empty if none.
+  std::string traceparent;
 };
 
 // The options of the commands that start an operation. Unset durations leave it to the server.
@@ -228,6 +236,20 @@ struct ImportCommand {
   std::string alembic = "alembic";
 };
 
+struct WhoAmICommand {};
+
+struct ListAuditCommand {
+  // Only the entries of this principal; all if empty.
+  std::string principal;
+  int limit = 50;
+};
+
+struct VerifyAuditCommand {
+  // An entry that is known to have been there: its number, 0 for none, and its hash.
+  int64_t known_number = 0;
+  std::string known_hash;
+};
+
 struct HealthCommand {
   std::string service;
 };
@@ -253,8 +275,9 @@ using Command =
                  WaitCommand, CheckCommand, VerifyCommand, LintCommand, PlanCommand,
                  RehearseCommand, UpgradeCommand, DowngradeCommand, StampCommand, ScriptCommand,
                  ComposeCommand, BaselineCommand, ListOperationsCommand, ShowOperationCommand,
-                 WatchOperationCommand, CancelOperationCommand, ImportCommand, HealthCommand,
-                 VersionCommand, CompletionCommand, CompleteCommand>;
+                 WatchOperationCommand, CancelOperationCommand, ImportCommand, WhoAmICommand,
+                 ListAuditCommand, VerifyAuditCommand, HealthCommand, VersionCommand,
+                 CompletionCommand, CompleteCommand>;
 
 struct Invocation {
   GlobalOptions global;

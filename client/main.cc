@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "client/command_line.h"
 #include "client/commands.h"
-#include "client/connection.h"
+#include "client/connect.h"
 #include "client/exit_code.h"
 #include "client/interrupts.h"
 #include "client/output.h"
@@ -28,6 +28,11 @@ Terminal::Sink WriteTo(std::FILE* file) {
 
 const char* ProcessEnvironment(const char* name) { return std::getenv(name); }
 
+bool AsksTheServer(const Command& command) {
+  return !std::holds_alternative<VersionCommand>(command) &&
+         !std::holds_alternative<ImportCommand>(command);
+}
+
 ExitCode RunInvocation(const Invocation& invocation) {
   const GlobalOptions& options = invocation.global;
   Terminal out(WriteTo(stdout), DetectTerminal(STDOUT_FILENO, options.color, ProcessEnvironment));
@@ -35,8 +40,13 @@ ExitCode RunInvocation(const Invocation& invocation) {
   Output output(options.output, out, err);
   Interrupts interrupts;
   const InterruptThread interrupt_thread(interrupts);
-  Connection connection(options);
-  Session session{options.database, connection, output, interrupts};
+  // What asks no server is not to fail by how it would be reached.
+  const auto connection = Connect(AsksTheServer(invocation.command) ? options : GlobalOptions());
+  if (!connection.ok()) {
+    output.Fail(connection.error());
+    return ExitCode::kUsage;
+  }
+  Session session{options.database, **connection, output, interrupts};
   return Run(invocation.command, session);
 }
 

@@ -6,14 +6,15 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
 #include "client/confirmation.h"
-#include "client/feed_follower.h"
-#include "client/operation_follower.h"
 #include "client/operation_report.h"
+#include "client/progress_observer.h"
 #include "client/progress_text.h"
 #include "client/run_options.h"
 #include "client/schema_report.h"
 #include "client/text.h"
 #include "client/time_text.h"
+#include "migration_client/feed_follower.h"
+#include "migration_client/operation_follower.h"
 
 namespace migctl {
 namespace {
@@ -21,6 +22,16 @@ namespace {
 using migration::v1::Error;
 using migration::v1::Operation;
 using migration::v1::OperationEvent;
+using migration_client::FeedFollower;
+using migration_client::FeedSettings;
+using migration_client::FollowSettings;
+using migration_client::Opening;
+using migration_client::OpenStream;
+using migration_client::OperationFollower;
+
+// What the first Ctrl-C does: ask the server to cancel the operation, because this command started
+// it; or only leave, because somebody else did.
+enum class OnInterrupt { kCancel, kLeave };
 
 struct Ending {
   std::optional<Error> error;
@@ -34,32 +45,33 @@ class NoView : public ProgressView {
   void Show(const OperationEvent&) override {}
 };
 
-// Keeps what the operation found when it compared schemas.
-class ComparisonView : public ProgressView {
- public:
-  explicit ComparisonView(std::unique_ptr<ProgressView> view) : view_(std::move(view)) {}
-
-  void Show(const OperationEvent& event) override {
-    if (event.has_schema_compared()) compared_ = event.schema_compared();
-    view_->Show(event);
-  }
-  const migration::v1::SchemaCompared& compared() const { return compared_; }
-
- private:
-  const std::unique_ptr<ProgressView> view_;
-  migration::v1::SchemaCompared compared_;
-};
+// What Ctrl-C does to an operation that is followed. Run on the thread of the interrupts alone.
+Interrupts::Handler InterruptHandler(OperationFollower& follower, OnInterrupt on_interrupt,
+                                     Output& output) {
+  return [&follower, &output, cancels = on_interrupt == OnInterrupt::kCancel]() mutable {
+    if (!cancels) return follower.Leave();
+    cancels = false;
+    output.Note(
+        "interrupted: asking migd to cancel the operation, and waiting for its end; once more "
+        "leaves at once");
+    follower.Cancel();
+  };
+}
 
 // Shows the operation behind `open` until it is over or left. What ticks on the terminal ends with
 // this function, so that the report comes after it.
-Ending Follow(const OpenStream& open, FollowSettings settings, Session& session) {
+Ending Follow(const OpenStream& open, FollowSettings settings, OnInterrupt on_interrupt,
+              Session& session) {
   const bool silent = settings.detach && !session.output.json();
-  ComparisonView view(silent ? std::make_unique<NoView>() : MakeProgressView(session.output));
-  OperationFollower follower(session.connection, session.output, view, std::move(settings));
-  const Interrupts::Subscription subscription(session.interrupts,
-                                              [&follower] { follower.Interrupt(); });
+  // An address where nobody has ever answered is more likely to be wrong.
+  settings.wait_for_server = false;
+  ProgressObserver observer(silent ? std::make_unique<NoView>() : MakeProgressView(session.output),
+                            session.output);
+  OperationFollower follower(session.connection, observer, std::move(settings));
+  const Interrupts::Subscription subscription(
+      session.interrupts, InterruptHandler(follower, on_interrupt, session.output));
   std::optional<Error> error = follower.Follow(open);
-  return {std::move(error), follower.outcome(), view.compared()};
+  return {std::move(error), follower.outcome(), observer.compared()};
 }
 
 ExitCode Report(const Ending& ending, const FollowSettings& settings, Session& session) {
@@ -79,14 +91,6 @@ ExitCode Report(const Ending& ending, const FollowSettings& settings, Session& s
   return ExitCode::kDone;
 }
 
-ExitCode FollowAndReport(const OpenStream& open, const FollowSettings& settings, Session& session) {
-  return Report(Follow(open, settings, session), settings, session);
-}
-
-// How the stub streams the events of a request.
-template <typename Request>
-using StreamMethod = EventStream (Connection::Migrations::*)(grpc::ClientContext*, const Request&);
-
 // Whether what the call was refused for is wanted all the same.
 bool IsConfirmed(const Error& error, const RunSettings& run, Session& session) {
   if (!CanBeConfirmed(error) || !run.confirmation.empty()) return false;
@@ -98,19 +102,14 @@ bool IsConfirmed(const Error& error, const RunSettings& run, Session& session) {
 
 // Starts an operation by `request`, whose target is set, and follows it to its end.
 template <typename Request>
-ExitCode Start(Request request, StreamMethod<Request> method, const RunSettings& run,
-               Session& session) {
+ExitCode Start(Request request, const RunSettings& run, Session& session) {
   request.set_database(session.database);
   request.set_request_id(run.request_id);
   *request.mutable_options() = ToRunOptions(run);
   FollowSettings settings;
   settings.request_id = run.request_id;
   settings.detach = run.detach;
-  const OpenStream open = [&request, method](Connection::Migrations& migrations,
-                                             grpc::ClientContext* context) {
-    return (migrations.*method)(context, request);
-  };
-  const Ending ending = Follow(open, settings, session);
+  const Ending ending = Follow(Opening(request), settings, OnInterrupt::kCancel, session);
   if (!ending.error.has_value() || !IsConfirmed(*ending.error, run, session)) {
     return Report(ending, settings, session);
   }
@@ -119,7 +118,8 @@ ExitCode Start(Request request, StreamMethod<Request> method, const RunSettings&
   request.mutable_options()->set_confirmation(confirmation);
   settings.request_id = ConfirmedRequestId(run.request_id, confirmation);
   request.set_request_id(settings.request_id);
-  return FollowAndReport(open, settings, session);
+  return Report(Follow(Opening(request), settings, OnInterrupt::kCancel, session), settings,
+                session);
 }
 
 std::optional<Error> AddPage(migration::v1::ListOperationsRequest& request, int limit,
@@ -143,18 +143,21 @@ ExitCode FollowAll(Session& session) {
   FeedProgress progress;
   FeedSettings settings;
   settings.database = session.database;
-  FeedFollower follower(session.connection, session.output, settings,
-                        [&](const OperationEvent& event) {
-                          session.output.Result(event, [&](const TextSettings&) {
-                            std::string text;
-                            for (const std::string& line : progress.Consume(event)) {
-                              absl::StrAppend(&text, line, "\n");
-                            }
-                            return text;
-                          });
-                        });
+  settings.wait_for_server = false;
+  FeedFollower follower(
+      session.connection, settings,
+      [&](const OperationEvent& event) {
+        session.output.Result(event, [&](const TextSettings&) {
+          std::string text;
+          for (const std::string& line : progress.Consume(event)) {
+            absl::StrAppend(&text, line, "\n");
+          }
+          return text;
+        });
+      },
+      [&session](const std::string& line) { session.output.Note(Escape(line)); });
   const Interrupts::Subscription subscription(session.interrupts,
-                                              [&follower] { follower.Interrupt(); });
+                                              [&follower] { follower.Leave(); });
   const std::optional<Error> error = follower.Follow();
   return error.has_value() ? session.output.Fail(*error) : ExitCode::kInterrupted;
 }
@@ -164,20 +167,20 @@ ExitCode FollowAll(Session& session) {
 ExitCode Run(const UpgradeCommand& command, Session& session) {
   migration::v1::UpgradeRequest request;
   request.set_target(command.target);
-  return Start(std::move(request), &Connection::Migrations::Upgrade, command.run, session);
+  return Start(std::move(request), command.run, session);
 }
 
 ExitCode Run(const DowngradeCommand& command, Session& session) {
   migration::v1::DowngradeRequest request;
   request.set_target(command.target);
-  return Start(std::move(request), &Connection::Migrations::Downgrade, command.run, session);
+  return Start(std::move(request), command.run, session);
 }
 
 ExitCode Run(const StampCommand& command, Session& session) {
   migration::v1::StampRequest request;
   request.mutable_targets()->Add(command.targets.begin(), command.targets.end());
   request.set_purge(command.purge);
-  return Start(std::move(request), &Connection::Migrations::Stamp, command.run, session);
+  return Start(std::move(request), command.run, session);
 }
 
 ExitCode Run(const WatchOperationCommand& command, Session& session) {
@@ -186,14 +189,10 @@ ExitCode Run(const WatchOperationCommand& command, Session& session) {
   request.set_operation(command.operation);
   request.set_after_sequence(command.after_sequence);
   FollowSettings settings;
-  settings.cancel_on_interrupt = false;
   settings.show_heartbeats = true;
   *request.mutable_heartbeat_interval() = ToProto(settings.heartbeat_interval);
-  return FollowAndReport(
-      [&request](Connection::Migrations& migrations, grpc::ClientContext* context) {
-        return migrations.WatchOperation(context, request);
-      },
-      settings, session);
+  return Report(Follow(Opening(request), settings, OnInterrupt::kLeave, session), settings,
+                session);
 }
 
 ExitCode Run(const ListOperationsCommand& command, Session& session) {

@@ -16,8 +16,6 @@ namespace {
 using migration::v1::Action;
 using migration::v1::ListOperationsResponse;
 using migration::v1::Operation;
-using migration::v1::OperationAccepted;
-using migration::v1::OperationEvent;
 using migration::v1::OperationFinished;
 
 std::string PastTense(Action action) {
@@ -54,52 +52,11 @@ std::string Field(absl::string_view name, absl::string_view value) {
   return absl::StrCat(PadRight(absl::StrCat(name, ":"), kNameWidth), " ", value, "\n");
 }
 
-OperationAccepted AcceptedOf(const Operation& operation) {
-  OperationAccepted accepted;
-  accepted.set_database(operation.database());
-  accepted.set_action(operation.action());
-  *accepted.mutable_targets() = operation.targets();
-  accepted.set_request_id(operation.request_id());
-  return accepted;
-}
-
-OperationFinished FinishedOf(const Operation& operation) {
-  OperationFinished finished;
-  finished.set_state(operation.state());
-  *finished.mutable_resulting_revisions() = operation.resulting_revisions();
-  if (operation.has_error()) *finished.mutable_error() = operation.error();
-  finished.set_finished_step_count(operation.finished_step_count());
-  *finished.mutable_duration() =
-      ToProto(ToTime(operation.finish_time()) - ToTime(operation.create_time()));
-  return finished;
-}
-
 std::string TimeText(bool set, const google::protobuf::Timestamp& time) {
   return set ? LogTime(ToTime(time)) : "";
 }
 
 }  // namespace
-
-bool OperationOutcome::Add(const OperationEvent& event) {
-  if (event.has_heartbeat() || event.has_statement_progress() || event.has_backup_progress() ||
-      event.has_drift_reported()) {
-    return true;
-  }
-  if (event.has_operation_snapshot()) {
-    const Operation& state = event.operation_snapshot().operation();
-    operation = state.operation();
-    last_sequence = std::min(last_sequence, event.sequence());
-    if (!accepted.has_value()) accepted = AcceptedOf(state);
-    if (IsFinal(state.state())) finished = FinishedOf(state);
-    return true;
-  }
-  if (event.sequence() <= last_sequence) return false;
-  operation = event.operation();
-  last_sequence = event.sequence();
-  if (event.has_operation_accepted()) accepted = event.operation_accepted();
-  if (event.has_operation_finished()) finished = event.operation_finished();
-  return true;
-}
 
 std::string OutcomeText(const OperationOutcome& outcome) {
   const OperationFinished finished = outcome.finished.value_or(OperationFinished());
@@ -199,11 +156,6 @@ std::string CancelText(const Operation& operation) {
                       "\n");
 }
 
-bool IsFinal(Operation::State state) {
-  return state == Operation::STATE_SUCCEEDED || state == Operation::STATE_FAILED ||
-         state == Operation::STATE_CANCELLED;
-}
-
 std::string ActionName(Action action) {
   switch (action) {
     case migration::v1::ACTION_UPGRADE:
@@ -212,25 +164,6 @@ std::string ActionName(Action action) {
       return "downgrade";
     case migration::v1::ACTION_STAMP:
       return "stamp";
-    default:
-      return "unknown";
-  }
-}
-
-std::string StateName(Operation::State state) {
-  switch (state) {
-    case Operation::STATE_PENDING:
-      return "pending";
-    case Operation::STATE_RUNNING:
-      return "running";
-    case Operation::STATE_SUCCEEDED:
-      return "succeeded";
-    case Operation::STATE_FAILED:
-      return "failed";
-    case Operation::STATE_INTERRUPTED:
-      return "interrupted";
-    case Operation::STATE_CANCELLED:
-      return "cancelled";
     default:
       return "unknown";
   }

@@ -1,29 +1,17 @@
 // The texts about operations: how one ended, one in full, and lists of them. Pure.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 
 #include "client/output.h"
 #include "migration/v1/migration_service.pb.h"
+#include "migration_client/operation_outcome.h"
 
 namespace migctl {
 
-// What the messages about an operation have told so far.
-struct OperationOutcome {
-  // The id; empty before the first event.
-  std::string operation;
-  // The sequence of the last event that was received: where to go on.
-  int64_t last_sequence = 0;
-  std::optional<migration::v1::OperationAccepted> accepted;
-  std::optional<migration::v1::OperationFinished> finished;
-
-  // Takes up a message; returns false for an event that was taken up before. A snapshot tells what
-  // the events before it would have told, and can put last_sequence back: a crash of PostgreSQL may
-  // have lost the newest events, and those that come now have their numbers.
-  bool Add(const migration::v1::OperationEvent& event);
-};
+using migration_client::IsFinal;
+using migration_client::OperationOutcome;
+using migration_client::StateName;
 
 // One line about an operation that succeeded: "Upgraded core to a91f: 2 revisions in 20.1s" or
 // "core is at a91f already: nothing to do".
@@ -45,13 +33,7 @@ std::string OperationText(const migration::v1::Operation& operation, const TextS
 // What became of a request to cancel.
 std::string CancelText(const migration::v1::Operation& operation);
 
-// The state is a final one.
-bool IsFinal(migration::v1::Operation::State state);
-
 // "upgrade", "downgrade", "stamp".
 std::string ActionName(migration::v1::Action action);
-
-// "pending", "running", "interrupted", "succeeded", "failed", "cancelled".
-std::string StateName(migration::v1::Operation::State state);
 
 }  // namespace migctl

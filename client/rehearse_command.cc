@@ -14,7 +14,7 @@ ExitCode Run(const RehearseCommand& command, Session& session) {
   request.set_one_way(command.one_way);
 
   grpc::ClientContext context;
-  const absl::Time deadline = session.connection.command_deadline();
+  const absl::Time deadline = session.connection.deadline();
   if (deadline < absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(deadline));
   const auto reader = session.connection.migrations().Rehearse(&context, request);
   migration::v1::RehearseResponse response;
@@ -27,7 +27,7 @@ ExitCode Run(const RehearseCommand& command, Session& session) {
   }
   const grpc::Status status = reader->Finish();
   if (status.ok()) return verdict;
-  return session.output.Fail(ErrorFromStatus(status, session.connection.server()));
+  return session.output.Fail(session.connection.Describe(status));
 }
 
 }  // namespace migctl

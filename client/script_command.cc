@@ -15,7 +15,7 @@ ExitCode Run(const ScriptCommand& command, Session& session) {
   *request.mutable_options() = ToRunOptions(command.run);
 
   grpc::ClientContext context;
-  const absl::Time deadline = session.connection.command_deadline();
+  const absl::Time deadline = session.connection.deadline();
   if (deadline < absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(deadline));
   const auto reader = session.connection.migrations().RenderScript(&context, request);
   migration::v1::RenderScriptResponse piece;
@@ -24,7 +24,7 @@ ExitCode Run(const ScriptCommand& command, Session& session) {
   }
   const grpc::Status status = reader->Finish();
   if (status.ok()) return ExitCode::kDone;
-  return session.output.Fail(ErrorFromStatus(status, session.connection.server()));
+  return session.output.Fail(session.connection.Describe(status));
 }
 
 }  // namespace migctl

@@ -6,14 +6,13 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "google/protobuf/duration.pb.h"
-#include "google/protobuf/timestamp.pb.h"
+#include "migration_client/proto_time.h"
 
 namespace migctl {
 
-absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
-absl::Duration ToDuration(const google::protobuf::Duration& duration);
-google::protobuf::Duration ToProto(absl::Duration duration);
+using migration_client::ToDuration;
+using migration_client::ToProto;
+using migration_client::ToTime;
 
 // "just now", "5m ago", "2h ago", "3d ago", "2025-01-16" for what is older than 60 days. A time
 // that lies ahead, because two clocks differ, is "just now".

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "client/commands.h"
+#include "client/connect.h"
 #include "client/interrupts.h"
 #include "tests/client/fake_server.h"
 
@@ -73,8 +74,12 @@ class CommandsTest : public testing::Test {
     Terminal out(out_.Sink(), out_traits_);
     Terminal err(err_.Sink(), err_traits_);
     Output output(options_.output, out, err);
-    Connection connection(options_);
-    Session session{options_.database, connection, output, interrupts_};
+    const auto connection = Connect(options_);
+    if (!connection.ok()) {
+      output.Fail(connection.error());
+      return ExitCode::kUsage;
+    }
+    Session session{options_.database, **connection, output, interrupts_};
     return migctl::Run(command, session);
   }
 

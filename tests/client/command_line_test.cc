@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "client/confirmation.h"
-#include "client/request_id.h"
+#include "migration_client/request_id.h"
 
 namespace migctl {
 namespace {
 
+using migration_client::IsUuid;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;

@@ -16,8 +16,9 @@
 #include <vector>
 
 #include "client/interrupts.h"
-#include "client/operation_follower.h"
+#include "client/progress_observer.h"
 #include "google/protobuf/util/json_util.h"
+#include "migration_client/operation_follower.h"
 #include "tests/client/command_fixture.h"
 #include "tests/client/events.h"
 #include "tests/client/fake_server.h"
@@ -569,12 +570,12 @@ TEST_F(CommandsTest, GivesUpOnALostServerAndSaysThatTheOperationGoesOn) {
   Terminal out(out_.Sink(), out_traits_);
   Terminal err(err_.Sink(), err_traits_);
   Output output(OutputFormat::kText, out, err);
-  Connection connection(options_);
-  const auto view = MakeProgressView(output);
-  FollowSettings settings;
+  const auto connection = Connect(options_);
+  ProgressObserver observer(MakeProgressView(output), output);
+  migration_client::FollowSettings settings;
   settings.patience = absl::Milliseconds(20);
   settings.first_pause = absl::Milliseconds(1);
-  OperationFollower follower(connection, output, *view, settings);
+  migration_client::OperationFollower follower(**connection, observer, settings);
 
   const auto error =
       follower.Follow([](Connection::Migrations& migrations, grpc::ClientContext* context) {
@@ -779,9 +780,9 @@ TEST_F(CommandsTest, PlanSendsItsTargetsAndStartingPoints) {
 }
 
 TEST(ChannelTarget, AddsTheDefaultPortToAHost) {
-  EXPECT_EQ(ChannelTarget("db.internal"), "db.internal:7433");
-  EXPECT_EQ(ChannelTarget("127.0.0.1:1"), "127.0.0.1:1");
-  EXPECT_EQ(ChannelTarget("unix:/run/migd"), "unix:/run/migd");
+  EXPECT_EQ(migration_client::ChannelTarget("db.internal"), "db.internal:7433");
+  EXPECT_EQ(migration_client::ChannelTarget("127.0.0.1:1"), "127.0.0.1:1");
+  EXPECT_EQ(migration_client::ChannelTarget("unix:/run/migd"), "unix:/run/migd");
 }
 
 // --- --sql ---

@@ -9,8 +9,9 @@
 #include <vector>
 
 #include "client/commands.h"
-#include "client/feed_follower.h"
-#include "client/operation_follower.h"
+#include "client/progress_observer.h"
+#include "migration_client/feed_follower.h"
+#include "migration_client/operation_follower.h"
 #include "tests/client/command_fixture.h"
 #include "tests/client/events.h"
 
@@ -25,8 +26,15 @@ using migration::v1::UpgradeRequest;
 using migration::v1::WatchOperationRequest;
 using migration::v1::WatchRequest;
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+
+using migration_client::FeedFollower;
+using migration_client::FeedSettings;
+using migration_client::FollowSettings;
+using migration_client::OpenStream;
+using migration_client::OperationFollower;
 
 constexpr char kRequestId[] = "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71";
 
@@ -35,6 +43,7 @@ grpc::Status Broken() { return {grpc::StatusCode::UNAVAILABLE, "Socket closed"};
 class FollowerTest : public CommandsTest {
  protected:
   FollowerTest() {
+    settings_.wait_for_server = false;
     settings_.first_pause = absl::Milliseconds(1);
     settings_.longest_pause = absl::Milliseconds(2);
     run_.request_id = kRequestId;
@@ -45,9 +54,9 @@ class FollowerTest : public CommandsTest {
     Terminal out(out_.Sink(), out_traits_);
     Terminal err(err_.Sink(), err_traits_);
     Output output(options_.output, out, err);
-    Connection connection(options_);
-    const auto view = MakeProgressView(output);
-    OperationFollower follower(connection, output, *view, settings_);
+    const auto connection = Connect(options_);
+    ProgressObserver observer(MakeProgressView(output), output);
+    OperationFollower follower(**connection, observer, settings_);
     return follower.Follow(open);
   }
   std::optional<migration::v1::Error> FollowWatch() {
@@ -359,18 +368,19 @@ TEST_F(FollowerTest, WatchingAllShowsWhoseEventItIsAndEndsByCtrlC) {
 }
 
 TEST_F(FollowerTest, WatchingAllGoesOnAfterTheLastMessage) {
-  Terminal out(out_.Sink(), out_traits_);
-  Terminal err(err_.Sink(), err_traits_);
-  Output output(options_.output, out, err);
-  Connection connection(options_);
+  const auto connection = Connect(options_);
   FeedSettings settings;
   settings.first_pause = absl::Milliseconds(1);
   std::vector<std::string> shown;
   FeedFollower* running = nullptr;
-  FeedFollower follower(connection, output, settings, [&](const OperationEvent& event) {
-    shown.push_back(event.operation());
-    if (event.has_operation_finished()) running->Interrupt();
-  });
+  std::vector<std::string> notes;
+  FeedFollower follower(
+      **connection, settings,
+      [&](const OperationEvent& event) {
+        shown.push_back(event.operation());
+        if (event.has_operation_finished()) running->Leave();
+      },
+      [&](const std::string& line) { notes.push_back(line); });
   running = &follower;
   std::atomic<int> calls = 0;
   server_.handlers.watch_all = [&calls](grpc::ServerContext*, const WatchRequest& request,
@@ -386,7 +396,7 @@ TEST_F(FollowerTest, WatchingAllGoesOnAfterTheLastMessage) {
   EXPECT_FALSE(follower.Follow().has_value());
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(shown, (std::vector<std::string>{"aaaa", "aaaa"}));
-  EXPECT_THAT(err_.text(), HasSubstr("watching again in 1ms"));
+  EXPECT_THAT(notes, ElementsAre(HasSubstr("watching again in 1ms")));
 }
 
 TEST_F(FollowerTest, WatchingAllReportsARefusal) {

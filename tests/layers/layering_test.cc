@@ -202,6 +202,16 @@ TEST(Layering, TheImportIncludesNothingOfTheRestOfTheClient) {
               IsEmpty());
 }
 
+// It is installed without the rest, for other services.
+TEST(Layering, TheClientLibraryIncludesNothingOfTheRest) {
+  EXPECT_THAT(Wrong(IncludesUnder("client/library"),
+                    [](const Include& include) {
+                      return absl::StartsWith(include.target, "client/") ||
+                             absl::StartsWith(include.target, "service/");
+                    }),
+              IsEmpty());
+}
+
 TEST(Layering, TheServiceIncludesNothingOfTheClientOrTheTests) {
   EXPECT_THAT(Wrong(IncludesUnder("service"),
                     [](const Include& include) {

@@ -5,7 +5,7 @@
 
 #include "absl/time/time.h"
 
-namespace migctl {
+namespace migration_client {
 
 // Pauses that double up to a longest. A plain value.
 class Backoff {
@@ -29,4 +29,4 @@ class Backoff {
   absl::Duration next_;
 };
 
-}  // namespace migctl
+}  // namespace migration_client

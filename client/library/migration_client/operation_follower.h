@@ -1,4 +1,4 @@
-// Follows one operation to its end, through broken connections, restarted servers and Ctrl-C.
+// Follows one operation to its end, through broken connections and restarted servers.
 #pragma once
 
 #include <condition_variable>
@@ -9,25 +9,23 @@
 #include <thread>
 
 #include "absl/time/time.h"
-#include "client/backoff.h"
-#include "client/connection.h"
-#include "client/event_reader.h"
-#include "client/operation_report.h"
-#include "client/output.h"
-#include "client/progress_view.h"
 #include "grpcpp/client_context.h"
+#include "migration_client/backoff.h"
+#include "migration_client/connection.h"
+#include "migration_client/event_reader.h"
+#include "migration_client/operation_outcome.h"
 
-namespace migctl {
+namespace migration_client {
 
 // How a follower behaves.
 struct FollowSettings {
-  // What the first Ctrl-C does: ask the server to cancel the operation, because this command
-  // started it; or only leave, because somebody else did.
-  bool cancel_on_interrupt = true;
   // Return as soon as the operation exists.
   bool detach = false;
-  // Heartbeats are shown, too: for programs that watch the watching.
+  // Heartbeats are told, too: for who watches the watching.
   bool show_heartbeats = false;
+  // A server that has not been there yet, or whose database has not, is waited for. Otherwise the
+  // address is taken to be wrong.
+  bool wait_for_server = true;
   // The request_id of the call, which makes it safe to repeat; empty if it has none.
   std::string request_id;
   // For how long to try to reach a server again, and how long to pause before the first attempt;
@@ -41,16 +39,28 @@ struct FollowSettings {
   absl::Duration heartbeat_interval = absl::Seconds(10);
 };
 
-// Reads the stream of a call that starts or watches an operation and shows its events. The
+// Is told what happens while an operation is followed. Called on the thread of Follow; OnWarning
+// also on the one that asks to cancel. Must not call the follower but for Cancel and Leave.
+class OperationObserver {
+ public:
+  virtual ~OperationObserver() = default;
+  // An event; they come in the order of their sequence, each once.
+  virtual void OnEvent(const migration::v1::OperationEvent&) {}
+  // One line: the connection broke, and what is done about it.
+  virtual void OnNote(const std::string&) {}
+  // One line: what was asked of the follower cannot be done, or not yet.
+  virtual void OnWarning(const std::string&) {}
+};
+
+// Reads the stream of a call that starts or watches an operation and tells its events. The
 // operation lives in the database and its servers: when the stream breaks, the follower goes on by
 // WatchOperation after the last sequence that it has seen. If it breaks before the server has said
 // that the operation exists, the call is repeated, provided that it has a request_id. Follow is
-// called once; Interrupt from any thread at any time.
+// called once; Cancel and Leave from any thread at any time.
 class OperationFollower {
  public:
   // All of them must outlive the follower.
-  OperationFollower(Connection& connection, Output& output, ProgressView& view,
-                    FollowSettings settings);
+  OperationFollower(Connection& connection, OperationObserver& observer, FollowSettings settings);
   ~OperationFollower();
   OperationFollower(const OperationFollower&) = delete;
   OperationFollower& operator=(const OperationFollower&) = delete;
@@ -62,8 +72,11 @@ class OperationFollower {
   // What the events have told. Valid when Follow has returned.
   const OperationOutcome& outcome() const { return outcome_; }
 
-  // Ctrl-C: the first asks the server to cancel the operation, the second leaves at once.
-  void Interrupt();
+  // Asks the server to cancel the operation, as soon as there is one, and goes on until it has
+  // ended.
+  void Cancel();
+  // Ends Follow at once; the operation goes on in the server.
+  void Leave() { reader_.Stop(); }
 
  private:
   // How far the server has been asked to cancel.
@@ -83,7 +96,7 @@ class OperationFollower {
   // The stream ended before the operation did, and is not resumed.
   migration::v1::Error StreamError(const grpc::Status& status) const;
 
-  // The user has asked to cancel, but there is no operation that could be.
+  // It is to be cancelled, but there is no operation that could be.
   bool HasNothingToCancel();
   // Requires mutex_. Does nothing if it was asked before or the operation is not known yet.
   void StartCancel();
@@ -92,8 +105,7 @@ class OperationFollower {
   grpc::Status CallCancel(const std::string& operation);
 
   Connection& connection_;
-  Output& output_;
-  ProgressView& view_;
+  OperationObserver& observer_;
   const FollowSettings settings_;
   EventReader reader_;
   // How many messages have come.
@@ -107,7 +119,7 @@ class OperationFollower {
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_, down to canceller_.
-  int interrupts_ = 0;
+  bool cancel_wanted_ = false;
   CancelState cancel_state_ = CancelState::kNotAsked;
   // Nobody needs the canceller any more.
   bool over_ = false;
@@ -118,4 +130,4 @@ class OperationFollower {
   std::thread canceller_;
 };
 
-}  // namespace migctl
+}  // namespace migration_client

@@ -1,11 +1,11 @@
-#include "client/call_error.h"
+#include "migration_client/error.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
-namespace migctl {
+namespace migration_client {
 namespace {
 
 using migration::v1::Error;
@@ -25,6 +25,11 @@ void ReadDetails(const std::string& serialized, Error& error) {
       if (detail.has_statement_failure()) {
         *error.mutable_statement_failure() = detail.statement_failure();
       }
+      if (detail.has_losses()) *error.mutable_losses() = detail.losses();
+      if (detail.has_schema_differences()) {
+        *error.mutable_schema_differences() = detail.schema_differences();
+      }
+      if (detail.has_findings()) *error.mutable_findings() = detail.findings();
     }
   }
 }
@@ -60,6 +65,15 @@ void DescribeTransportError(grpc::StatusCode code, absl::string_view server, Err
     case grpc::StatusCode::UNIMPLEMENTED:
       error.set_message(absl::StrCat("the server at ", server, " does not know this call"));
       error.set_hint("check that it is migd, and of the version of this migctl");
+      break;
+    case grpc::StatusCode::UNAUTHENTICATED:
+      error.set_message(absl::StrCat("migd at ", server, " does not know who calls"));
+      error.set_hint(
+          "say it with --token-file FILE or MIGCTL_TOKEN, or with --tls-cert and --tls-key");
+      break;
+    case grpc::StatusCode::PERMISSION_DENIED:
+      error.set_message(absl::StrCat("migd at ", server, " does not let this caller do that"));
+      error.set_hint("see what is allowed: migctl whoami");
       break;
     default:
       if (error.message().empty()) {
@@ -98,13 +112,6 @@ bool IsBroken(const grpc::Status& status) {
 bool NeverConnected(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::UNAVAILABLE &&
          SaysNobodyListens(status.error_message()) && IsBroken(status);
-}
-
-ExitCode ExitCodeOf(const Error& error) {
-  if (error.code() == "UNAVAILABLE" || error.code() == "DEADLINE_EXCEEDED") {
-    return ExitCode::kUnreachable;
-  }
-  return error.code() == "CANCELLED" ? ExitCode::kInterrupted : ExitCode::kFailed;
 }
 
 std::string CodeName(grpc::StatusCode code) {
@@ -149,4 +156,4 @@ std::string CodeName(grpc::StatusCode code) {
   return "UNKNOWN";
 }
 
-}  // namespace migctl
+}  // namespace migration_client

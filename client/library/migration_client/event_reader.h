@@ -8,15 +8,21 @@
 #include <thread>
 
 #include "absl/time/time.h"
-#include "client/connection.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/sync_stream.h"
+#include "migration_client/connection.h"
 
-namespace migctl {
+namespace migration_client {
 
 // How a stream is opened by the stub.
 using EventStream = std::unique_ptr<grpc::ClientReaderInterface<migration::v1::OperationEvent>>;
 using OpenStream = std::function<EventStream(Connection::Migrations&, grpc::ClientContext*)>;
+
+// How the stream of `request` is opened; keeps a copy of it.
+OpenStream Opening(migration::v1::UpgradeRequest request);
+OpenStream Opening(migration::v1::DowngradeRequest request);
+OpenStream Opening(migration::v1::StampRequest request);
+OpenStream Opening(migration::v1::WatchOperationRequest request);
 
 // Read and Pause on one thread at a time; Stop and stopped on any.
 class EventReader {
@@ -64,4 +70,4 @@ class EventReader {
   std::thread watch_;  // last: runs with everything above in place
 };
 
-}  // namespace migctl
+}  // namespace migration_client

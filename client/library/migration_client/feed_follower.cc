@@ -1,14 +1,13 @@
-#include "client/feed_follower.h"
+#include "migration_client/feed_follower.h"
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/call_error.h"
-#include "client/text.h"
-#include "client/time_text.h"
+#include "migration_client/error.h"
+#include "migration_client/proto_time.h"
 
-namespace migctl {
+namespace migration_client {
 namespace {
 
 using migration::v1::Error;
@@ -16,22 +15,22 @@ using migration::v1::OperationEvent;
 
 constexpr int kMissedHeartbeats = 3;
 
-Error ErrorOf(const grpc::Status& status, const std::string& server) {
-  if (!status.ok()) return ErrorFromStatus(status, server);
+Error ErrorOf(const grpc::Status& status, const Connection& connection) {
+  if (!status.ok()) return connection.Describe(status);
   Error error;
   error.set_code("UNAVAILABLE");
-  error.set_message(absl::StrCat("migd at ", server, " ended the stream"));
+  error.set_message(absl::StrCat("migd at ", connection.server(), " ended the stream"));
   error.set_hint("try again");
   return error;
 }
 
 }  // namespace
 
-FeedFollower::FeedFollower(Connection& connection, Output& output, FeedSettings settings, Show show)
+FeedFollower::FeedFollower(Connection& connection, FeedSettings settings, Show show, Note note)
     : connection_(connection),
-      output_(output),
       settings_(std::move(settings)),
       show_(std::move(show)),
+      note_(std::move(note)),
       reader_(connection, kMissedHeartbeats * settings_.heartbeat_interval) {}
 
 std::optional<Error> FeedFollower::Follow() {
@@ -44,16 +43,15 @@ std::optional<Error> FeedFollower::Follow() {
       return true;
     });
     if (reader_.stopped()) return std::nullopt;
-    const Error error = ErrorOf(status, connection_.server());
+    const Error error = ErrorOf(status, connection_);
     if (messages_ > before) {
       backoff.Reset();
       told.clear();
     }
     const absl::Duration pause = backoff.Next();
-    if (!CanResume(status) || absl::Now() + pause > connection_.command_deadline()) return error;
+    if (!CanResume(status) || absl::Now() + pause > connection_.deadline()) return error;
     if (error.message() != told) {
-      output_.Note(
-          absl::StrCat(Escape(error.message()), "; watching again in ", ShortDuration(pause)));
+      note_(absl::StrCat(error.message(), "; watching again in ", absl::FormatDuration(pause)));
     }
     told = error.message();
     reader_.Pause(pause);
@@ -82,8 +80,8 @@ void FeedFollower::Receive(const OperationEvent& event) {
 bool FeedFollower::CanResume(const grpc::Status& status) const {
   if (status.ok()) return true;
   // A server that was never there is more likely to be at another address.
-  if (messages_ == 0 && NeverConnected(status)) return false;
+  if (messages_ == 0 && !settings_.wait_for_server && NeverConnected(status)) return false;
   return status.error_code() == grpc::StatusCode::UNAVAILABLE || IsBroken(status);
 }
 
-}  // namespace migctl
+}  // namespace migration_client

@@ -1,15 +1,13 @@
-// From the status of a call to the error that is reported, and from there to the exit code. Pure;
-// safe from any thread.
+// From the status of a call to the error that is reported. Pure; safe from any thread.
 #pragma once
 
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "client/exit_code.h"
 #include "grpcpp/support/status.h"
 #include "migration/v1/error.pb.h"
 
-namespace migctl {
+namespace migration_client {
 
 // What a call that answered with `status`, which is not OK, failed with. The details of the status
 // give reason, hint, metadata and the statement that failed. A status without details, which gRPC
@@ -26,11 +24,7 @@ bool IsBroken(const grpc::Status& status);
 // Whether `status` says that nobody listens at the address.
 bool NeverConnected(const grpc::Status& status);
 
-// kUnreachable for UNAVAILABLE and DEADLINE_EXCEEDED, kInterrupted for CANCELLED, otherwise
-// kFailed.
-ExitCode ExitCodeOf(const migration::v1::Error& error);
-
 // The name of a gRPC status code, such as "NOT_FOUND".
 std::string CodeName(grpc::StatusCode code);
 
-}  // namespace migctl
+}  // namespace migration_client

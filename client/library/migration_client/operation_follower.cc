@@ -1,15 +1,14 @@
-#include "client/operation_follower.h"
+#include "migration_client/operation_follower.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/call_error.h"
-#include "client/text.h"
-#include "client/time_text.h"
+#include "migration_client/error.h"
+#include "migration_client/proto_time.h"
 
-namespace migctl {
+namespace migration_client {
 namespace {
 
 using migration::v1::Error;
@@ -27,11 +26,10 @@ bool IsDraining(const Error& error) { return error.reason() == "DRAINING"; }
 
 }  // namespace
 
-OperationFollower::OperationFollower(Connection& connection, Output& output, ProgressView& view,
+OperationFollower::OperationFollower(Connection& connection, OperationObserver& observer,
                                      FollowSettings settings)
     : connection_(connection),
-      output_(output),
-      view_(view),
+      observer_(observer),
       settings_(std::move(settings)),
       reader_(connection, kMissedHeartbeats * settings_.heartbeat_interval) {}
 
@@ -66,8 +64,7 @@ std::optional<Error> OperationFollower::Follow(const OpenStream& open) {
       told_.clear();
     }
     const absl::Duration pause = backoff.Next();
-    const absl::Time give_up =
-        std::min(lost_since_ + settings_.patience, connection_.command_deadline());
+    const absl::Time give_up = std::min(lost_since_ + settings_.patience, connection_.deadline());
     if (absl::Now() + pause > give_up) return StreamError(status);
     reached_ = true;
     if (!outcome_.operation.empty()) next = WatchAgain();
@@ -81,8 +78,8 @@ bool OperationFollower::Receive(const OperationEvent& event) {
   const std::lock_guard<std::mutex> lock(mutex_);
   // A replay after a broken stream may overlap with what was seen before.
   if (!outcome_.Add(event)) return true;
-  if (!event.has_heartbeat() || settings_.show_heartbeats) view_.Show(event);
-  if (interrupts_ > 0 && settings_.cancel_on_interrupt) StartCancel();
+  if (!event.has_heartbeat() || settings_.show_heartbeats) observer_.OnEvent(event);
+  if (cancel_wanted_) StartCancel();
   return !settings_.detach || outcome_.operation.empty();
 }
 
@@ -95,20 +92,21 @@ bool OperationFollower::CanResume(const grpc::Status& status) const {
   }
   if (settings_.request_id.empty()) return false;
   // Where nobody has answered so far, the address is more likely to be wrong.
-  if (!reached_ && NeverConnected(status)) return false;
-  const bool may_pass = reached_ && status.error_code() == grpc::StatusCode::UNAVAILABLE;
+  const bool is_awaited = reached_ || settings_.wait_for_server;
+  if (!is_awaited && NeverConnected(status)) return false;
+  const bool may_pass = is_awaited && status.error_code() == grpc::StatusCode::UNAVAILABLE;
   return broken || may_pass || IsDraining(error);
 }
 
 void OperationFollower::PauseAfter(const grpc::Status& status, absl::Duration pause) {
   std::string what = absl::StrCat("the connection to migd broke; watching operation ",
-                                  Escape(outcome_.operation), " again");
+                                  outcome_.operation, " again");
   if (outcome_.operation.empty()) {
-    const Error error = ErrorFromStatus(status, connection_.server());
-    what = absl::StrCat(status.ok() ? "migd ended the stream" : Escape(error.message()),
+    const Error error = connection_.Describe(status);
+    what = absl::StrCat(status.ok() ? "migd ended the stream" : error.message(),
                         "; repeating the call");
   }
-  if (what != told_) output_.Note(absl::StrCat(what, " in ", ShortDuration(pause)));
+  if (what != told_) observer_.OnNote(absl::StrCat(what, " in ", absl::FormatDuration(pause)));
   told_ = std::move(what);
   reader_.Pause(pause);
 }
@@ -118,16 +116,14 @@ OpenStream OperationFollower::WatchAgain() const {
   request.set_operation(outcome_.operation);
   request.set_after_sequence(outcome_.last_sequence);
   *request.mutable_heartbeat_interval() = ToProto(settings_.heartbeat_interval);
-  return [request](Connection::Migrations& migrations, grpc::ClientContext* context) {
-    return migrations.WatchOperation(context, request);
-  };
+  return Opening(request);
 }
 
 std::optional<Error> OperationFollower::FinishedError(const grpc::Status& status) const {
   const auto& finished = *outcome_.finished;
   if (finished.state() == Operation::STATE_SUCCEEDED) return std::nullopt;
   if (finished.has_error()) return finished.error();
-  if (!status.ok()) return ErrorFromStatus(status, connection_.server());
+  if (!status.ok()) return connection_.Describe(status);
   Error error;
   error.set_code(finished.state() == Operation::STATE_CANCELLED ? "CANCELLED" : "UNKNOWN");
   error.set_message(
@@ -173,8 +169,9 @@ Error OperationFollower::StreamError(const grpc::Status& status) const {
     error.set_hint(outcome_.operation.empty() ? "try again" : HowToFollow(outcome_.operation));
     return error;
   }
-  Error error = ErrorFromStatus(status, connection_.server());
-  if (ExitCodeOf(error) != ExitCode::kUnreachable) return error;
+  Error error = connection_.Describe(status);
+  const bool unreachable = error.code() == "UNAVAILABLE" || error.code() == "DEADLINE_EXCEEDED";
+  if (!unreachable) return error;
   if (!outcome_.operation.empty()) {
     error.set_message(absl::StrCat(error.message(), "; operation ", outcome_.operation,
                                    " goes on in the server"));
@@ -187,22 +184,15 @@ Error OperationFollower::StreamError(const grpc::Status& status) const {
   return error;
 }
 
-void OperationFollower::Interrupt() {
+void OperationFollower::Cancel() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  ++interrupts_;
-  if (interrupts_ > 1 || !settings_.cancel_on_interrupt) {
-    reader_.Stop();
-    return;
-  }
-  output_.Note(
-      "interrupted: asking migd to cancel the operation, and waiting for its end; once more leaves "
-      "at once");
+  cancel_wanted_ = true;
   StartCancel();
 }
 
 bool OperationFollower::HasNothingToCancel() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return interrupts_ > 0 && outcome_.operation.empty();
+  return cancel_wanted_ && outcome_.operation.empty();
 }
 
 void OperationFollower::StartCancel() {
@@ -225,14 +215,14 @@ void OperationFollower::AskToCancel(const std::string& operation) {
     if (!again) {
       cancel_state_ = status.ok() ? CancelState::kAccepted : CancelState::kRefused;
       if (!status.ok()) {
-        output_.Warning(absl::StrCat("could not ask migd to cancel: ", Escape(error.message()),
-                                     "; Ctrl-C again leaves the operation running"));
+        observer_.OnWarning(
+            absl::StrCat("could not ask migd to cancel: ", error.message(), "; it goes on"));
       }
       return;
     }
     if (!told) {
-      output_.Warning(absl::StrCat("could not ask migd to cancel: ", Escape(error.message()),
-                                   "; trying again"));
+      observer_.OnWarning(
+          absl::StrCat("could not ask migd to cancel: ", error.message(), "; trying again"));
     }
     told = true;
     changed_.wait_for(lock, absl::ToChronoMilliseconds(backoff.Next()), [this] { return over_; });
@@ -258,4 +248,4 @@ grpc::Status OperationFollower::CallCancel(const std::string& operation) {
   return status;
 }
 
-}  // namespace migctl
+}  // namespace migration_client

@@ -1,4 +1,4 @@
-#include "client/request_id.h"
+#include "migration_client/request_id.h"
 
 #include <cstddef>
 #include <random>
@@ -7,7 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
-namespace migctl {
+namespace migration_client {
 namespace {
 
 bool IsHyphenPosition(size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
@@ -36,4 +36,4 @@ bool IsUuid(absl::string_view text) {
   return true;
 }
 
-}  // namespace migctl
+}  // namespace migration_client

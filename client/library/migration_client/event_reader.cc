@@ -1,12 +1,12 @@
-#include "client/event_reader.h"
+#include "migration_client/event_reader.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/time_text.h"
 
-namespace migctl {
+namespace migration_client {
 namespace {
 
 using migration::v1::OperationEvent;
@@ -16,7 +16,30 @@ std::chrono::milliseconds WaitingTime(absl::Duration duration) {
   return absl::ToChronoMilliseconds(std::min(duration, absl::Hours(1)));
 }
 
+template <typename Request>
+OpenStream OpeningBy(EventStream (Connection::Migrations::*method)(grpc::ClientContext*,
+                                                                   const Request&),
+                     Request request) {
+  return [method, request = std::move(request)](Connection::Migrations& migrations,
+                                                grpc::ClientContext* context) {
+    return (migrations.*method)(context, request);
+  };
+}
+
 }  // namespace
+
+OpenStream Opening(migration::v1::UpgradeRequest request) {
+  return OpeningBy(&Connection::Migrations::Upgrade, std::move(request));
+}
+OpenStream Opening(migration::v1::DowngradeRequest request) {
+  return OpeningBy(&Connection::Migrations::Downgrade, std::move(request));
+}
+OpenStream Opening(migration::v1::StampRequest request) {
+  return OpeningBy(&Connection::Migrations::Stamp, std::move(request));
+}
+OpenStream Opening(migration::v1::WatchOperationRequest request) {
+  return OpeningBy(&Connection::Migrations::WatchOperation, std::move(request));
+}
 
 EventReader::EventReader(Connection& connection, absl::Duration longest_silence)
     : connection_(connection), longest_silence_(longest_silence), watch_([this] { Watch(); }) {}
@@ -32,8 +55,8 @@ EventReader::~EventReader() {
 
 grpc::Status EventReader::Read(const OpenStream& open, const Receive& receive) {
   grpc::ClientContext context;
-  if (connection_.command_deadline() != absl::InfiniteFuture()) {
-    context.set_deadline(absl::ToChronoTime(connection_.command_deadline()));
+  if (connection_.deadline() != absl::InfiniteFuture()) {
+    context.set_deadline(absl::ToChronoTime(connection_.deadline()));
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -57,7 +80,7 @@ grpc::Status EventReader::Read(const OpenStream& open, const Receive& receive) {
   if (!wanted) return grpc::Status::OK;
   if (silent_ && !stopped_) {
     return {grpc::StatusCode::UNAVAILABLE,
-            absl::StrCat("nothing has come for ", ShortDuration(longest_silence_))};
+            absl::StrCat("nothing has come for ", absl::FormatDuration(longest_silence_))};
   }
   return status;
 }
@@ -99,4 +122,4 @@ void EventReader::Watch() {
   }
 }
 
-}  // namespace migctl
+}  // namespace migration_client

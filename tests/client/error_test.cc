@@ -1,10 +1,11 @@
-#include "client/call_error.h"
+#include "migration_client/error.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "client/exit_code.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -12,6 +13,7 @@ namespace migctl {
 namespace {
 
 using grpc::StatusCode;
+using migration_client::ErrorFromStatus;
 using testing::HasSubstr;
 
 TEST(ErrorFromStatus, ReadsTheDetailsOfTheService) {
