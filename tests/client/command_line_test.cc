@@ -355,6 +355,47 @@ TEST(CommandLine, PrefersTheCommandLineToTheEnvironment) {
   EXPECT_EQ(Globals({"current", "--server", "a:1"}, {{"MIGCTL_SERVER", "b:1"}}).server, "a:1");
 }
 
+TEST(ParseCommandLine, EachOptionAboutTlsAsksForIt) {
+  EXPECT_FALSE(Globals({"current"}).tls.has_value());
+  EXPECT_TRUE(Globals({"current", "--tls"}).tls.has_value());
+  EXPECT_FALSE(Globals({"current"}, {{"MIGCTL_TLS", "0"}}).tls.has_value());
+  EXPECT_TRUE(Globals({"current"}, {{"MIGCTL_TLS", "1"}}).tls->ca_file.empty());
+  EXPECT_EQ(Globals({"current", "--tls-ca", "ca.pem"}).tls->ca_file, "ca.pem");
+  const auto tls = Globals({"current"}, {{"MIGCTL_TLS_CERT", "c"},
+                                         {"MIGCTL_TLS_KEY", "k"},
+                                         {"MIGCTL_TLS_SERVER_NAME", "migd"}})
+                       .tls;
+  ASSERT_TRUE(tls.has_value());
+  EXPECT_EQ(tls->cert_file, "c");
+  EXPECT_EQ(tls->key_file, "k");
+  EXPECT_EQ(tls->server_name, "migd");
+}
+
+TEST(ParseCommandLine, ATokenFileOnTheCommandLineComesBeforeATokenInTheEnvironment) {
+  const std::map<std::string, std::string> variables = {{"MIGCTL_TOKEN", "t"}};
+  EXPECT_EQ(Globals({"current"}, variables).token, "t");
+  const GlobalOptions both = Globals({"current", "--token-file", "f"}, variables);
+  EXPECT_EQ(both.token_file, "f");
+  EXPECT_EQ(both.token, "");
+}
+
+TEST(ParseCommandLine, TheTraceComesFromTheEnvironment) {
+  EXPECT_EQ(Globals({"current"}, {{"TRACEPARENT", "00-a"}}).traceparent, "00-a");
+  EXPECT_EQ(
+      Globals({"current"}, {{"TRACEPARENT", "00-a"}, {"MIGCTL_TRACEPARENT", "00-b"}}).traceparent,
+      "00-b");
+}
+
+TEST(ParseCommandLine, AKnownEntryOfTheAuditIsANumberAndAHash) {
+  const auto verify = ParseAs<VerifyAuditCommand>({"audit", "verify", "--known", "12:ab"});
+  EXPECT_EQ(verify.known_number, 12);
+  EXPECT_EQ(verify.known_hash, "ab");
+  for (const char* wrong : {"12", "12:", ":ab", "0:ab", "x:ab"}) {
+    const auto parsed = Parse({"audit", "verify", "--known", wrong});
+    EXPECT_TRUE(std::holds_alternative<UsageError>(parsed)) << wrong;
+  }
+}
+
 TEST(CommandLine, TakesAnEmptyVariableForUnset) {
   EXPECT_EQ(Globals({"current"}, {{"MIGCTL_OUTPUT", ""}}).output, OutputFormat::kText);
 }

@@ -78,6 +78,10 @@ class FakeServer {
     Stream<migration::v1::WatchRequest> watch_all;
     Unary<migration::v1::CancelOperationRequest, migration::v1::CancelOperationResponse> cancel;
     Unary<migration::v1::WaitRequest, migration::v1::WaitResponse> wait;
+    Unary<migration::v1::WhoAmIRequest, migration::v1::WhoAmIResponse> who_am_i;
+    Unary<migration::v1::ListAuditEntriesRequest, migration::v1::ListAuditEntriesResponse>
+        list_audit;
+    Unary<migration::v1::VerifyAuditRequest, migration::v1::VerifyAuditResponse> verify_audit;
     Unary<grpc::health::v1::HealthCheckRequest, grpc::health::v1::HealthCheckResponse> health;
   };
 
@@ -182,6 +186,19 @@ class FakeServer {
                                  const migration::v1::CancelOperationRequest* request,
                                  migration::v1::CancelOperationResponse* response) override {
       return Answer(handlers_.cancel, *request, response);
+    }
+    grpc::Status WhoAmI(grpc::ServerContext*, const migration::v1::WhoAmIRequest* request,
+                        migration::v1::WhoAmIResponse* response) override {
+      return Answer(handlers_.who_am_i, *request, response);
+    }
+    grpc::Status ListAuditEntries(grpc::ServerContext*,
+                                  const migration::v1::ListAuditEntriesRequest* request,
+                                  migration::v1::ListAuditEntriesResponse* response) override {
+      return Answer(handlers_.list_audit, *request, response);
+    }
+    grpc::Status VerifyAudit(grpc::ServerContext*, const migration::v1::VerifyAuditRequest* request,
+                             migration::v1::VerifyAuditResponse* response) override {
+      return Answer(handlers_.verify_audit, *request, response);
     }
 
    private:

@@ -10,33 +10,33 @@
 namespace migration_client {
 
 // What a TLS connection is made with. The files are PEM and are read when the connection is made;
-// a connection that is made again reads them again.
+// another one reads them again.
 struct TlsOptions {
   // --tls-ca: the certificates of the authorities that the server's must come from; those of the
   // system if empty.
-  std::string ca_file;
+  std::string ca_file = "";
   // --tls-cert and --tls-key: the certificate that this side shows, and its key. Both or none.
-  std::string cert_file;
-  std::string key_file;
+  std::string cert_file = "";
+  std::string key_file = "";
   // --tls-server-name: the name that the server's certificate must be for; the host of the address
   // if empty.
-  std::string server_name;
+  std::string server_name = "";
 };
 
 struct ConnectOptions {
   // --server: host:port, or unix:PATH. A host without a port has migd's.
   std::string server = "127.0.0.1:7433";
   // Without it the connection is not encrypted.
-  std::optional<TlsOptions> tls;
+  std::optional<TlsOptions> tls = std::nullopt;
 
   // The bearer token that says who calls, or a file that holds one, read anew for each call: who
   // renews tokens writes the file. At most one of both. It is sent over TLS, to unix sockets and to
   // loopback addresses only.
-  std::string token;
-  std::string token_file;
+  std::string token = "";
+  std::string token_file = "";
 
   // The W3C traceparent that the calls belong to; none if empty.
-  std::string traceparent;
+  std::string traceparent = "";
 
   // How long a call that answers at once may take.
   absl::Duration call_timeout = absl::Seconds(30);

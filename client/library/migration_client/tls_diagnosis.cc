@@ -183,6 +183,19 @@ Error BadCertificate(const std::string& server, const std::string& name, const X
   }
 }
 
+// The server has not accepted the certificate of this side, or that there is none, and does not say
+// why: gRPC only hangs up.
+Error HungUpOn(const ConnectOptions& options) {
+  const std::string server = absl::StrCat("migd at ", options.server);
+  const std::string& own = options.tls->cert_file;
+  if (own.empty()) {
+    return Unavailable(absl::StrCat(server, " wants a certificate of who calls"),
+                       "give one: --tls-cert FILE --tls-key FILE");
+  }
+  return Unavailable(absl::StrCat(server, " refuses the certificate ", own),
+                     "see that it is valid, and from the authority in migd's --tls-client-ca");
+}
+
 // What the server has said about the certificate of this side, if it has.
 std::optional<Error> RefusedByServer(const ConnectOptions& options, unsigned long code) {
   const std::string server = absl::StrCat("migd at ", options.server);
@@ -190,12 +203,10 @@ std::optional<Error> RefusedByServer(const ConnectOptions& options, unsigned lon
   if (own.empty()) {
     // TLS 1.3 says what it lacks, TLS 1.2 only that it is not content.
     const int reason = ERR_GET_REASON(code);
-    if (reason != SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED &&
-        reason != SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE) {
-      return std::nullopt;
-    }
-    return Unavailable(absl::StrCat(server, " wants a certificate of who calls"),
-                       "give one: --tls-cert FILE --tls-key FILE");
+    const bool wants_one = reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED ||
+                           reason == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE;
+    if (!wants_one) return std::nullopt;
+    return HungUpOn(options);
   }
   const auto refused = [&](absl::string_view why, std::string hint) {
     return Unavailable(absl::StrCat(server, " refuses the certificate ", own, ": ", why),
@@ -229,6 +240,13 @@ bool SpeaksNoTls(unsigned long code) {
 
 std::optional<Error> DiagnoseWithTls(const ConnectOptions& options, SSL& session,
                                      const std::string& name) {
+  // Called when the server asks for a certificate.
+  bool was_asked = false;
+  const auto note_request = [](SSL*, void* asked) {
+    *static_cast<bool*>(asked) = true;
+    return 1;
+  };
+  SSL_set_cert_cb(&session, note_request, &was_asked);
   if (SSL_connect(&session) != 1) {
     const unsigned long code = ERR_peek_last_error();
     if (SpeaksNoTls(code)) {
@@ -244,8 +262,14 @@ std::optional<Error> DiagnoseWithTls(const ConnectOptions& options, SSL& session
   }
   // In TLS 1.3 the server looks at this side's certificate when the handshake is over here.
   char byte = 0;
-  if (SSL_read(&session, &byte, 1) > 0) return std::nullopt;
-  return RefusedByServer(options, ERR_peek_last_error());
+  const int read = SSL_read(&session, &byte, 1);
+  if (read > 0) return std::nullopt;
+  if (auto refused = RefusedByServer(options, ERR_peek_last_error()); refused.has_value()) {
+    return refused;
+  }
+  const bool timed_out = SSL_get_error(&session, read) == SSL_ERROR_WANT_READ;
+  if (was_asked && !timed_out) return HungUpOn(options);
+  return std::nullopt;
 }
 
 }  // namespace
