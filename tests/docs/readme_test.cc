@@ -61,11 +61,11 @@ std::map<std::string, std::string> FlagsOfReadme() {
 }
 
 TEST(Readme, ShowsThePythonExampleAsItIs) {
-  EXPECT_THAT(Readme(), HasSubstr(ProjectFile("tests/examples/upgrade.py")));
+  EXPECT_THAT(Readme(), HasSubstr(ProjectFile("client/examples/python/gate.py")));
 }
 
 TEST(Readme, ShowsTheCppExampleAsItIs) {
-  EXPECT_THAT(Readme(), HasSubstr(ProjectFile("tests/examples/upgrade.cc")));
+  EXPECT_THAT(Readme(), HasSubstr(ProjectFile("client/examples/cpp/upgrade.cc")));
 }
 
 TEST(Readme, ListsTheFlagsOfMigdAndNoOthers) {
