@@ -314,6 +314,7 @@ TEST_F(AuthorizationTest, ListsShowWhatTheCallerMaySee) {
 TEST_F(AuthorizationTest, AWatchShowsWhatTheCallerMaySee) {
   const auto context = As("viewer");
   const auto watching = stub_->Watch(context.get(), migration::v1::WatchRequest());
+  watching->WaitForInitialMetadata();
   ASSERT_TRUE(UpgradeAs("both", UpgradeOf("billing")).status.ok());
   const Streamed seen = UpgradeAs("both", UpgradeOf("app"));
   ASSERT_TRUE(seen.status.ok());
