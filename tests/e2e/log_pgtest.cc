@@ -57,7 +57,7 @@ TEST_F(LogTest, HasALineOfJsonForEachThingThatHappens) {
   const Json accepted = Entries("operation accepted").at(0);
   EXPECT_EQ(accepted["action"].text(), "upgrade");
   EXPECT_EQ(accepted["database"].text(), database().at("dbname"));
-  EXPECT_EQ(accepted["principal"].text(), "anonymous");
+  EXPECT_THAT(accepted["principal"].text(), StartsWith("unix:"));
   const std::vector<Json> revisions = Entries("revision finished");
   ASSERT_EQ(revisions.size(), 2U);
   EXPECT_EQ(revisions[1]["revision"].text(), "bb20");

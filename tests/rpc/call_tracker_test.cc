@@ -121,7 +121,7 @@ TEST_F(CallTrackerTest, LogsEachCallOnceWithItsTrace) {
   server_.reset();
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, AllOf(HasSubstr(" info call rpc=Current code=NOT_FOUND seconds="),
-                         HasSubstr("database=other principal=anonymous peer=unix:"),
+                         HasSubstr("database=other principal=unix:"), HasSubstr(" peer=unix "),
                          HasSubstr(absl::StrCat("trace_id=", kTrace))));
   EXPECT_EQ(log.find(" call "), log.rfind(" call "));
 }
