@@ -148,12 +148,19 @@ absl::StatusOr<std::unique_ptr<Workspace>> MakeWorkspace(const Config& config,
   return workspace;
 }
 
+// Who may see metrics and the status page: whoever has the token of their own, if there is one, or
+// may read every database.
+ViewerCheck ViewersOf(const Config& config, const Server& server) {
+  if (!config.metrics_token_file.empty()) return {TokenOfFile(config.metrics_token_file)};
+  return {[&server](absl::string_view token) { return server.MayReadAll(token); },
+          [&server] { return server.is_open(); }};
+}
+
 std::unique_ptr<Monitor> MakeMonitor(const Config& config) {
   MonitorOptions options;
   options.address = config.metrics_listen;
   options.allow_network = config.insecure;
   options.version = kVersion;
-  if (!config.metrics_token_file.empty()) options.may_view = TokenOfFile(config.metrics_token_file);
   return std::make_unique<Monitor>(std::move(options));
 }
 
@@ -188,7 +195,8 @@ absl::StatusOr<Parts> Build(const Config& config) {
   parts.server = *std::move(server);
   if (parts.monitor == nullptr) return parts;
   const absl::Status started =
-      parts.monitor->Start(*parts.catalog, *parts.operations, parts.server->announcements());
+      parts.monitor->Start(*parts.catalog, *parts.operations, parts.server->announcements(),
+                           ViewersOf(config, *parts.server));
   if (!started.ok()) return started;
   return parts;
 }

@@ -44,6 +44,9 @@ std::vector<std::string> SettingsThatNeedARestart(const Config& running, const C
   Compare("insecure", running.insecure, fresh.insecure, differences);
   Compare("tls", running.tls, fresh.tls, differences);
   Compare("limits", running.limits, fresh.limits, differences);
+  Compare("metrics_listen", running.metrics_listen, fresh.metrics_listen, differences);
+  Compare("metrics_token_file", running.metrics_token_file, fresh.metrics_token_file, differences);
+  Compare("log_format", running.log_format, fresh.log_format, differences);
   Compare("postgres_programs", running.postgres_programs, fresh.postgres_programs, differences);
   Compare("takeover_after", running.operations.takeover_after, fresh.operations.takeover_after,
           differences);

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "service/base/errors.h"
 #include "service/base/proto_time.h"
 #include "service/base/sha256.h"
 #include "service/base/trace_context.h"
@@ -108,6 +109,19 @@ AuditEntry FinishedEntry(const Operation& operation) {
   AuditEntry entry = EntryOf(operation);
   entry.set_outcome(OutcomeOf(operation.state()));
   entry.set_reason(operation.error().reason());
+  return entry;
+}
+
+AuditEntry RefusedEntry(absl::string_view rpc, absl::string_view address, const absl::Status& why) {
+  AuditEntry entry;
+  const migration::v1::Error error = errors::ToProto(why);
+  const auto principal = error.metadata().find("principal");
+  entry.set_principal(principal == error.metadata().end() ? "unknown" : principal->second);
+  entry.set_address(std::string(address));
+  entry.set_rpc(std::string(rpc));
+  entry.set_outcome(AuditEntry::OUTCOME_REFUSED);
+  entry.set_reason(error.reason());
+  entry.set_count(1);
   return entry;
 }
 

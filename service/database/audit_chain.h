@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "migration/v1/access.pb.h"
 #include "migration/v1/error.pb.h"
@@ -21,6 +22,10 @@ std::string HashOf(const migration::v1::AuditEntry& entry);
 // not set.
 migration::v1::AuditEntry AcceptedEntry(const migration::v1::Operation& operation);
 migration::v1::AuditEntry FinishedEntry(const migration::v1::Operation& operation);
+
+// The entry for a call of `rpc` that was not let in, from `address`.
+migration::v1::AuditEntry RefusedEntry(absl::string_view rpc, absl::string_view address,
+                                       const absl::Status& why);
 
 // `entry` as it can be stored: texts in valid UTF-8, without control characters, none longer than
 // 1000 bytes.

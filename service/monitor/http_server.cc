@@ -213,13 +213,14 @@ bool HttpServer::Refuses(const httplib::Request& request, httplib::Response& res
     return true;
   }
   if (request.path == "/healthz" || request.path == "/readyz") return false;
-  if (!contents_.may_view) {
+  const ViewerCheck& viewers = contents_.viewers;
+  if (!viewers.may_view || (viewers.is_open && viewers.is_open())) {
     if (!is_local_ || !IsForeignHost(request.get_header_value("Host"))) return false;
     response.status = 403;
     response.set_content("name this server by its address, or set a token\n", "text/plain");
     return true;
   }
-  if (contents_.may_view(TokenOf(request))) return false;
+  if (viewers.may_view(TokenOf(request))) return false;
   response.status = 401;
   response.set_header("WWW-Authenticate", "Basic realm=\"migd\", charset=\"UTF-8\"");
   response.set_content("needs a token: Authorization: Bearer TOKEN\n", "text/plain");

@@ -20,15 +20,23 @@ struct Response;
 
 namespace migd {
 
+// Who may see metrics and the page. Both functions are called by several threads.
+struct ViewerCheck {
+  // Whether a token may; an empty one is that of somebody who brings none. Not set: everybody who
+  // reaches the listener may.
+  std::function<bool(absl::string_view token)> may_view = nullptr;
+  // Whether nobody is asked at the moment, all the same. Not set: never.
+  std::function<bool()> is_open = nullptr;
+};
+
 // What the listener answers with. Functions are called by several threads, and wait for nothing.
 struct HttpContents {
   // What GET /metrics returns.
   std::function<std::string()> metrics;
   // Whether new operations are taken: GET /readyz.
   std::function<bool()> is_ready;
-  // Whether a token may see what a viewer may. Not set: everybody who reaches the listener may.
   // What tells nothing about databases, /healthz and /readyz, needs no token.
-  std::function<bool(absl::string_view token)> may_view;
+  ViewerCheck viewers;
   // Outlives the server.
   StatusBoard* board = nullptr;
 };

@@ -53,11 +53,11 @@ Monitor::Monitor(MonitorOptions options)
       waker_(*this) {}
 
 absl::Status Monitor::Start(const Catalog& catalog, OperationManager& operations,
-                            Announcements& announcements) {
+                            Announcements& announcements, ViewerCheck viewers) {
   HttpContents contents;
   contents.metrics = [this] { return metrics_.Text(); };
   contents.is_ready = [this] { return !draining_; };
-  contents.may_view = options_.may_view;
+  contents.viewers = std::move(viewers);
   contents.board = &board_;
   auto server = HttpServer::Start(options_.address, options_.allow_network, std::move(contents));
   if (!server.ok()) return server.status();

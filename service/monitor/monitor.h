@@ -20,12 +20,10 @@ struct MonitorOptions {
   std::string address;
   // Also where a network reaches it.
   bool allow_network = false;
-  // Who may see the page and the metrics; see HttpContents.
-  std::function<bool(absl::string_view token)> may_view;
   std::string version;
 };
 
-// A check for MonitorOptions::may_view: whether a token is the one in a file, which is read anew
+// A check for ViewerCheck::may_view: whether a token is the one in a file, which is read anew
 // for each, so that it can be replaced. Nobody's is while the file cannot be read, or is empty.
 std::function<bool(absl::string_view token)> TokenOfFile(const std::string& path);
 
@@ -40,7 +38,7 @@ class Monitor {
 
   // InvalidRequest as HttpServer::Start. All must stay until Stop.
   absl::Status Start(const Catalog& catalog, OperationManager& operations,
-                     Announcements& announcements);
+                     Announcements& announcements, ViewerCheck viewers);
 
   // The server takes no new operations any more: it is not ready.
   void SetDraining() { draining_ = true; }

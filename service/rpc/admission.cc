@@ -56,25 +56,31 @@ Caller CallerOf(PrincipalNames names, Credentials credentials, std::string addre
   return caller;
 }
 
-bool IsHealthCall(const Admission::Metadata& metadata) {
+// "/migration.v1.MigrationService/Upgrade".
+std::string PathOf(const Admission::Metadata& metadata) {
   const auto path = metadata.find(":path");
-  return path != metadata.end() && absl::StartsWith(ToString(path->second), kHealthPath);
+  return path == metadata.end() ? "" : ToString(path->second);
 }
 
 class AdmissionProcessor : public grpc::AuthMetadataProcessor {
  public:
-  explicit AdmissionProcessor(const Admission& admission) : admission_(admission) {}
+  AdmissionProcessor(const Admission& admission, OnRefused on_refused)
+      : admission_(admission), on_refused_(std::move(on_refused)) {}
 
   bool IsBlocking() const override { return false; }
 
   grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* security, OutputMetadata*,
                        OutputMetadata*) override {
-    if (IsHealthCall(metadata)) return grpc::Status::OK;
-    return ToGrpcStatus(admission_.Identify(metadata, security, "").status());
+    const std::string path = PathOf(metadata);
+    if (absl::StartsWith(path, kHealthPath)) return grpc::Status::OK;
+    const absl::Status status = admission_.Identify(metadata, security, "").status();
+    if (!status.ok()) on_refused_(path.substr(path.rfind('/') + 1), status);
+    return ToGrpcStatus(status);
   }
 
  private:
   const Admission& admission_;
+  const OnRefused on_refused_;
 };
 
 // A gate lets more pass the higher its number is: error, warn, off.
@@ -145,6 +151,16 @@ absl::Status Admission::CheckAgain(const Caller& caller, const DatabaseNames& da
   return absl::OkStatus();
 }
 
+bool Admission::MayReadAll(absl::string_view token) const {
+  Credentials credentials;
+  credentials.connection = {std::string(kAnonymous)};
+  if (!token.empty()) credentials.authorization = absl::StrCat("Bearer ", token);
+  const auto names = access_.Identify(credentials.authorization, credentials.connection);
+  if (!names.ok()) return false;
+  const Caller caller = CallerOf(*names, std::move(credentials), "");
+  return Check(caller, migration::v1::ROLE_VIEWER, "").ok();
+}
+
 Role Admission::RoleOn(const Caller& caller, absl::string_view database) const {
   return access_.RoleOn(caller.names, database);
 }
@@ -158,8 +174,9 @@ DatabaseNames Admission::VisibleNames(const Caller& caller) const {
   return names;
 }
 
-std::shared_ptr<grpc::AuthMetadataProcessor> NewAdmissionProcessor(const Admission& admission) {
-  return std::make_shared<AdmissionProcessor>(admission);
+std::shared_ptr<grpc::AuthMetadataProcessor> NewAdmissionProcessor(const Admission& admission,
+                                                                   OnRefused on_refused) {
+  return std::make_shared<AdmissionProcessor>(admission, std::move(on_refused));
 }
 
 std::string AddressOf(const std::string& peer) {

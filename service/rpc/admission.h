@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -74,6 +75,9 @@ class Admission {
   // configuration says now. Unauthenticated, PermissionDenied.
   absl::Status CheckAgain(const Caller& caller, const DatabaseNames& databases) const;
 
+  // Whether whoever brings a bearer token (empty: nothing) may read every database.
+  bool MayReadAll(absl::string_view token) const;
+
   // What a caller may do on a database.
   migration::v1::Role RoleOn(const Caller& caller, absl::string_view database) const;
   // The databases that they may read.
@@ -91,7 +95,10 @@ class Admission {
 // Refuses calls of nobody in particular before they are read, whatever they are to: for listeners
 // whose credentials can have a processor, which those of TLS do. The health service answers all:
 // who asks whether the server lives has nothing to prove.
-std::shared_ptr<grpc::AuthMetadataProcessor> NewAdmissionProcessor(const Admission& admission);
+// `on_refused` is told what was called ("Upgrade"), and why it is refused; it must not wait.
+using OnRefused = std::function<void(absl::string_view rpc, const absl::Status& why)>;
+std::shared_ptr<grpc::AuthMetadataProcessor> NewAdmissionProcessor(const Admission& admission,
+                                                                   OnRefused on_refused);
 
 // "ipv4:10.0.0.7:51000" is so, and a connection over a unix socket is "unix": what gRPC calls it
 // ("fd:7") tells nothing.

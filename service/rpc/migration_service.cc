@@ -99,21 +99,7 @@ absl::StatusOr<Workspace*> PrepareOperation(const Catalog& catalog,
   return workspace;
 }
 
-// What the audit keeps of a call that is not let in.
-migration::v1::AuditEntry RefusedEntry(const grpc::ServerContextBase& context, const CallKind& call,
-                                       const absl::Status& why) {
-  migration::v1::AuditEntry entry;
-  const migration::v1::Error error = errors::ToProto(why);
-  const auto principal = error.metadata().find("principal");
-  entry.set_principal(principal == error.metadata().end() ? "unknown" : principal->second);
-  entry.set_address(AddressOf(context.peer()));
-  entry.set_rpc(std::string(call.rpc));
-  entry.set_outcome(migration::v1::AuditEntry::OUTCOME_REFUSED);
-  entry.set_reason(error.reason());
-  return entry;
-}
-
-// The same for one that is let in, and whose request is refused.
+// What the audit keeps of a call that is let in, and whose request is refused.
 migration::v1::AuditEntry RefusedEntry(const CallKind& call, const migration::v1::Operation& wanted,
                                        const absl::Status& why) {
   migration::v1::AuditEntry entry = AcceptedEntry(wanted);
@@ -179,7 +165,8 @@ absl::StatusOr<Caller> MigrationServiceImpl::Noted(const grpc::ServerContextBase
     calls_.Note(context, *caller, database);
     return caller;
   }
-  const migration::v1::AuditEntry entry = RefusedEntry(context, call, caller.status());
+  const migration::v1::AuditEntry entry =
+      RefusedEntry(call.rpc, AddressOf(context.peer()), caller.status());
   Caller refused;
   refused.principal = entry.principal();
   refused.address = entry.address();

@@ -15,6 +15,7 @@
 #include "google/protobuf/message.h"
 #include "grpc/health/v1/health.pb.h"
 #include "service/base/errors.h"
+#include "service/database/audit_chain.h"
 
 namespace migd {
 namespace {
@@ -29,10 +30,15 @@ constexpr absl::Duration kPingTimeout = absl::Seconds(20);
 constexpr absl::Duration kLastGrace = absl::Seconds(2);
 
 // Plain text, or what `tls` has.
-std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const Tls* tls, const Admission& admission) {
+std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const Tls* tls, const Admission& admission,
+                                                       Auditor& auditor) {
   if (tls == nullptr) return grpc::InsecureServerCredentials();
   auto credentials = tls->NewCredentials();
-  credentials->SetAuthMetadataProcessor(NewAdmissionProcessor(admission));
+  credentials->SetAuthMetadataProcessor(
+      NewAdmissionProcessor(admission, [&auditor](absl::string_view rpc, const absl::Status& why) {
+        // gRPC does not say here where the connection comes from.
+        auditor.Note("", RefusedEntry(rpc, "unknown", why));
+      }));
   return credentials;
 }
 
@@ -112,7 +118,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   SetLimits(options.limits, builder);
   server->tcp_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      CredentialsOf(server->tls_.get(), server->admission_));
+      CredentialsOf(server->tls_.get(), server->admission_, server->auditor_));
   builder.RegisterService(&server->service_);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(server->calls_.NewFactory());

@@ -59,6 +59,11 @@ class Server {
   // What is told of the databases beside operations, such as what Verify has found.
   Announcements& announcements() { return service_.announcements(); }
 
+  // Whether nobody is asked who they are; and whether whoever brings `token` (empty: none), by
+  // other ways than gRPC, may read every database.
+  bool is_open() const { return access_->is_open(); }
+  bool MayReadAll(absl::string_view token) const { return admission_.MayReadAll(token); }
+
   // Takes another `authorization` from now on, for open streams, too. InvalidRequest, with which
   // all stays as it is. Tokens and certificates need no such call: their files are watched.
   absl::Status Reload(absl::optional<AccessPolicy> authorization);

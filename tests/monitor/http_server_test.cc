@@ -30,7 +30,7 @@ class HttpServerTest : public ::testing::Test {
     HttpContents contents;
     contents.metrics = [] { return std::string("a_metric 1\n"); };
     contents.is_ready = [this] { return ready_.load(); };
-    contents.may_view = std::move(may_view);
+    contents.viewers.may_view = std::move(may_view);
     contents.board = &board_;
     auto server = HttpServer::Start(address, false, std::move(contents));
     ASSERT_TRUE(server.ok()) << server.status();

@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "service/base/errors.h"
+#include "tests/support/fake_audit_store.h"
 
 namespace migd {
 namespace {
@@ -15,57 +16,6 @@ using migration::v1::AuditEntry;
 using ::testing::ElementsAre;
 using ::testing::Le;
 using ::testing::SizeIs;
-
-// Keeps what is added, unless it is made to fail or to wait.
-class FakeAuditStore : public AuditStore {
- public:
-  absl::Status Append(const std::vector<AuditEntry>& entries) override {
-    MutexLock lock(mutex_);
-    ++attempts_;
-    changed_.NotifyAll();
-    while (held_) changed_.Wait(mutex_);
-    if (!failure_.ok()) return failure_;
-    entries_.insert(entries_.end(), entries.begin(), entries.end());
-    changed_.NotifyAll();
-    return absl::OkStatus();
-  }
-  absl::StatusOr<std::vector<AuditEntry>> ListNewest(int64_t, absl::string_view, int) override {
-    return entries();
-  }
-  absl::StatusOr<std::vector<AuditEntry>> ListOldest(int64_t, int) override { return entries(); }
-
-  void FailWith(absl::Status failure) {
-    MutexLock lock(mutex_);
-    failure_ = std::move(failure);
-  }
-  // Lets Append wait, or go on.
-  void Hold(bool held) {
-    MutexLock lock(mutex_);
-    held_ = held;
-    changed_.NotifyAll();
-  }
-  void AwaitAttempts(int attempts) {
-    MutexLock lock(mutex_);
-    while (attempts_ < attempts) changed_.Wait(mutex_);
-  }
-  std::vector<AuditEntry> AwaitEntries(size_t count) {
-    MutexLock lock(mutex_);
-    while (entries_.size() < count) changed_.Wait(mutex_);
-    return entries_;
-  }
-  std::vector<AuditEntry> entries() {
-    MutexLock lock(mutex_);
-    return entries_;
-  }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  bool held_ ABSL_GUARDED_BY(mutex_) = false;
-  int attempts_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
-  std::vector<AuditEntry> entries_ ABSL_GUARDED_BY(mutex_);
-};
 
 AuditEntry Refused(const std::string& principal, const std::string& request = "head") {
   AuditEntry entry;

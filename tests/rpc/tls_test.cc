@@ -272,6 +272,16 @@ TEST_F(TlsTest, NothingButHealthIsForNobody) {
                   .ok());
 }
 
+TEST_F(TlsTest, WhoIsRefusedBeforeTheCallIsReadIsInTheAudit) {
+  Authorize();
+  Start();
+  EXPECT_EQ(Outcome({ca_.certificate()}), "UNAUTHENTICATED");
+  const migration::v1::AuditEntry entry = fake_.audit().AwaitEntries(1).front();
+  EXPECT_EQ(entry.rpc(), "WhoAmI");
+  EXPECT_EQ(entry.outcome(), migration::v1::AuditEntry::OUTCOME_REFUSED);
+  EXPECT_EQ(entry.reason(), "UNAUTHENTICATED");
+}
+
 // --- Files that change ---
 
 TEST_F(TlsTest, AnotherCertificateIsTakenForNewConnections) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/execute/workspace.h"
+#include "tests/support/fake_audit_store.h"
 #include "tests/support/fake_database.h"
 #include "tests/support/fake_operation_store.h"
 #include "tests/support/temporary_directory.h"
@@ -45,6 +46,9 @@ class FakeWorkspace {
     auto store = std::make_unique<FakeOperationStore>();
     store_ = store.get();
     workspace_->operations = std::move(store);
+    auto audit = std::make_unique<FakeAuditStore>();
+    audit_ = audit.get();
+    workspace_->audit = std::move(audit);
     // Tests of the guard ask for it.
     ChangePolicy([](Policy& policy) { policy.destructive = DestructivePolicy::kAllow; });
   }
@@ -66,6 +70,7 @@ class FakeWorkspace {
 
   FakeDatabase& database() { return *database_; }
   FakeOperationStore& store() { return *store_; }
+  FakeAuditStore& audit() { return *audit_; }
   Workspace& workspace() { return *workspace_; }
   std::unique_ptr<Workspace> Take() { return std::move(workspace_); }
 
@@ -73,6 +78,7 @@ class FakeWorkspace {
   TemporaryDirectory files_;
   FakeDatabase* database_;
   FakeOperationStore* store_;
+  FakeAuditStore* audit_;
   std::unique_ptr<Workspace> workspace_;
 };
 
