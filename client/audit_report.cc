@@ -78,7 +78,7 @@ std::string AuditText(const migration::v1::ListAuditEntriesResponse& response,
 std::string VerificationText(const migration::v1::VerifyAuditResponse& response) {
   std::string text;
   for (const auto& problem : response.problems()) {
-    absl::StrAppend(&text, "entry ", problem.number(), ": ", Escape(problem.message()), "\n");
+    absl::StrAppend(&text, Escape(problem.message()), "\n");
   }
   if (response.intact()) {
     absl::StrAppend(&text, "the audit is intact: ", response.entry_count(),

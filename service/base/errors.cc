@@ -838,7 +838,7 @@ absl::Status PermissionDenied(absl::string_view principal, absl::string_view rol
                               absl::string_view database) {
   return Make({absl::StatusCode::kPermissionDenied,
                migration::v1::ERROR_REASON_PERMISSION_DENIED,
-               absl::StrCat(principal, " is not ", role,
+               absl::StrCat(principal, " lacks the role ", role,
                             database.empty() ? "" : absl::StrCat(" on ", database)),
                "whoever keeps the server's `authorization` may grant it; migctl whoami tells what "
                "you may do",

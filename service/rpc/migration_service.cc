@@ -159,14 +159,16 @@ absl::StatusOr<Caller> MigrationServiceImpl::AdmitSomewhere(const grpc::ServerCo
 absl::StatusOr<Caller> MigrationServiceImpl::Noted(const grpc::ServerContextBase& context,
                                                    const CallKind& call,
                                                    const std::string& database,
-                                                   absl::StatusOr<Caller> caller) {
+                                                   absl::StatusOr<Caller> caller,
+                                                   const std::string& asked) {
   if (caller.ok()) {
     caller->traceparent = TraceparentOf(context);
     calls_.Note(context, *caller, database);
     return caller;
   }
-  const migration::v1::AuditEntry entry =
+  migration::v1::AuditEntry entry =
       RefusedEntry(call.rpc, AddressOf(context.peer()), caller.status());
+  entry.set_request(asked);
   Caller refused;
   refused.principal = entry.principal();
   refused.address = entry.address();
@@ -341,7 +343,9 @@ grpc::Status MigrationServiceImpl::ComposeBaseline(
 EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase& context,
                                                    const CallKind& call,
                                                    migration::v1::Operation wanted) {
-  const auto caller = Admit(context, call, wanted.database());
+  const auto caller =
+      Noted(context, call, wanted.database(), admission_.Admit(context, call, wanted.database()),
+            AcceptedEntry(wanted).request());
   if (!caller.ok()) return RefuseStream(caller.status());
   const auto workspace = PrepareOperation(catalog_, wanted);
   const std::string& database = workspace.ok() ? (*workspace)->name : wanted.database();

@@ -115,7 +115,8 @@ class MigrationServiceImpl final : public MigrationServiceBase {
                                         const CallKind& call);
   // What becomes of an admission, told to the log and, if it is refused, to the audit.
   absl::StatusOr<Caller> Noted(const grpc::ServerContextBase& context, const CallKind& call,
-                               const std::string& database, absl::StatusOr<Caller> caller);
+                               const std::string& database, absl::StatusOr<Caller> caller,
+                               const std::string& asked = "");
   // One that says it is for all databases if it names none is about those that the caller sees.
   absl::StatusOr<Caller> AdmitNamedOrSomewhere(const grpc::ServerContextBase& context,
                                                const CallKind& call, const std::string& database);

@@ -108,11 +108,11 @@ TEST_F(AuditCommandsTest, AnAuditThatWasChangedIsACheckThatDoesNotHold) {
     auto* problem = response->add_problems();
     problem->set_kind(migration::v1::AuditProblem::KIND_CHANGED);
     problem->set_number(3);
-    problem->set_message("was changed");
+    problem->set_message("entry 3 was changed after it was written");
     return grpc::Status::OK;
   };
   EXPECT_EQ(RunCommand(VerifyAuditCommand()), ExitCode::kCheckFailed);
-  EXPECT_EQ(out_.text(), "entry 3: was changed\n");
+  EXPECT_EQ(out_.text(), "entry 3 was changed after it was written\n");
   EXPECT_THAT(err_.text(), HasSubstr("the audit is not as it was written: 1 problem"));
 }
 

@@ -233,6 +233,25 @@ TEST_F(PostgresAudit, ARoleThatMayOnlyInsertIsChained) {
   EXPECT_TRUE(Verify().intact());
 }
 
+TEST_F(PostgresAudit, ATableThatWasGivenToAnotherIsWrittenStill) {
+  TestCluster::Query(options_.connection,
+                     "DO $$ BEGIN CREATE ROLE auditor; CREATE ROLE migrator LOGIN; EXCEPTION WHEN "
+                     "duplicate_object THEN END $$; GRANT CREATE ON DATABASE " +
+                         options_.connection.at("dbname") + " TO migrator");
+  PostgresOptions options = options_;
+  options.connection["user"] = "migrator";
+  PostgresDatabase database(options);
+  PostgresAuditStore audit(database);
+  ASSERT_TRUE(audit.Append({Refused("a")}).ok());
+  TestCluster::Query(options_.connection,
+                     "ALTER TABLE migration_service.audit OWNER TO auditor; "
+                     "GRANT SELECT, INSERT ON migration_service.audit TO migrator");
+  const absl::Status status = audit.Append({Refused("b")});
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Verify().entry_count(), 2);
+  EXPECT_TRUE(Verify().intact());
+}
+
 TEST_F(PostgresAudit, AnOperationComesWithItsBeginningAndItsEnd) {
   PostgresOperationStore operations(database_);
   OperationRecord record;

@@ -258,8 +258,8 @@ TEST_F(AuthorizationTest, AForbiddenDatabaseIsLikeOneThatDoesNotExist) {
   const grpc::Status unknown = CallAs("viewer", &Stub::Current, CurrentOf("nothere"), response);
   EXPECT_EQ(Verdict(forbidden), "PERMISSION_DENIED PERMISSION_DENIED");
   EXPECT_EQ(Verdict(unknown), "PERMISSION_DENIED PERMISSION_DENIED");
-  EXPECT_EQ(forbidden.error_message(), "token:viewer is not viewer on billing");
-  EXPECT_EQ(unknown.error_message(), "token:viewer is not viewer on nothere");
+  EXPECT_EQ(forbidden.error_message(), "token:viewer lacks the role viewer on billing");
+  EXPECT_EQ(unknown.error_message(), "token:viewer lacks the role viewer on nothere");
   // Names are not told by the question which it is to be, either.
   EXPECT_EQ(VerdictOfCurrent("viewer", ""), "PERMISSION_DENIED PERMISSION_DENIED");
   EXPECT_EQ(VerdictOfCurrent("both", "nothere"), "NOT_FOUND UNKNOWN_DATABASE");
@@ -347,7 +347,7 @@ TEST_F(AuthorizationTest, AnUpgradeThatDestroysNeedsMoreThanAnOperator) {
   ASSERT_TRUE(UpgradeAs("operator", UpgradeOf("app", "aa01")).status.ok());
   const Streamed refused = UpgradeAs("operator", UpgradeOf("app", "aa02"));
   EXPECT_EQ(Verdict(refused.status), "PERMISSION_DENIED PERMISSION_DENIED");
-  EXPECT_EQ(refused.status.error_message(), "token:operator is not destructive on app");
+  EXPECT_EQ(refused.status.error_message(), "token:operator lacks the role destructive on app");
   EXPECT_TRUE(app_.database().HasTable("aa01"));
   EXPECT_TRUE(UpgradeAs("destructive", UpgradeOf("app", "aa02")).status.ok());
   EXPECT_FALSE(app_.database().HasTable("aa01"));
