@@ -120,10 +120,11 @@ HttpServer::HttpServer(Listener listener, bool is_local, HttpContents contents)
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address,
                                                               bool allow_network,
                                                               HttpContents contents) {
+  const bool is_local = Listener::Prepare(address, /*allow_network=*/false).ok();
   auto listener = Listener::Prepare(address, allow_network);
   if (!listener.ok()) return listener.status();
   std::unique_ptr<HttpServer> server(
-      new HttpServer(*std::move(listener), !allow_network, std::move(contents)));
+      new HttpServer(*std::move(listener), is_local, std::move(contents)));
   httplib::Server& http = *server->server_;
   http.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   http.set_socket_options(SetSocketOptions);
@@ -201,9 +202,18 @@ void HttpServer::AddRoutes() {
     response.status = is_ready ? 200 : 503;
     response.set_content(is_ready ? "ready\n" : "draining\n", "text/plain");
   });
-  http.Get("/events", [this](const httplib::Request&, httplib::Response& response) {
-    StreamEvents(response);
+  http.Get("/events", [this](const httplib::Request& request, httplib::Response& response) {
+    StreamEvents(TokenOf(request), response);
   });
+}
+
+bool HttpServer::IsOpen() const {
+  const ViewerCheck& viewers = contents_.viewers;
+  return !viewers.may_view || (viewers.is_open && viewers.is_open());
+}
+
+bool HttpServer::MayView(const std::string& token) const {
+  return IsOpen() || contents_.viewers.may_view(token);
 }
 
 bool HttpServer::Refuses(const httplib::Request& request, httplib::Response& response) const {
@@ -213,21 +223,20 @@ bool HttpServer::Refuses(const httplib::Request& request, httplib::Response& res
     return true;
   }
   if (request.path == "/healthz" || request.path == "/readyz") return false;
-  const ViewerCheck& viewers = contents_.viewers;
-  if (!viewers.may_view || (viewers.is_open && viewers.is_open())) {
+  if (IsOpen()) {
     if (!is_local_ || !IsForeignHost(request.get_header_value("Host"))) return false;
     response.status = 403;
     response.set_content("name this server by its address, or set a token\n", "text/plain");
     return true;
   }
-  if (viewers.may_view(TokenOf(request))) return false;
+  if (MayView(TokenOf(request))) return false;
   response.status = 401;
   response.set_header("WWW-Authenticate", "Basic realm=\"migd\", charset=\"UTF-8\"");
   response.set_content("needs a token: Authorization: Bearer TOKEN\n", "text/plain");
   return true;
 }
 
-void HttpServer::StreamEvents(httplib::Response& response) {
+void HttpServer::StreamEvents(const std::string& token, httplib::Response& response) {
   if (streams_.fetch_add(1) >= kMostStreams) {
     streams_.fetch_sub(1);
     response.status = 503;
@@ -238,8 +247,9 @@ void HttpServer::StreamEvents(httplib::Response& response) {
   auto place = std::make_shared<StreamPlace>();
   response.set_chunked_content_provider(
       "text/event-stream",
-      [this, place](size_t, httplib::DataSink& sink) {
-        return SendNews(*contents_.board, *place, sink);
+      [this, place, token](size_t, httplib::DataSink& sink) {
+        // What is granted may be taken away while the stream lasts.
+        return MayView(token) && SendNews(*contents_.board, *place, sink);
       },
       [this](bool) { streams_.fetch_sub(1); });
 }

@@ -64,7 +64,10 @@ class HttpServer {
   void AddRoutes();
   // Refuses a request (true) that may not see what it asks for.
   bool Refuses(const httplib::Request& request, httplib::Response& response) const;
-  void StreamEvents(httplib::Response& response);
+  // Whether nobody is asked for a token at the moment; and whether one may see what a viewer may.
+  bool IsOpen() const;
+  bool MayView(const std::string& token) const;
+  void StreamEvents(const std::string& token, httplib::Response& response);
 
   const Listener listener_;
   // Only this machine reaches it.

@@ -37,6 +37,8 @@ class AuditQueue {
 
  private:
   void Run();
+  // Adds an entry, or counts it with another where enough wait: there are never many more.
+  void Keep(migration::v1::AuditEntry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Adds to an entry that is alike but for what was asked for. False if none waits.
   bool CountWithAnother(const migration::v1::AuditEntry& entry)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -36,8 +36,12 @@ std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const Tls* tls, const Adm
   auto credentials = tls->NewCredentials();
   credentials->SetAuthMetadataProcessor(
       NewAdmissionProcessor(admission, [&auditor](absl::string_view rpc, const absl::Status& why) {
-        // gRPC does not say here where the connection comes from.
-        auditor.Note("", RefusedEntry(rpc, "unknown", why));
+        // What is called may be any text; and gRPC does not say where the connection comes from.
+        const auto* service =
+            migration::v1::OperationEvent::descriptor()->file()->pool()->FindServiceByName(
+                migration::v1::MigrationService::service_full_name());
+        const bool is_known = service->FindMethodByName(std::string(rpc)) != nullptr;
+        auditor.Note("", RefusedEntry(is_known ? rpc : "unknown", "unknown", why));
       }));
   return credentials;
 }

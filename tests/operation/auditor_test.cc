@@ -89,6 +89,56 @@ TEST(AuditQueue, CountsAFloodOfManyCallersTogether) {
   EXPECT_EQ(entries.back().count(), 10'000 - static_cast<int>(AuditQueue::kMostWaiting));
 }
 
+TEST(AuditQueue, AFloodOfCallsThatHaveNothingInCommonIsCountedToo) {
+  FakeAuditStore store;
+  store.Hold(true);
+  {
+    AuditQueue queue(store, "app");
+    queue.Add(Refused("first"));
+    store.AwaitAttempts(1);
+    for (int i = 0; i < 10'000; ++i) {
+      AuditEntry entry = Refused(absl::StrCat("caller", i));
+      entry.set_rpc(absl::StrCat("Rpc", i));
+      entry.set_reason(absl::StrCat("REASON_", i));
+      queue.Add(std::move(entry));
+    }
+    store.Hold(false);
+  }
+  EXPECT_THAT(store.entries().size(), Le(AuditQueue::kMostWaiting + 2));
+}
+
+TEST(AuditQueue, WhatWaitsForADatabaseDoesNotBecomeMore) {
+  FakeAuditStore store;
+  store.FailWith(errors::DatabaseUnavailable("app", "gone"));
+  {
+    AuditQueue queue(store, "app");
+    for (int round = 1; round <= 3; ++round) {
+      for (int i = 0; i < 100; ++i) queue.Add(Refused(absl::StrCat("caller", round, "-", i)));
+      store.AwaitAttempts(round);
+    }
+    store.FailWith(absl::OkStatus());
+  }
+  EXPECT_THAT(store.entries().size(), Le(AuditQueue::kMostWaiting + 1));
+  int64_t calls = 0;
+  for (const AuditEntry& entry : store.entries()) calls += entry.count();
+  EXPECT_EQ(calls, 300);
+}
+
+TEST(Auditor, KeepsNothingThatADatabaseOfAnotherEncodingCannot) {
+  Workspace app;
+  app.name = "app";
+  app.audit = std::make_unique<FakeAuditStore>();
+  {
+    Auditor auditor("db1:77");
+    auditor.Follow(app);
+    auditor.Note("app", Refused("a", std::string(100'000, 'x')));
+    auditor.Note("app", Refused("a", "\xE4\xB8\xAD"));
+  }
+  const auto entries = static_cast<FakeAuditStore&>(*app.audit).entries();
+  EXPECT_THAT(entries[0].request().size(), Le(1003u));
+  EXPECT_EQ(entries[1].request(), "\\xe4\\xb8\\xad");
+}
+
 TEST(Auditor, NotesWhatNamesNoDatabaseInEachAudit) {
   Workspace app;
   app.name = "app";

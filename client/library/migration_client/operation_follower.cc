@@ -75,10 +75,16 @@ std::optional<Error> OperationFollower::Follow(const OpenStream& open) {
 
 bool OperationFollower::Receive(const OperationEvent& event) {
   ++messages_;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // A replay after a broken stream may overlap with what was seen before.
+    if (!outcome_.Add(event)) return true;
+  }
+  if (!event.has_heartbeat() || settings_.show_heartbeats) {
+    const std::lock_guard<std::mutex> one_at_a_time(observer_mutex_);
+    observer_.OnEvent(event);
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
-  // A replay after a broken stream may overlap with what was seen before.
-  if (!outcome_.Add(event)) return true;
-  if (!event.has_heartbeat() || settings_.show_heartbeats) observer_.OnEvent(event);
   if (cancel_wanted_) StartCancel();
   return !settings_.detach || outcome_.operation.empty();
 }
@@ -210,21 +216,19 @@ void OperationFollower::AskToCancel(const std::string& operation) {
     const Error error = ErrorFromStatus(status, connection_.server());
     // The server may be back soon, or another one be there.
     const bool again = status.error_code() == grpc::StatusCode::UNAVAILABLE || IsBroken(status);
-    std::unique_lock<std::mutex> lock(mutex_);
-    if (over_) return;
-    if (!again) {
-      cancel_state_ = status.ok() ? CancelState::kAccepted : CancelState::kRefused;
-      if (!status.ok()) {
-        observer_.OnWarning(
-            absl::StrCat("could not ask migd to cancel: ", error.message(), "; it goes on"));
-      }
-      return;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (over_) return;
+      if (!again) cancel_state_ = status.ok() ? CancelState::kAccepted : CancelState::kRefused;
     }
-    if (!told) {
-      observer_.OnWarning(
-          absl::StrCat("could not ask migd to cancel: ", error.message(), "; trying again"));
+    if (!status.ok() && !told) {
+      const std::lock_guard<std::mutex> one_at_a_time(observer_mutex_);
+      observer_.OnWarning(absl::StrCat("could not ask migd to cancel: ", error.message(),
+                                       again ? "; trying again" : "; it goes on"));
     }
+    if (!again) return;
     told = true;
+    std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait_for(lock, absl::ToChronoMilliseconds(backoff.Next()), [this] { return over_; });
     if (over_) return;
   }

@@ -116,6 +116,8 @@ class OperationFollower {
   // What was said about it last.
   std::string told_;
 
+  // Held while the observer is called, which may call back: never locked while mutex_ is.
+  std::mutex observer_mutex_;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_, down to canceller_.
