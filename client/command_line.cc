@@ -302,7 +302,8 @@ RunSettings SettingsOf(const RunText& text) {
   settings.confirmation = text.confirmation;
   settings.yes = text.yes;
   settings.detach = text.detach;
-  settings.request_id = text.request_id.empty() ? NewRequestId() : text.request_id;
+  settings.is_repeatable = !text.request_id.empty();
+  settings.request_id = settings.is_repeatable ? text.request_id : NewRequestId();
   settings.accept_checksums = text.accept_checksums;
   if (text.existing == "skip") settings.existing_objects = migration::v1::EXISTING_OBJECTS_SKIP;
   if (text.existing == "fail") settings.existing_objects = migration::v1::EXISTING_OBJECTS_FAIL;

@@ -45,6 +45,8 @@ struct RunSettings {
   int skip_statement = 0;
   // Run this plan or none; any if empty.
   std::string plan_hash;
+  // The caller may make the very same call again, and has given it a request_id for that.
+  bool is_repeatable = false;
   // What the plan destroys may be destroyed: by the token that the server gave for it, or whatever
   // it is.
   std::string confirmation;

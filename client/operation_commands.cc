@@ -100,12 +100,36 @@ bool IsConfirmed(const Error& error, const RunSettings& run, Session& session) {
          AskForConfirmation(error, prompt, session.output);
 }
 
+migration::v1::Action ActionOf(const migration::v1::UpgradeRequest&) {
+  return migration::v1::ACTION_UPGRADE;
+}
+migration::v1::Action ActionOf(const migration::v1::DowngradeRequest&) {
+  return migration::v1::ACTION_DOWNGRADE;
+}
+
+// Confirms beforehand what the plan of `request` destroys, if that is wanted whatever it is. A call
+// that is made again must stay the same, so one that can be is confirmed when it is refused; unless
+// nobody stays to see that. What keeps the plan from being made is for the call itself to tell.
+template <typename Request>
+void ConfirmBeforehand(const RunSettings& run, Session& session, Request& request) {
+  if (!run.yes || !run.confirmation.empty() || (run.is_repeatable && !run.detach)) return;
+  migration::v1::PlanRequest wanted;
+  wanted.set_database(session.database);
+  wanted.set_action(ActionOf(request));
+  wanted.add_targets(request.target());
+  migration::v1::PlanResponse plan;
+  if (session.connection.Call(&Connection::Migrations::Plan, wanted, plan).has_value()) return;
+  request.mutable_options()->set_confirmation(plan.confirmation());
+}
+void ConfirmBeforehand(const RunSettings&, Session&, migration::v1::StampRequest&) {}
+
 // Starts an operation by `request`, whose target is set, and follows it to its end.
 template <typename Request>
 ExitCode Start(Request request, const RunSettings& run, Session& session) {
   request.set_database(session.database);
   request.set_request_id(run.request_id);
   *request.mutable_options() = ToRunOptions(run);
+  ConfirmBeforehand(run, session, request);
   FollowSettings settings;
   settings.request_id = run.request_id;
   settings.detach = run.detach;

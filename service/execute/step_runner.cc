@@ -106,6 +106,13 @@ class NoticeRelay {
   int count_ = 0;
 };
 
+// What is left of a step whose transaction did not come to its end.
+std::string RolledBack(const Step& step) {
+  return step.direction == Step::Direction::kDowngrade
+             ? absl::StrCat(step.revision, " is still applied: its downgrade was rolled back")
+             : absl::StrCat("nothing of ", step.revision, " remains: it was rolled back");
+}
+
 }  // namespace
 
 StepRunner::StepRunner(Session& session, const ScriptSet& scripts, const ExecuteRequest& request,
@@ -130,10 +137,9 @@ absl::Status StepRunner::Run(const Step& step, const VersionRows& resulting_rows
     status = errors::WithBlockers(status, monitor_.blockers());
     if (attempt > request_.lock_retries) return status;
     if (!PauseAfter(attempt, step, status)) {
-      return errors::OperationCancelled(absl::StrCat(
-          cancellation_.why(), "; ",
-          IsTransactional(step) ? absl::StrCat("nothing of ", step.revision, " remains")
-                                : std::string(status.message())));
+      return errors::OperationCancelled(
+          absl::StrCat(cancellation_.why(), "; ",
+                       IsTransactional(step) ? RolledBack(step) : std::string(status.message())));
     }
     // A transaction that was rolled back has left nothing; otherwise this attempt has done more.
     if (IsTransactional(step)) continue;
@@ -667,7 +673,7 @@ std::string StepRunner::StateAfterFailure(const Context& context) const {
   std::string state;
   if (transactional && !context.transaction_ended) {
     state = context.journal.found().empty()
-                ? absl::StrCat("nothing of ", revision, " remains: it was rolled back")
+                ? RolledBack(context.step)
                 : absl::StrCat("what an earlier run did of ", revision, " stays");
   } else if (finished == 0) {
     state = absl::StrCat("no statement of ", revision, " finished");

@@ -92,6 +92,28 @@ TEST_F(GuardTest, YesConfirmsInScripts) {
   EXPECT_EQ(VersionRows(), "");
 }
 
+TEST_F(GuardTest, YesIsSettledBeforeTheOperationWhichIsOne) {
+  Fill();
+  Text({"downgrade", "base", "--yes"});
+  const Json operations = Object({"operations", "list"})["operations"];
+  EXPECT_EQ(operations[0]["action"].text(), "ACTION_DOWNGRADE");
+  EXPECT_EQ(operations[0]["state"].text(), "STATE_SUCCEEDED");
+  EXPECT_EQ(operations[1]["action"].text(), "ACTION_UPGRADE");
+}
+
+TEST_F(GuardTest, YesHoldsForOneWhoDoesNotStayToo) {
+  Fill();
+  Text({"downgrade", "base", "--yes", "--detach"});
+  EXPECT_TRUE(Eventually([this] { return VersionRows().empty(); }));
+}
+
+TEST_F(GuardTest, ADowngradeThatIsRolledBackSaysThatItsRevisionIsThere) {
+  Add({.id = "aa10", .up = "CREATE TABLE a ();", .down = "SELECT nonsense;"});
+  Text({"upgrade", "aa10"});
+  EXPECT_THAT(FailureOf({"downgrade", "base"}).text,
+              HasSubstr("aa10 is still applied: its downgrade was rolled back"));
+}
+
 TEST_F(GuardTest, ACallThatIsRepeatedWithItsRequestIdRunsOnce) {
   Fill();
   const Arguments call = {"downgrade", "-1", "--yes", "--request-id",
