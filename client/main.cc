@@ -41,12 +41,15 @@ ExitCode RunInvocation(const Invocation& invocation) {
   Interrupts interrupts;
   const InterruptThread interrupt_thread(interrupts);
   // What asks no server is not to fail by how it would be reached.
-  const auto connection = Connect(AsksTheServer(invocation.command) ? options : GlobalOptions());
-  if (!connection.ok()) {
-    output.Fail(connection.error());
+  auto opened = Connect(AsksTheServer(invocation.command) ? options : GlobalOptions());
+  if (!opened.ok()) {
+    output.Fail(opened.error());
     return ExitCode::kUsage;
   }
-  Session session{options.database, **connection, output, interrupts};
+  // Left open: the kernel closes it with the process, at once, while gRPC takes its threads down
+  // one by one, which is longer than most calls take.
+  Connection& connection = *opened.value().release();
+  Session session{options.database, connection, output, interrupts};
   return Run(invocation.command, session);
 }
 
@@ -88,5 +91,8 @@ ExitCode Main(const std::vector<std::string>& arguments) {
 }  // namespace migctl
 
 int main(int argc, char** argv) {
-  return static_cast<int>(migctl::Main(std::vector<std::string>(argv + 1, argv + argc)));
+  const migctl::ExitCode exit_code = migctl::Main(std::vector<std::string>(argv + 1, argv + argc));
+  // Not by way of the destructors of globals, which the threads of gRPC still use.
+  std::fflush(stderr);
+  std::_Exit(static_cast<int>(exit_code));
 }

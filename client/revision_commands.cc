@@ -61,7 +61,8 @@ ExitCode ReportMissingHeads(const CurrentResponse& current, Session& session) {
 // Adds the next page to `history`, `limit` revisions at most. Returns why it could not.
 std::optional<Error> AddPage(HistoryRequest& request, int limit, Session& session,
                              HistoryResponse& history) {
-  constexpr int kPageSize = 500;
+  // As many as a server gives at once.
+  constexpr int kPageSize = 10000;
   const int room = limit == 0 ? kPageSize : limit - history.revisions_size();
   request.set_page_size(std::min(kPageSize, room));
   request.set_page_token(history.next_page_token());

@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "absl/types/span.h"
 #include "migration/v1/error.pb.h"
 #include "migration/v1/operation.pb.h"
 #include "service/database/catalog_facts.h"
@@ -103,6 +104,12 @@ struct VersionTable {
   std::string name = "alembic_version";
 };
 
+// The rows of the version table, and when their revisions were last applied, as far as is known.
+struct DatedRows {
+  VersionRows rows;
+  std::map<std::string, absl::Time> apply_times;
+};
+
 // One row of the log of applied revisions.
 struct LogEntry {
   std::string revision;
@@ -167,6 +174,23 @@ struct BuiltIndex {
   int builder_pid = 0;
 };
 
+// What a step leaves behind: its version rows and its entry in the log.
+struct StepEnd {
+  absl::Span<const VersionWrite> writes;
+  LogEntry log;
+};
+
+// A part of a step that runs in a transaction, which is sent without a wait between the statements.
+struct StepPart {
+  // Set for the first: the timeouts are set and the transaction is begun before the statements.
+  absl::optional<Timeouts> begin;
+  // Each RunsTogether().
+  absl::Span<const Statement> statements;
+  // Set for the last: behind the statements the settings are reset, it is made sure that the mutex
+  // is held, and this is written.
+  absl::optional<StepEnd> end;
+};
+
 // One connection, for the run of one operation. Used by one thread, except Cancel. Destroying it
 // rolls back what is open and releases the mutex.
 //
@@ -219,6 +243,13 @@ class Session {
 
   // Runs one statement of a migration, with its COPY data.
   virtual absl::StatusOr<StatementResult> Execute(const Statement& statement) = 0;
+  // Called after the statement of this index among those of the part, as soon as the server has
+  // told of its end. What follows it is being sent, or runs already, inside the same transaction.
+  using StatementHandler = std::function<absl::Status(size_t index, const StatementResult& result)>;
+  // Runs a part of a step: up to the first statement that the server refuses, which `on_statement`
+  // is told, or for which it returns another status than OK, which is returned. MutexLost;
+  // VersionRowMismatch as WriteVersion.
+  virtual absl::Status RunPart(const StepPart& part, const StatementHandler& on_statement);
   // Looks an object up in the catalogue, as the statement that guards it would. A guarded object
   // of a kind that cannot be looked up is std::nullopt.
   virtual absl::StatusOr<absl::optional<ObjectState>> Inspect(const GuardedObject& object) = 0;
@@ -276,11 +307,19 @@ class Database {
   // and whatever else is to be known of it, some fifty characters at most.
   virtual absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) = 0;
 
+  // Takes back a session of OpenSession in which no statement of a migration was run, for the next
+  // that is opened. The mutex is released.
+  virtual void TakeBack(std::unique_ptr<Session> session) { session.reset(); }
+
   // The rows of the version table; none if there is no such table. Writes nothing.
   virtual absl::StatusOr<VersionRows> ReadRows() = 0;
 
   // When each revision was last applied, as far as the log knows. Writes nothing.
   virtual absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() = 0;
+
+  // The rows, and of the revisions that they name when each was last applied. Writes nothing; it is
+  // what is asked most, and costs no more than a look at both tables.
+  virtual absl::StatusOr<DatedRows> ReadDatedRows() = 0;
 
   // The checksum of each revision that was applied last, or accepted since, as far as the log
   // knows: none of one that was taken down or stamped after that. Writes nothing.

@@ -82,11 +82,12 @@ class OperationStore {
  public:
   virtual ~OperationStore() = default;
 
-  // Adds an operation with its first event, durably, and returns it with its number; or, if there
-  // is one with its request_id, returns that. Makes what it needs in the database if it is missing.
+  // Adds an operation with its first event and returns it with its number; or, if there is one with
+  // its request_id, returns that. Makes what it needs in the database if it is missing.
   // DatabaseReadOnly.
-  virtual absl::StatusOr<OperationRecord> Insert(const OperationRecord& record,
-                                                 const StoredEvents& accepted) = 0;
+  virtual absl::StatusOr<OperationRecord> Insert(
+      const OperationRecord& record, const StoredEvents& accepted,
+      Durability durability = Durability::kSurvivesCrash) = 0;
 
   // The operations whose id begins with `id`, at most ten; one whose id it is comes alone.
   virtual absl::StatusOr<std::vector<OperationRecord>> Find(absl::string_view id) = 0;

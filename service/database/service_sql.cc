@@ -186,16 +186,33 @@ std::string SetLockTimeoutSql(absl::Duration timeout) {
   return SetTimeoutSql("lock_timeout", timeout);
 }
 
-std::string SetTimeoutsSql(const Timeouts& timeouts) {
-  return absl::StrCat(SetLockTimeoutSql(timeouts.lock_timeout), "; ",
-                      SetTimeoutSql("statement_timeout", timeouts.statement_timeout));
+std::string SetStatementTimeoutSql(absl::Duration timeout) {
+  return SetTimeoutSql("statement_timeout", timeout);
 }
 
+std::string SetTimeoutsSql(const Timeouts& timeouts) {
+  return absl::StrCat(SetLockTimeoutSql(timeouts.lock_timeout), "; ",
+                      SetStatementTimeoutSql(timeouts.statement_timeout));
+}
+
+std::string SetSql(absl::Span<const Setting> settings) {
+  return absl::StrJoin(settings, "; ", [](std::string* out, const Setting& setting) {
+    absl::StrAppend(out, "SET ", setting.name, " = ", QuoteLiteral(setting.value));
+  });
+}
+
+std::string SetConfigSql(absl::Span<const Setting> settings) {
+  return absl::StrJoin(settings, ", ", [](std::string* out, const Setting& setting) {
+    absl::StrAppend(out, "pg_catalog.set_config('", setting.name, "', ",
+                    QuoteLiteral(setting.value), ", false)");
+  });
+}
+
+// Behind a session authorization the role is that of the login; RESET ROLE makes it the one that
+// ALTER ROLE, ALTER DATABASE or the connection's options say, and RESET ALL leaves it alone.
 std::string ResetSettingsSql(absl::Duration lock_timeout) {
-  // Behind a session authorization the role is that of the login; RESET ROLE makes it the one that
-  // ALTER ROLE, ALTER DATABASE or the connection's options say, and RESET ALL leaves it alone.
-  return absl::StrCat("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; ", kSessionSettings,
-                      "; ", SetLockTimeoutSql(lock_timeout));
+  return absl::StrCat(absl::StrJoin(kResetStatements, "; "), "; ", SetSql(kSessionSettings), "; ",
+                      SetLockTimeoutSql(lock_timeout));
 }
 
 std::string CreateVersionTableSql(const VersionTable& table) {
@@ -209,6 +226,16 @@ std::string HoldsMutexSql() {
       "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted "
       "AND objsubid = 2 AND classid = ",
       kMutexClass, "::oid AND objid = ", kMutexObject, "::oid AND pid = pg_backend_pid())");
+}
+
+std::string DatedRowsSql(const VersionTable& table) {
+  return absl::StrCat(
+      "SELECT version_num, (SELECT extract(epoch FROM log.finish_time)::double precision "
+      "FROM migration_service.revision_log AS log WHERE log.version_table = ",
+      LoggedTableSql(table),
+      " AND log.revision = rows.version_num AND log.direction = 'upgrade' "
+      "ORDER BY log.entry DESC LIMIT 1) FROM ",
+      QualifiedName(table), " AS rows");
 }
 
 std::string VersionWriteSql(const VersionTable& table, const VersionWrite& write) {

@@ -2,12 +2,14 @@
 // scripts for psql contain it. Pure text.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "absl/types/span.h"
 #include "service/database/database.h"
 #include "service/plan/plan.h"
 #include "service/script/statement.h"
@@ -31,14 +33,30 @@ std::string VersionTableSchemaSql(const VersionTable& table);
 inline constexpr int kMutexClass = 0x6d696764;
 inline constexpr int kMutexObject = 1;
 
+// A setting of a session, and what it is set to.
+struct Setting {
+  absl::string_view name;
+  absl::string_view value;
+};
+
 // What every session of the service is set to. The splitter of migration files reads quotes as
 // standard_conforming_strings=on does. A statement timeout of the database or the role is not meant
 // for the service's own queries.
-inline constexpr absl::string_view kSessionSettings =
-    "SET statement_timeout = 0; SET standard_conforming_strings = on; SET client_encoding = 'UTF8'";
+inline constexpr std::array<Setting, 3> kSessionSettings = {{{"statement_timeout", "0"},
+                                                             {"standard_conforming_strings", "on"},
+                                                             {"client_encoding", "UTF8"}}};
+
+// SET statements, with semicolons between them.
+std::string SetSql(absl::Span<const Setting> settings);
+// Calls of set_config(), with commas between them.
+std::string SetConfigSql(absl::Span<const Setting> settings);
 
 std::string SetLockTimeoutSql(absl::Duration timeout);
+std::string SetStatementTimeoutSql(absl::Duration timeout);
 std::string SetTimeoutsSql(const Timeouts& timeouts);
+// What undoes all that a revision has set for its session; the settings of the service go with it.
+inline constexpr std::array<const char*, 3> kResetStatements = {"RESET SESSION AUTHORIZATION",
+                                                                "RESET ROLE", "RESET ALL"};
 // Undoes what a revision has set for its session; see Session::ResetSettings.
 std::string ResetSettingsSql(absl::Duration lock_timeout);
 
@@ -54,6 +72,9 @@ extern const absl::string_view kCreateChecksumAcceptance;
 
 // A query for whether this session holds the mutex.
 std::string HoldsMutexSql();
+// The rows, each with when its revision was last applied, in seconds since 1970, or NULL. The log
+// is read backwards: what is in the version table is what was applied last, as a rule.
+std::string DatedRowsSql(const VersionTable& table);
 
 // A write to the version table. It affects one row, or it did not match.
 std::string VersionWriteSql(const VersionTable& table, const VersionWrite& write);

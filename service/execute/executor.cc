@@ -240,29 +240,25 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
   return absl::OkStatus();
 }
 
-absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
-                         Cancellation& cancellation, const EventSink& sink, ExecuteResult& result) {
-  if (workspace.database == nullptr) return errors::Offline();
-  auto session = workspace.database->OpenSession(
-      request.trace_id.empty() ? request.operation
-                               : absl::StrCat(request.operation, " trace=", request.trace_id));
-  if (!session.ok()) return session.status();
+// Does the operation on `session`. Sets `nothing_to_do` if there was none.
+absl::Status ExecuteOn(Session& session, Workspace& workspace, const ExecuteRequest& request,
+                       Cancellation& cancellation, const EventSink& sink, ExecuteResult& result,
+                       bool& nothing_to_do) {
   // From here on everything that waits for PostgreSQL can be cancelled, and waits no longer than a
   // migration's statement may.
-  Interrupter interrupter(**session, cancellation);
-  absl::Status status =
-      (*session)->SetTimeouts({request.timeouts.lock_timeout, absl::ZeroDuration()});
-  if (status.ok()) status = (*session)->CheckWritable();
-  if (status.ok()) status = AcquireMutex(**session, request, cancellation, sink);
+  Interrupter interrupter(session, cancellation);
+  absl::Status status = session.SetTimeouts({request.timeouts.lock_timeout, absl::ZeroDuration()});
+  if (status.ok()) status = session.CheckWritable();
+  if (status.ok()) status = AcquireMutex(session, request, cancellation, sink);
   if (!status.ok()) return status;
 
   // Under the mutex: nobody else migrates from here on.
   const auto scripts = workspace.scripts->Load();
   if (!scripts.ok()) return scripts.status();
-  const auto rows = (*session)->ReadRows();
+  const auto rows = session.ReadRows();
   if (errors::ReasonOf(rows.status()) == migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE) {
     // Whoever may not read the table lacks more, most likely: this names all of it.
-    status = (*session)->PrepareForWriting();
+    status = session.PrepareForWriting();
     if (!status.ok()) return status;
   }
   if (!rows.ok()) return rows.status();
@@ -272,8 +268,24 @@ absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
           ? PlanAction(**scripts, *rows, request.action, request.targets, request.purge)
           : RestOfPlan(**scripts, request.earlier_plan, *rows);
   if (!plan.ok()) return plan.status();
-  return RunSteps(workspace, **session, **scripts, *plan, request, cancellation, interrupter, sink,
-                  result);
+  status = RunSteps(workspace, session, **scripts, *plan, request, cancellation, interrupter, sink,
+                    result);
+  nothing_to_do = status.ok() && plan->steps.empty() && !cancellation.requested();
+  return status;
+}
+
+absl::Status ExecuteInto(Workspace& workspace, const ExecuteRequest& request,
+                         Cancellation& cancellation, const EventSink& sink, ExecuteResult& result) {
+  if (workspace.database == nullptr) return errors::Offline();
+  auto session = workspace.database->OpenSession(
+      request.trace_id.empty() ? request.operation
+                               : absl::StrCat(request.operation, " trace=", request.trace_id));
+  if (!session.ok()) return session.status();
+  bool nothing_to_do = false;
+  const absl::Status status =
+      ExecuteOn(**session, workspace, request, cancellation, sink, result, nothing_to_do);
+  if (nothing_to_do) workspace.database->TakeBack(*std::move(session));
+  return status;
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ class Renderer {
   void Opening() {
     // Without it, psql would go on behind an error, and run what does not check where it is.
     Write("\n\\set ON_ERROR_STOP on\n");
-    Write("\n", kSessionSettings, ";\n", SetLockTimeoutSql(settings_.timeouts.lock_timeout),
+    Write("\n", SetSql(kSessionSettings), ";\n", SetLockTimeoutSql(settings_.timeouts.lock_timeout),
           ";\n\n");
     const std::string table = QualifiedName(settings_.version_table);
     const std::string exists = absl::StrCat(

@@ -52,13 +52,13 @@ void StatementMonitor::Begin(StatementPlace place) {
   MutexLock lock(mutex_);
   running_ = Running{++statements_, std::move(place), absl::Now()};
   blockers_.clear();
-  changed_.NotifyAll();
+  // Most statements end before the thread would look at them: it is not to be woken for each.
+  if (idle_) changed_.NotifyAll();
 }
 
 void StatementMonitor::End() {
   MutexLock lock(mutex_);
   running_.reset();
-  changed_.NotifyAll();
 }
 
 std::vector<Blocker> StatementMonitor::blockers() const {
@@ -69,15 +69,24 @@ std::vector<Blocker> StatementMonitor::blockers() const {
 void StatementMonitor::Run() {
   absl::Time next_look = absl::InfinitePast();
   int64_t looked_at = 0;
+  bool dozed = false;
   while (true) {
     Running statement;
     {
       MutexLock lock(mutex_);
       if (finished_) return;
       if (!running_) {
-        changed_.Wait(mutex_);
+        // Perhaps the next one is about to begin; if none has by then, there may be none for long.
+        idle_ = std::exchange(dozed, true);
+        if (idle_) {
+          changed_.Wait(mutex_);
+        } else {
+          changed_.WaitFor(mutex_, FirstLook(settings_.lock_timeout));
+        }
+        idle_ = false;
         continue;
       }
+      dozed = false;
       if (looked_at != running_->number) {
         looked_at = running_->number;
         next_look = running_->start + FirstLook(settings_.lock_timeout);

@@ -51,6 +51,8 @@ class StatementMonitor {
       monitor_.Begin(std::move(place));
     }
     ~Watch() { monitor_.End(); }
+    // The statement has ended, and another one runs.
+    void Next(StatementPlace place) { monitor_.Begin(std::move(place)); }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
 
@@ -88,6 +90,8 @@ class StatementMonitor {
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   absl::optional<Running> running_ ABSL_GUARDED_BY(mutex_);
   int64_t statements_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The thread waits for a statement to begin; otherwise it looks again by itself.
+  bool idle_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<migration::v1::Blocker> blockers_ ABSL_GUARDED_BY(mutex_);
   // Of the statement that was looked at last. Used by the thread alone.
   migration::v1::StatementProgress told_;

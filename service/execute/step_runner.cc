@@ -182,10 +182,8 @@ absl::Status StepRunner::Attempt(const Step& step, const VersionRows& resulting_
                   SectionOf(scripts_, step),
                   step_journal,
                   absl::Now()};
-  absl::Status status = session_.SetTimeouts(request_.timeouts);
-  if (!status.ok()) return status;
   const bool transactional = context.section == nullptr || context.section->transactional;
-  status = transactional ? RunTransactional(context) : RunOneByOne(context);
+  const absl::Status status = transactional ? RunTransactional(context) : RunOneByOne(context);
   if (status.ok()) return status;
   if (session_.InTransaction()) {
     Interrupter::Hold hold(interrupter_);
@@ -221,21 +219,75 @@ absl::Status StepRunner::RunTransactional(Context& context) {
         Describe(context, StatementAt(*context.section, 1), 0, {}),
         "its section was transaction:false, and statements of it were run one by one");
   }
-  absl::Status status = session_.Begin();
-  if (!status.ok()) return status;
-  int index = 0;
-  if (context.section != nullptr) {
-    for (const Statement& statement : context.section->statements) {
-      if (cancellation_.requested()) return Cancelled(context);
-      status = RunStatement(context, statement, ++index);
-      if (!status.ok()) return status;
-    }
+  const absl::Span<const Statement> statements =
+      context.section == nullptr ? absl::Span<const Statement>() : context.section->statements;
+  absl::optional<Timeouts> begin = request_.timeouts;
+  size_t next = 0;
+  while (true) {
+    const size_t count = CountTogether(statements.subspan(next));
+    const bool is_last = next + count == statements.size();
+    // What an earlier run has left in the journal is removed before the end.
+    const bool ends = is_last && context.journal.found().empty();
+    absl::Status status = RunPart(context, begin, next, count, ends);
+    if (!status.ok()) return status;
+    begin.reset();
+    next += count;
+    if (is_last) return ends ? Commit(context) : Finish(context);
+    if (cancellation_.requested()) return Cancelled(context);
+    status = RunStatement(context, statements[next], static_cast<int>(next) + 1);
+    if (!status.ok()) return status;
+    ++next;
   }
-  return Finish(context);
+}
+
+size_t StepRunner::CountTogether(absl::Span<const Statement> statements) const {
+  // Who looks at each statement, before and after it, has to be waited for.
+  if (request_.observer != nullptr ||
+      request_.existing_objects == migration::v1::EXISTING_OBJECTS_SKIP) {
+    return 0;
+  }
+  const auto end = std::find_if_not(statements.begin(), statements.end(), RunsTogether);
+  return static_cast<size_t>(end - statements.begin());
+}
+
+absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts>& begin,
+                                 size_t first, size_t count, bool ends) {
+  if (!begin && count == 0 && !ends) return absl::OkStatus();
+  StepPart part;
+  part.begin = begin;
+  if (count > 0) {
+    part.statements = absl::MakeConstSpan(context.section->statements).subspan(first, count);
+  }
+  if (ends) part.end = EndOf(context);
+  const auto index_of = [&](size_t i) { return static_cast<int>(first + i) + 1; };
+  // Behind the last statement, the service's own writes.
+  const auto place = [&](size_t i) -> StatementPlace {
+    if (i >= count) return {context.step.revision};
+    return {context.step.revision, index_of(i),
+            static_cast<int>(context.section->statements.size())};
+  };
+  StatementMonitor::Watch watch(monitor_, place(0));
+  absl::optional<NoticeRelay> relay;
+  const auto begin_statement = [&](size_t i) {
+    if (i < count) relay.emplace(session_, sink_, context.step.revision, index_of(i), false);
+    context.statement_start_time = absl::Now();
+  };
+  begin_statement(0);
+  return session_.RunPart(part, [&](size_t i, const StatementResult& result) -> absl::Status {
+    const Statement& statement = part.statements[i];
+    if (result.error) return FailureOf(context, statement, index_of(i), *result.error);
+    watch.Next(place(i + 1));
+    // What it has to say of notices left out comes before the end of their statement.
+    relay.reset();
+    ReportFinished(context, statement, index_of(i), result);
+    begin_statement(i + 1);
+    return cancellation_.requested() && i + 1 < count ? Cancelled(context) : absl::OkStatus();
+  });
 }
 
 absl::Status StepRunner::RunOneByOne(Context& context) {
-  absl::Status status = CheckJournal(context);
+  absl::Status status = session_.SetTimeouts(request_.timeouts);
+  if (status.ok()) status = CheckJournal(context);
   if (!status.ok()) return status;
   int index = 0;
   for (const Statement& statement : context.section->statements) {
@@ -604,8 +656,19 @@ absl::Status StepRunner::CheckTransaction(Context& context, const Statement& sta
 }
 
 absl::Status StepRunner::Finish(Context& context) {
-  absl::Status status = WriteVersionAndLog(context);
-  if (!status.ok()) return status;
+  absl::Status status = context.journal.Close();
+  if (status.ok()) status = RunPart(context, absl::nullopt, 0, 0, /*ends=*/true);
+  return status.ok() ? Commit(context) : status;
+}
+
+StepEnd StepRunner::EndOf(const Context& context) const {
+  return {context.step.writes,
+          {context.step.revision, context.step.direction,
+           context.section == nullptr ? "" : context.file->checksum(), request_.operation,
+           context.start_time, context.resulting_rows}};
+}
+
+absl::Status StepRunner::Commit(Context& context) {
   Interrupter::Hold hold(interrupter_);
   const auto committed = session_.Commit();
   if (!committed.ok()) {
@@ -620,24 +683,6 @@ absl::Status StepRunner::Finish(Context& context) {
   error.position = 0;
   return FailureOf(context, context.section->statements.back(),
                    static_cast<int>(context.section->statements.size()), error);
-}
-
-absl::Status StepRunner::WriteVersionAndLog(const Context& context) {
-  absl::Status status = session_.ResetSettings();
-  if (!status.ok()) return status;
-  const auto holds_mutex = session_.HoldsMutex();
-  if (!holds_mutex.ok()) return holds_mutex.status();
-  if (!*holds_mutex) return errors::MutexLost(context.step.revision);
-  const StatementMonitor::Watch watch(monitor_, {context.step.revision});
-  for (const VersionWrite& write : context.step.writes) {
-    status = session_.WriteVersion(write, context.step.revision);
-    if (!status.ok()) return status;
-  }
-  status = context.journal.Close();
-  if (!status.ok()) return status;
-  return session_.AppendLog({context.step.revision, context.step.direction,
-                             context.section == nullptr ? "" : context.file->checksum(),
-                             request_.operation, context.start_time, context.resulting_rows});
 }
 
 absl::Status StepRunner::Cancelled(const Context& context) const {

@@ -7,6 +7,8 @@
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
+#include "absl/types/span.h"
 #include "service/database/database.h"
 #include "service/execute/cancellation.h"
 #include "service/execute/executor.h"
@@ -68,6 +70,12 @@ class StepRunner {
   // operation is to stop.
   bool PauseAfter(int failed, const Step& step, const absl::Status& status);
   absl::Status RunTransactional(Context& context);
+  // How many of `statements`, from the first, can be sent together.
+  size_t CountTogether(absl::Span<const Statement> statements) const;
+  // Runs `count` statements of the section from `first`, counted from 0, sent together; with what
+  // begins the transaction, if `begin` is set, and what ends the step.
+  absl::Status RunPart(Context& context, const absl::optional<Timeouts>& begin, size_t first,
+                       size_t count, bool ends);
   absl::Status RunOneByOne(Context& context);
   // Runs a statement in whatever transaction there is.
   absl::Status RunStatement(Context& context, const Statement& statement, int index);
@@ -109,7 +117,8 @@ class StepRunner {
   absl::Status CheckTransaction(Context& context, const Statement& statement, int index);
   // Writes the rows and the log entry of the step, and commits.
   absl::Status Finish(Context& context);
-  absl::Status WriteVersionAndLog(const Context& context);
+  StepEnd EndOf(const Context& context) const;
+  absl::Status Commit(Context& context);
   absl::Status FailureOf(const Context& context, const Statement& statement, int index,
                          const ServerError& error) const;
   // `status` of a failed step, with what the step knows: whether it was cancelled, what stays.

@@ -111,6 +111,10 @@ class DatabaseOperations {
 
   // --- On the thread of an operation ---
   absl::StatusOr<Accepted> Accept(migration::v1::Operation wanted);
+  // Whether the operation has nothing to do, as far as a look beforehand tells: as when many
+  // replicas of a service start. A crash of PostgreSQL may take it back, and the start need not
+  // wait for the disk.
+  bool FindsNothingToDo(const migration::v1::Operation& wanted) const;
   // Runs an operation to its end, through interruptions.
   void RunToEnd(Run& run);
   ExecuteResult RunOnce(Run& run);

@@ -32,6 +32,14 @@ bool IsUrgent(const OperationEvent& event) {
   }
 }
 
+// Whether a crash of PostgreSQL may take the event back: that of an operation which found nothing
+// to do takes nothing from anybody.
+bool MayBeLost(const OperationEvent& event) {
+  const auto& finished = event.operation_finished();
+  return event.has_operation_finished() && finished.state() == State::STATE_SUCCEEDED &&
+         finished.finished_step_count() == 0;
+}
+
 }  // namespace
 
 Operation::Operation(const OperationRecord& record)
@@ -123,6 +131,7 @@ void Operation::AppendLocked(OperationEvent event) {
   ApplyEvent(event, state_);
   if (!state_.position().has_progress()) progress_ = nullptr;
   if (IsUrgent(event)) urgent_sequence_ = event.sequence();
+  if (IsUrgent(event) && !MayBeLost(event)) durable_sequence_ = event.sequence();
   bytes_ += event.ByteSizeLong();
   events_.push_back(std::make_shared<const OperationEvent>(std::move(event)));
 }
@@ -207,7 +216,7 @@ absl::optional<Operation::Batch> Operation::NextBatch(int server) const {
   batch.record.number = number_;
   batch.expected_attempt = written_attempt_;
   batch.progress = progress_;
-  if (urgent_sequence_ > written_sequence_) batch.durability = Durability::kSurvivesCrash;
+  if (durable_sequence_ > written_sequence_) batch.durability = Durability::kSurvivesCrash;
   const auto begin = std::clamp<int64_t>(IndexAfter(written_sequence_), 0, events_.size());
   batch.events.assign(events_.begin() + begin, events_.end());
   return batch;

@@ -149,6 +149,8 @@ class Operation {
   EventPointer progress_ ABSL_GUARDED_BY(mutex_);
   // The last event that must not wait to be written.
   int64_t urgent_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The last event that a crash of PostgreSQL must not take back.
+  int64_t durable_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
   // What the store has.
   int64_t written_sequence_ ABSL_GUARDED_BY(mutex_);
   int written_attempt_ ABSL_GUARDED_BY(mutex_);

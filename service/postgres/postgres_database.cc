@@ -17,6 +17,10 @@ namespace {
 constexpr size_t kMostIdle = 4;
 constexpr int kMostReaders = 8;
 
+// How long a session is kept for the next operation: when a service with many replicas starts, they
+// come one after the other.
+constexpr absl::Duration kSpareTime = absl::Minutes(1);
+
 // The reads are small. What makes them wait is a lock on the version table.
 constexpr Timeouts kReadTimeouts = {absl::Seconds(2), absl::Seconds(10)};
 constexpr absl::Duration kReaderTimeout = absl::Seconds(10);
@@ -56,11 +60,31 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::Connect(
 
 absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
     absl::string_view operation) {
-  auto session = Connect(absl::StrCat("migd ", operation));
+  const std::string name = absl::StrCat("migd ", operation);
+  // If it has died meanwhile, another one may be had.
+  if (auto spare = TakeSpare(); spare != nullptr && spare->Rename(name).ok()) return spare;
+  auto session = Connect(name);
   if (!session.ok()) return session.status();
   const absl::Status guarded = (*session)->Guard();
   if (!guarded.ok()) return guarded;
   return session;
+}
+
+void PostgresDatabase::TakeBack(std::unique_ptr<Session> session) {
+  auto* spare = dynamic_cast<PostgresSession*>(session.get());
+  if (spare == nullptr || !spare->Refresh().ok()) return;
+  session.release();
+  std::unique_ptr<PostgresSession> former(spare);
+  MutexLock lock(mutex_);
+  spare_.swap(former);
+  spare_until_ = absl::Now() + kSpareTime;
+}
+
+std::unique_ptr<PostgresSession> PostgresDatabase::TakeSpare() {
+  MutexLock lock(mutex_);
+  // One that has idled for long goes the way of all: PostgreSQL may be about to end it.
+  auto spare = std::move(spare_);
+  return absl::Now() < spare_until_ ? std::move(spare) : nullptr;
 }
 
 bool PostgresDatabase::IsLost(const absl::Status& status) {
@@ -143,6 +167,7 @@ void PostgresDatabase::LeaveReader() {
 void PostgresDatabase::CloseIdle() {
   MutexLock lock(mutex_);
   idle_.clear();
+  spare_.reset();
 }
 
 absl::StatusOr<VersionRows> PostgresDatabase::ReadRows() {
@@ -151,6 +176,10 @@ absl::StatusOr<VersionRows> PostgresDatabase::ReadRows() {
 
 absl::StatusOr<std::map<std::string, absl::Time>> PostgresDatabase::ReadApplyTimes() {
   return WithReader([](PostgresSession& session) { return session.ReadApplyTimes(); });
+}
+
+absl::StatusOr<DatedRows> PostgresDatabase::ReadDatedRows() {
+  return WithReader([](PostgresSession& session) { return session.ReadDatedRows(); });
 }
 
 absl::StatusOr<std::map<std::string, std::string>> PostgresDatabase::ReadChecksums() {

@@ -35,8 +35,10 @@ class PostgresDatabase : public Database {
   ~PostgresDatabase() override;
 
   absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) override;
+  void TakeBack(std::unique_ptr<Session> session) override;
   absl::StatusOr<VersionRows> ReadRows() override;
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
+  absl::StatusOr<DatedRows> ReadDatedRows() override;
   absl::StatusOr<std::map<std::string, std::string>> ReadChecksums() override;
   absl::StatusOr<Schema> ReadSchema() override;
   absl::StatusOr<CatalogFacts> ReadCatalogFacts(const CatalogQuestion& question) override;
@@ -76,6 +78,7 @@ class PostgresDatabase : public Database {
  private:
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);
   absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectReader();
+  std::unique_ptr<PostgresSession> TakeSpare();
   // Runs `use` on an idle connection, or on a fresh one if there is none or it turns out lost.
   template <typename Use>
   auto UseConnection(const Use& use) -> decltype(use(std::declval<PostgresSession&>())) {
@@ -117,6 +120,9 @@ class PostgresDatabase : public Database {
   CondVar reader_left_;
   int readers_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::unique_ptr<PostgresSession>> idle_ ABSL_GUARDED_BY(mutex_);
+  // For the next operation, if it comes before that time; may be null.
+  std::unique_ptr<PostgresSession> spare_ ABSL_GUARDED_BY(mutex_);
+  absl::Time spare_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 
 }  // namespace migd

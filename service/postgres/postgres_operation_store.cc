@@ -169,6 +169,12 @@ constexpr char kValueColumns[] =
     "operation, version_table, request_id, action, targets, state, attempt, server, server_name, "
     "cancel_reason, create_time, finish_time, last_sequence, details";
 
+// For the transaction that follows in the same message.
+std::string SynchronousCommitSql(Durability durability) {
+  return absl::StrCat("SET synchronous_commit = ",
+                      durability == Durability::kSurvivesCrash ? "on; " : "off; ");
+}
+
 // Adds the events that a query named `written` has a row for.
 std::string AddEventsSql(const std::string& operation, const StoredEvents& events) {
   std::vector<std::string> rows;
@@ -216,8 +222,7 @@ class PostgresLedger : public Ledger {
       exist_ = prepared_ = true;
       pqxx::nontransaction work(session_->connection());
       // Statements sent together are one transaction.
-      const std::string setting = absl::StrCat(
-          "SET synchronous_commit = ", durability == Durability::kSurvivesCrash ? "on; " : "off; ");
+      const std::string setting = SynchronousCommitSql(durability);
       std::string added;
       if (!events.empty()) {
         absl::StrAppend(&added, ", added AS (", AddEventsSql(record.operation.operation(), events),
@@ -359,21 +364,21 @@ class PostgresLedger : public Ledger {
 }  // namespace
 
 absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRecord& record,
-                                                               const StoredEvents& accepted) {
+                                                               const StoredEvents& accepted,
+                                                               Durability durability) {
   return database_.WithReader([&](PostgresSession& session) -> absl::StatusOr<OperationRecord> {
     const absl::Status writable = session.CheckWritable();
     if (!writable.ok()) return writable;
     auto inserted = Translated(database_.name(), [&]() -> absl::StatusOr<OperationRecord> {
       PrepareServiceTables(session);
       pqxx::nontransaction work(session.connection());
-      const pqxx::result added = work.exec(
-          absl::StrCat("SET synchronous_commit = on; "
-                       "WITH written AS (INSERT INTO migration_service.operation (",
-                       kValueColumns, ") VALUES (", RecordValues(session.version_table(), record),
-                       ") ON CONFLICT DO NOTHING RETURNING ", kRecordColumns, "), added AS (",
-                       AddEventsSql(record.operation.operation(), accepted), "), audited AS (",
-                       AppendAuditSql(AcceptedEntry(record.operation), "FROM written"),
-                       ") SELECT * FROM written"));
+      const pqxx::result added = work.exec(absl::StrCat(
+          SynchronousCommitSql(durability),
+          "WITH written AS (INSERT INTO migration_service.operation (", kValueColumns, ") VALUES (",
+          RecordValues(session.version_table(), record), ") ON CONFLICT DO NOTHING RETURNING ",
+          kRecordColumns, "), added AS (", AddEventsSql(record.operation.operation(), accepted),
+          "), audited AS (", AppendAuditSql(AcceptedEntry(record.operation), "FROM written"),
+          ") SELECT * FROM written"));
       if (!added.empty()) return ToRecord(added[0], database_.name());
       // The same request made it, or this very call, whose answer was lost.
       return ToRecord(

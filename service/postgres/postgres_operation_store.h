@@ -20,8 +20,9 @@ class PostgresOperationStore : public OperationStore {
   // `database` must outlive the store and its ledgers.
   explicit PostgresOperationStore(PostgresDatabase& database) : database_(database) {}
 
-  absl::StatusOr<OperationRecord> Insert(const OperationRecord& record,
-                                         const StoredEvents& accepted) override;
+  absl::StatusOr<OperationRecord> Insert(
+      const OperationRecord& record, const StoredEvents& accepted,
+      Durability durability = Durability::kSurvivesCrash) override;
   absl::StatusOr<std::vector<OperationRecord>> Find(absl::string_view id) override;
   absl::StatusOr<std::vector<OperationRecord>> List(
       const std::vector<migration::v1::Operation::State>& states, int64_t before_number,

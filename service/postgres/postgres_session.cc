@@ -33,6 +33,9 @@ bool IsReadable(pqxx::transaction_base& work, const char* table) {
       .as<bool>();
 }
 
+// The prepared statement of ReadDatedRows.
+constexpr char kDatedRows[] = "migd_dated_rows";
+
 // Of a blocker's query, so much is shown.
 constexpr size_t kLongestQuery = 200;
 
@@ -72,26 +75,26 @@ constexpr absl::Duration kCancelPatience = absl::Seconds(1);
 // A setting that lets the server notice that this process is lost.
 struct Safeguard {
   int since_version;
-  const char* sql;
+  Setting setting;
 };
 
 constexpr std::array<Safeguard, 6> kSafeguards = {{
     // A host that is gone, with the network between: noticed within a minute, as on our side.
-    {0, "SET tcp_keepalives_idle = 30;"},
-    {0, "SET tcp_keepalives_interval = 10;"},
-    {0, "SET tcp_keepalives_count = 3;"},
-    {120000, "SET tcp_user_timeout = '60s';"},
+    {0, {"tcp_keepalives_idle", "30"}},
+    {0, {"tcp_keepalives_interval", "10"}},
+    {0, {"tcp_keepalives_count", "3"}},
+    {120000, {"tcp_user_timeout", "60s"}},
     // A process that is frozen and holds locks. Between two statements it works for milliseconds; a
     // minute lets a virtual machine be moved meanwhile.
-    {0, "SET idle_in_transaction_session_timeout = '1min';"},
+    {0, {"idle_in_transaction_session_timeout", "1min"}},
     // A process that is frozen and holds the mutex alone. Outside of transactions it pauses for
     // quarters of a minute, and reads and plans a large directory for some seconds.
-    {140000, "SET idle_session_timeout = '5min';"},
+    {140000, {"idle_session_timeout", "5min"}},
 }};
 
 // A process that ended while a statement runs: the server looks for the end of the connection so
 // often. Not on every system that PostgreSQL runs on.
-constexpr Safeguard kClientCheck = {140000, "SET client_connection_check_interval = '5s';"};
+constexpr Safeguard kClientCheck = {140000, {"client_connection_check_interval", "5s"}};
 
 }  // namespace
 
@@ -120,7 +123,7 @@ PostgresSession::PostgresSession(std::unique_ptr<Connection> connection, std::st
       runner_(*connection_, database_),
       cancel_(connection_->handle()) {
   pqxx::nontransaction work(*connection_);
-  work.exec(std::string(kSessionSettings));
+  work.exec(SetSql(kSessionSettings));
   if (!table_.schema.empty()) return;
   // NULL if the search_path names no schema that exists; writing says so.
   table_.schema =
@@ -161,7 +164,10 @@ absl::Status PostgresSession::CheckWritable() {
 absl::StatusOr<bool> PostgresSession::TryAcquireMutex() {
   return Translated(database_, [&]() -> absl::StatusOr<bool> {
     pqxx::nontransaction work(*connection_);
-    return work.exec_params1("SELECT pg_try_advisory_lock($1, $2)", kMutexClass, kMutexObject)[0]
+    // Twice, so that giving one back tells whether it was held, without letting go: see EndQueries.
+    return work
+        .exec_params1("SELECT pg_try_advisory_lock($1, $2) AND pg_try_advisory_lock($1, $2)",
+                      kMutexClass, kMutexObject)[0]
         .as<bool>();
   });
 }
@@ -221,6 +227,47 @@ absl::StatusOr<std::map<std::string, absl::Time>> PostgresSession::ReadApplyTime
     }
     return times;
   });
+}
+
+absl::StatusOr<DatedRows> PostgresSession::ReadDatedRows() {
+  if (has_log_) {
+    try {
+      return SelectDatedRows();
+    } catch (const pqxx::pqxx_exception&) {
+      // A table is gone, or may not be read any more. What else may be the matter is told by what
+      // follows.
+      has_log_ = false;
+    }
+  }
+  auto rows = ReadRows();
+  if (!rows.ok()) return rows.status();
+  const auto times = ReadApplyTimes();
+  if (!times.ok()) return times.status();
+  return Translated(database_, [&]() -> absl::StatusOr<DatedRows> {
+    pqxx::nontransaction work(*connection_);
+    const bool exists = work.exec1(absl::StrCat("SELECT ", RelationSql(table_.schema, table_.name),
+                                                " IS NOT NULL"))[0]
+                            .as<bool>();
+    // Prepared for good: a table that takes the place of another is found by its name again.
+    if (exists && IsReadable(work, "revision_log")) {
+      connection_->prepare(kDatedRows, DatedRowsSql(table_));
+      has_log_ = true;
+    }
+    return DatedRows{*std::move(rows), *times};
+  });
+}
+
+DatedRows PostgresSession::SelectDatedRows() {
+  pqxx::nontransaction work(*connection_);
+  DatedRows dated;
+  for (const pqxx::row row : work.exec_prepared(kDatedRows)) {
+    const std::string revision = row[0].as<std::string>();
+    dated.rows.insert(revision);
+    if (!row[1].is_null()) {
+      dated.apply_times[revision] = absl::UnixEpoch() + absl::Seconds(row[1].as<double>());
+    }
+  }
+  return dated;
 }
 
 absl::StatusOr<std::map<std::string, std::string>> PostgresSession::ReadChecksums() {
@@ -331,19 +378,100 @@ absl::Status PostgresSession::PrepareForWriting() {
 absl::Status PostgresSession::Guard() {
   const int version = connection_->server_version();
   for (const Safeguard& safeguard : kSafeguards) {
-    if (version >= safeguard.since_version) absl::StrAppend(&safeguards_, safeguard.sql);
+    if (version >= safeguard.since_version) settings_.push_back(safeguard.setting);
   }
-  const absl::Status status = RunOwn(safeguards_);
+  const absl::Status status = RunOwn(SetSql(settings_));
   if (!status.ok() || version < kClientCheck.since_version) return status;
-  const auto checks = runner_.Run(kClientCheck.sql);
+  const auto checks = runner_.Run(SetSql({kClientCheck.setting}));
   if (!checks.ok()) return checks.status();
-  if (!checks->error) absl::StrAppend(&safeguards_, kClientCheck.sql);
+  if (!checks->error) settings_.push_back(kClientCheck.setting);
   return absl::OkStatus();
+}
+
+absl::Status PostgresSession::Rename(const std::string& application_name) {
+  return RunOwn(SetSql({{"application_name", application_name}}));
+}
+
+absl::Status PostgresSession::Refresh() {
+  // Without a space it is not the name of one that an operation has.
+  return RunOwn(
+      absl::StrCat("SELECT pg_advisory_unlock_all(); ", SetSql({{"application_name", "migd"}})));
 }
 
 absl::Status PostgresSession::SetTimeouts(const Timeouts& timeouts) {
   timeouts_ = timeouts;
   return RunOwn(SetTimeoutsSql(timeouts_));
+}
+
+absl::Status PostgresSession::RunPart(const StepPart& part, const StatementHandler& on_statement) {
+  std::vector<OwnQuery> before;
+  if (part.begin) {
+    timeouts_ = *part.begin;
+    // Not by set_config(): SET TRANSACTION comes before any query.
+    before = {{"BEGIN"},
+              {SetLockTimeoutSql(timeouts_.lock_timeout)},
+              {SetStatementTimeoutSql(timeouts_.statement_timeout)}};
+  }
+  const std::vector<OwnQuery> after = part.end ? EndQueries(*part.end) : std::vector<OwnQuery>();
+  const size_t first = before.size();
+  const size_t end = first + part.statements.size();
+  const auto own = [&](size_t i) -> const OwnQuery& {
+    return i < first ? before[i] : after[i - end];
+  };
+  return runner_.RunTogether(
+      end + after.size(),
+      [&](size_t i) -> StatementRunner::Query {
+        if (i < first || i >= end) return {own(i).sql};
+        // The end of the last comes with the rest, which takes no time.
+        return {std::string(part.statements[i - first].text), /*is_awaited=*/i + 1 < end};
+      },
+      [&](size_t i, const StatementResult& result) {
+        if (i >= first && i < end) return on_statement(i - first, result);
+        if (result.error) {
+          return StatusOfRefusal(result.error->sqlstate, result.error->message, database_);
+        }
+        return own(i).check ? own(i).check(result) : absl::OkStatus();
+      });
+}
+
+std::vector<PostgresSession::OwnQuery> PostgresSession::EndQueries(const StepEnd& end) const {
+  std::vector<OwnQuery> queries;
+  for (const char* reset : kResetStatements) queries.push_back({reset});
+  std::vector<Setting> settings(kSessionSettings.begin(), kSessionSettings.end());
+  settings.insert(settings.end(), settings_.begin(), settings_.end());
+  const std::string lock_timeout = absl::StrCat(absl::ToInt64Milliseconds(timeouts_.lock_timeout));
+  settings.push_back({"lock_timeout", lock_timeout});
+  const std::string mutex = absl::StrCat("(", kMutexClass, ", ", kMutexObject, ")");
+  // One of the two holds is given back and taken again: in pg_locks, every lock of the whole server
+  // would have to be gathered.
+  queries.push_back(
+      {absl::StrCat("SELECT ", SetConfigSql(settings),
+                    " WHERE CASE WHEN pg_catalog.pg_advisory_unlock", mutex,
+                    " THEN pg_catalog.pg_try_advisory_lock", mutex, " ELSE false END"),
+       [revision = end.log.revision](const StatementResult& result) {
+         return result.rows == 1 ? absl::OkStatus() : errors::MutexLost(revision);
+       }});
+  for (const VersionWrite& write : end.writes) {
+    queries.push_back({VersionWriteSql(table_, write),
+                       [this, &write, revision = end.log.revision](const StatementResult& result) {
+                         return CheckWritten(write, revision, result.rows);
+                       }});
+  }
+  queries.push_back({LogSql(end.log)});
+  return queries;
+}
+
+absl::Status PostgresSession::CheckWritten(const VersionWrite& write, absl::string_view revision,
+                                           int64_t rows) const {
+  if (rows == 1) return absl::OkStatus();
+  return errors::VersionRowMismatch(
+      revision, absl::StrCat(VersionWriteProblem(table_, write), "; ", rows, " found"));
+}
+
+std::string PostgresSession::LogSql(const LogEntry& entry) const {
+  return AppendLogSql(table_, entry,
+                      absl::StrFormat("to_timestamp(%.6f)",
+                                      absl::ToDoubleSeconds(entry.start_time - absl::UnixEpoch())));
 }
 
 absl::Status PostgresSession::SetLockTimeout(absl::Duration timeout) {
@@ -352,7 +480,7 @@ absl::Status PostgresSession::SetLockTimeout(absl::Duration timeout) {
 
 absl::Status PostgresSession::ResetSettings() {
   // In one message with the others: it costs no round trip.
-  return RunOwn(absl::StrCat(ResetSettingsSql(timeouts_.lock_timeout), "; ", safeguards_));
+  return RunOwn(absl::StrCat(ResetSettingsSql(timeouts_.lock_timeout), "; ", SetSql(settings_)));
 }
 
 absl::Status PostgresSession::Begin() { return RunOwn("BEGIN"); }
@@ -388,20 +516,14 @@ absl::Status PostgresSession::WriteVersion(const VersionWrite& write, absl::stri
   return Translated(database_, [&]() -> absl::Status {
     pqxx::nontransaction work(*connection_);
     const pqxx::result result = work.exec(VersionWriteSql(table_, write));
-    if (result.affected_rows() == 1) return absl::OkStatus();
-    return errors::VersionRowMismatch(
-        revision,
-        absl::StrCat(VersionWriteProblem(table_, write), "; ", result.affected_rows(), " found"));
+    return CheckWritten(write, revision, static_cast<int64_t>(result.affected_rows()));
   });
 }
 
 absl::Status PostgresSession::AppendLog(const LogEntry& entry) {
   return Translated(database_, [&] {
     pqxx::nontransaction work(*connection_);
-    work.exec(
-        AppendLogSql(table_, entry,
-                     absl::StrFormat("to_timestamp(%.6f)",
-                                     absl::ToDoubleSeconds(entry.start_time - absl::UnixEpoch()))));
+    work.exec(LogSql(entry));
     return absl::OkStatus();
   });
 }

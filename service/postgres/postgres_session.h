@@ -6,6 +6,7 @@
 #include <string>
 
 #include "service/database/database.h"
+#include "service/database/service_sql.h"
 #include "service/postgres/cancel_request.h"
 #include "service/postgres/connection.h"
 #include "service/postgres/statement_runner.h"
@@ -37,6 +38,7 @@ class PostgresSession : public Session {
   absl::Status Rollback() override;
   bool InTransaction() const override;
   absl::StatusOr<StatementResult> Execute(const Statement& statement) override;
+  absl::Status RunPart(const StepPart& part, const StatementHandler& on_statement) override;
   absl::StatusOr<absl::optional<ObjectState>> Inspect(const GuardedObject& object) override;
   absl::Status WriteVersion(const VersionWrite& write, absl::string_view revision) override;
   absl::Status AppendLog(const LogEntry& entry) override;
@@ -62,8 +64,14 @@ class PostgresSession : public Session {
   // process is gone or can no longer be reached: nobody else could end it then.
   absl::Status Guard();
 
+  // Gives the connection another name.
+  absl::Status Rename(const std::string& application_name);
+  // Makes it as if it had just been opened, if no statement of a migration was run.
+  absl::Status Refresh();
+
   // See Database.
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes();
+  absl::StatusOr<DatedRows> ReadDatedRows();
   absl::StatusOr<std::map<std::string, std::string>> ReadChecksums();
   absl::StatusOr<LockState> ReadLockState(int pid);
   absl::StatusOr<RelationLocks> ReadLocksOf(int pid);
@@ -75,6 +83,19 @@ class PostgresSession : public Session {
   PostgresSession(std::unique_ptr<Connection> connection, std::string database, VersionTable table,
                   std::string login);
 
+  // A query of the service's own that is sent among the statements of a step, and what is made of
+  // its result, if it depends on that.
+  struct OwnQuery {
+    std::string sql;
+    std::function<absl::Status(const StatementResult&)> check = nullptr;
+  };
+  // What ends a step. `end` must outlive them.
+  std::vector<OwnQuery> EndQueries(const StepEnd& end) const;
+  absl::Status CheckWritten(const VersionWrite& write, absl::string_view revision,
+                            int64_t rows) const;
+  std::string LogSql(const LogEntry& entry) const;
+  // The rows with their times, from tables that are there and may be read.
+  DatedRows SelectDatedRows();
   // Runs a text of the service's own; whatever the server refuses in it is a status.
   absl::Status RunOwn(const std::string& sql);
   // The same for what is run between the statements of a migration.
@@ -88,8 +109,10 @@ class PostgresSession : public Session {
   // The role that the session has logged in as.
   std::string login_;
   Timeouts timeouts_;
-  // Of Guard; each statement ends with a semicolon.
-  std::string safeguards_;
+  // Of Guard.
+  std::vector<Setting> settings_;
+  // Both tables that ReadDatedRows reads were there and readable.
+  bool has_log_ = false;
   StatementRunner runner_;
   CancelRequest cancel_;
 };

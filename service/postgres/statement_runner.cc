@@ -1,7 +1,11 @@
 #include "service/postgres/statement_runner.h"
 
+#include <poll.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +20,11 @@ namespace {
 
 // COPY data goes out in pieces: libpq doubles its buffer for what it is given at once.
 constexpr size_t kCopyPiece = 256 * 1024;
+
+// What is on its way to the server, at most: enough that it never waits for us, and little to wait
+// for when the operation is to stop.
+constexpr size_t kMostAhead = 64;
+constexpr size_t kMostBytesAhead = 256 * 1024;
 
 struct ClearResult {
   void operator()(PGresult* result) const { PQclear(result); }
@@ -83,6 +92,139 @@ absl::StatusOr<StatementResult> StatementRunner::Run(absl::string_view sql,
   }
   if (!loss.empty() || PQstatus(handle()) == CONNECTION_BAD) return Lost(loss, loss_sqlstate);
   return collected;
+}
+
+struct StatementRunner::Pipeline {
+  const size_t count;
+  const std::function<Query(size_t)>& query_of;
+  const OnResult& on_result;
+
+  size_t sent = 0;
+  size_t received = 0;
+  // The sizes of those that are on their way, the oldest first, and what they come to.
+  std::deque<size_t> sizes = {};
+  size_t bytes_ahead = 0;
+  // The server has refused one.
+  bool refused = false;
+  // No more are sent: all are, or one was refused, or `on_result` wants no more.
+  bool closed = false;
+  // The server has come to the end of what was sent.
+  bool ended = false;
+  // libpq has something left to send.
+  bool unsent = false;
+  bool single_row = false;
+  StatementResult collected = {};
+  absl::Status status = {};
+  std::string loss = {};
+  std::string loss_sqlstate = {};
+};
+
+absl::Status StatementRunner::RunTogether(size_t count,
+                                          const std::function<Query(size_t)>& query_of,
+                                          const OnResult& on_result) {
+  if (count == 0) return absl::OkStatus();
+  if (PQenterPipelineMode(handle()) != 1) return Lost("cannot send");
+  // Else the two sides could wait for each other, each with its buffers full.
+  PQsetnonblocking(handle(), 1);
+  Pipeline pipeline = {count, query_of, on_result};
+  bool alive = true;
+  while (alive && !pipeline.ended) {
+    alive = SendAhead(pipeline);
+    if (alive && !TakeResults(pipeline)) {
+      alive = pipeline.loss.empty() && AwaitSocket(pipeline);
+    }
+  }
+  PQsetnonblocking(handle(), 0);
+  if (!alive || PQexitPipelineMode(handle()) != 1) {
+    return Lost(pipeline.loss, pipeline.loss_sqlstate);
+  }
+  return pipeline.status;
+}
+
+bool StatementRunner::SendAhead(Pipeline& pipeline) {
+  // Not for each that has ended: a message that carries many costs little more than one.
+  const bool is_low = pipeline.sizes.size() <= kMostAhead / 2;
+  while (is_low && !pipeline.closed && pipeline.sent < pipeline.count &&
+         pipeline.sizes.size() < kMostAhead && pipeline.bytes_ahead < kMostBytesAhead) {
+    const Query query = pipeline.query_of(pipeline.sent);
+    if (PQsendQueryParams(handle(), query.sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) !=
+        1) {
+      return false;
+    }
+    if (query.is_awaited && PQsendFlushRequest(handle()) != 1) return false;
+    ++pipeline.sent;
+    pipeline.sizes.push_back(query.sql.size());
+    pipeline.bytes_ahead += query.sql.size();
+    pipeline.unsent = true;
+  }
+  if (!pipeline.closed && pipeline.sent == pipeline.count) {
+    pipeline.closed = true;
+    pipeline.unsent = true;
+    if (PQpipelineSync(handle()) != 1) return false;
+  }
+  if (!pipeline.unsent) return true;
+  const int flushed = PQflush(handle());
+  pipeline.unsent = flushed == 1;
+  return flushed >= 0;
+}
+
+bool StatementRunner::TakeResults(Pipeline& pipeline) {
+  bool taken = false;
+  while (!pipeline.ended && PQisBusy(handle()) == 0) {
+    if (pipeline.received == pipeline.sent && !pipeline.closed) break;
+    if (!std::exchange(pipeline.single_row, true)) PQsetSingleRowMode(handle());
+    const OwnedResult result{PQgetResult(handle())};
+    taken = true;
+    if (result == nullptr) {
+      // After the last one, before what tells the end.
+      if (pipeline.received == pipeline.sent) continue;
+      pipeline.bytes_ahead -= pipeline.sizes.front();
+      pipeline.sizes.pop_front();
+      pipeline.single_row = false;
+      const StatementResult finished = std::exchange(pipeline.collected, {});
+      const size_t index = pipeline.received++;
+      if (!pipeline.status.ok() || pipeline.refused) continue;
+      pipeline.status = pipeline.on_result(index, finished);
+      pipeline.refused = finished.error.has_value();
+      if ((!pipeline.status.ok() || pipeline.refused) && !pipeline.closed) {
+        pipeline.closed = true;
+        pipeline.unsent = true;
+        if (PQpipelineSync(handle()) != 1) return false;
+        // Sent by the next round.
+        return true;
+      }
+      continue;
+    }
+    switch (PQresultStatus(result.get())) {
+      case PGRES_PIPELINE_SYNC:
+        pipeline.ended = true;
+        break;
+      case PGRES_PIPELINE_ABORTED:
+        break;
+      case PGRES_FATAL_ERROR:
+        if (IsLoss(handle(), result.get())) {
+          pipeline.loss = PQresultErrorMessage(result.get());
+          pipeline.loss_sqlstate = Field(result.get(), PG_DIAG_SQLSTATE);
+          if (pipeline.loss.empty()) pipeline.loss = "the connection was lost";
+          return false;
+        }
+        [[fallthrough]];
+      default:
+        Collect(result.get(), absl::nullopt, pipeline.collected);
+    }
+  }
+  return taken;
+}
+
+bool StatementRunner::AwaitSocket(Pipeline& pipeline) {
+  if (PQstatus(handle()) == CONNECTION_BAD) return false;
+  pollfd socket = {PQsocket(handle()), static_cast<short>(POLLIN | (pipeline.unsent ? POLLOUT : 0)),
+                   0};
+  while (::poll(&socket, 1, -1) < 0) {
+    if (errno != EINTR) return false;
+  }
+  if ((socket.revents & POLLOUT) != 0) pipeline.unsent = true;
+  return (socket.revents & ~POLLOUT) == 0 || PQconsumeInput(handle()) == 1;
 }
 
 void StatementRunner::Collect(const PGresult* result, absl::optional<absl::string_view> copy_data,

@@ -29,10 +29,34 @@ class StatementRunner {
   absl::StatusOr<StatementResult> Run(absl::string_view sql,
                                       absl::optional<absl::string_view> copy_data = absl::nullopt);
 
+  // One of several texts, each a single statement without COPY.
+  struct Query {
+    std::string sql;
+    // Its end is to be told at once, not when the server has more to tell.
+    bool is_awaited = false;
+  };
+  using OnResult = std::function<absl::Status(size_t index, const StatementResult& result)>;
+  // Runs `count` queries in their order by the extended query protocol, sending them ahead: while
+  // one runs, those that follow are on their way. `query_of` is asked for each in turn, when it is
+  // sent; `on_result` is called for each that ran, as soon as its end is known. Those behind one
+  // that the server refuses do not run. If `on_result` returns a status other than OK no more are
+  // sent, those that are on their way are waited for, and that status is returned.
+  // DatabaseUnavailable if the connection broke.
+  absl::Status RunTogether(size_t count, const std::function<Query(size_t)>& query_of,
+                           const OnResult& on_result);
+
   void SetNoticeHandler(Session::NoticeHandler handler) { notice_handler_ = std::move(handler); }
 
  private:
   static void OnNotice(void* runner, const PGresult* result);
+  // The state of one RunTogether().
+  struct Pipeline;
+  // Sends what may be on its way. False if the connection broke.
+  bool SendAhead(Pipeline& pipeline);
+  // Takes the results that have arrived. False if there are none, or the connection broke.
+  bool TakeResults(Pipeline& pipeline);
+  // Waits until the connection can be read, or written if something is to be sent.
+  bool AwaitSocket(Pipeline& pipeline);
   void Collect(const PGresult* result, absl::optional<absl::string_view> copy_data,
                StatementResult& into);
   void FeedCopy(absl::optional<absl::string_view> data);

@@ -41,12 +41,9 @@ absl::Status TranslateConnectFailure(const ConnectFailure& failure, const std::s
   return errors::DatabaseUnavailable(database, message);
 }
 
-absl::Status TranslateSqlError(const pqxx::sql_error& error, const std::string& database) {
-  const std::string message = MessageOf(error);
+absl::Status StatusOfRefusal(absl::string_view sqlstate, const std::string& message,
+                             const std::string& database) {
   const std::string problem = absl::StrCat("database ", database, ": ", message);
-  // libpqxx drops the SQLSTATE of this one, since it has a class of its own.
-  const bool unprivileged = dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr;
-  const std::string sqlstate = unprivileged ? "42501" : error.sqlstate();
   if (sqlstate == "42501") {
     return errors::InsufficientPrivilege(
         problem,
@@ -57,6 +54,8 @@ absl::Status TranslateSqlError(const pqxx::sql_error& error, const std::string& 
   if (sqlstate == "57014") return errors::StatementTimeout(problem);
   if (sqlstate == "55P03") return errors::LockTimeout(problem);
   if (sqlstate == "25006") return errors::DatabaseReadOnly(database);
+  // serialization_failure, deadlock_detected.
+  if (absl::StartsWith(sqlstate, "40")) return errors::TransactionConflict(problem);
   if (absl::StartsWith(sqlstate, "57P") || absl::StartsWith(sqlstate, "08")) {
     return errors::DatabaseUnavailable(database, message);
   }
@@ -67,6 +66,12 @@ absl::Status TranslateSqlError(const pqxx::sql_error& error, const std::string& 
       database,
       absl::StrCat("PostgreSQL refuses a query of the service: ", message, " [", sqlstate, "]"),
       about_tables ? kVersionTableHint : "put right what PostgreSQL says, then try again");
+}
+
+absl::Status TranslateSqlError(const pqxx::sql_error& error, const std::string& database) {
+  // libpqxx drops the SQLSTATE of this one, since it has a class of its own.
+  const bool unprivileged = dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr;
+  return StatusOfRefusal(unprivileged ? "42501" : error.sqlstate(), MessageOf(error), database);
 }
 
 absl::Status TranslateRollback(const pqxx::transaction_rollback& failure,

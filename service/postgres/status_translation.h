@@ -15,7 +15,10 @@ namespace migd {
 // The status of a refused connection to `database`.
 absl::Status TranslateConnectFailure(const ConnectFailure& failure, const std::string& database);
 
-// The status of a query that the server refused, though the service made it.
+// The status of a query that the server refused, though the service made it: with a SQLSTATE and
+// the primary message.
+absl::Status StatusOfRefusal(absl::string_view sqlstate, const std::string& message,
+                             const std::string& database);
 absl::Status TranslateSqlError(const pqxx::sql_error& error, const std::string& database);
 
 // The status of a query that the server ended to resolve a deadlock or a serialization conflict.

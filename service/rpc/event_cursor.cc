@@ -11,6 +11,15 @@ namespace migd {
 
 using migration::v1::OperationEvent;
 
+namespace {
+
+// A batch is sent when it has so many events, or so many bytes: gRPC takes messages of up to 4 MiB,
+// and an event has a few kilobytes at most, but for a plan.
+constexpr int kMostEventsOfBatch = 500;
+constexpr size_t kBytesOfBatch = 256 * 1024;
+
+}  // namespace
+
 Operation::EventPointer EventCursor::TakeSnapshot() {
   auto message = std::make_shared<OperationEvent>();
   *message->mutable_operation_snapshot()->mutable_operation() = operation_->Snapshot();
@@ -44,6 +53,27 @@ Operation::EventPointer EventCursor::Take() {
   if (progress == nullptr || progress->sequence() == sequence_) return progress;
   auto message = std::make_shared<OperationEvent>(*progress);
   message->set_sequence(sequence_);
+  return message;
+}
+
+Operation::EventPointer EventCursor::TakeMessage(bool batched) {
+  EventPointer first = Take();
+  EventPointer next = batched && first != nullptr ? Take() : nullptr;
+  if (next == nullptr) return first;
+  auto message = std::make_shared<OperationEvent>();
+  auto& events = *message->mutable_batch()->mutable_events();
+  *events.Add() = *first;
+  size_t bytes = first->ByteSizeLong();
+  while (next != nullptr) {
+    bytes += next->ByteSizeLong();
+    *events.Add() = *next;
+    const bool is_full = events.size() >= kMostEventsOfBatch || bytes >= kBytesOfBatch;
+    next = is_full ? nullptr : Take();
+  }
+  const OperationEvent& last = events[events.size() - 1];
+  message->set_operation(last.operation());
+  message->set_sequence(last.sequence());
+  *message->mutable_time() = last.time();
   return message;
 }
 

@@ -33,6 +33,10 @@ class EventCursor {
   // must be loaded first.
   EventPointer Take();
 
+  // What Take() gives; if `batched`, together with what it would give after that, as long as it is
+  // not much.
+  EventPointer TakeMessage(bool batched);
+
   // Whether the operation has fewer events than were read: it is time for a snapshot.
   bool IsAhead() const { return sequence_ > operation_->visible_sequence(); }
 

@@ -57,7 +57,7 @@ class EventStream : public MessageStream {
     if (!cursor_) return;
     const bool was_set_back = options_.snapshot && cursor_->IsAhead();
     if (std::exchange(snapshot_due_, false) || was_set_back) return Write(cursor_->TakeSnapshot());
-    if (auto message = cursor_->Take()) return Write(std::move(message));
+    if (auto message = cursor_->TakeMessage(options_.batched)) return Write(std::move(message));
     if (cursor_->NeedsPage()) {
       cursor_->Load(
           sources_.operations,
@@ -90,11 +90,12 @@ class EventStream : public MessageStream {
 class AllEventsStream : public MessageStream {
  public:
   AllEventsStream(StreamSources& sources, DatabaseSelection databases, absl::Time finished_since,
-                  absl::Duration heartbeat_interval, CallTerms terms)
+                  absl::Duration heartbeat_interval, bool batched, CallTerms terms)
       : MessageStream(sources.ticker, heartbeat_interval, std::move(terms)),
         sources_(sources),
         databases_(std::move(databases)),
         finished_since_(finished_since),
+        batched_(batched),
         announced_(sources.announcements.count()) {}
 
   void Start() {
@@ -138,7 +139,8 @@ class AllEventsStream : public MessageStream {
       Followed& followed = followed_.at(id);
       const bool snapshot =
           std::exchange(followed.snapshot_due, false) || followed.cursor.IsAhead();
-      auto message = snapshot ? followed.cursor.TakeSnapshot() : followed.cursor.Take();
+      auto message =
+          snapshot ? followed.cursor.TakeSnapshot() : followed.cursor.TakeMessage(batched_);
       if (message != nullptr) {
         last_served_ = id;
         return Write(std::move(message));
@@ -211,6 +213,7 @@ class AllEventsStream : public MessageStream {
   StreamSources& sources_;
   const DatabaseSelection databases_;
   const absl::Time finished_since_;
+  const bool batched_;
   // How many announcements were told, or made before the stream began.
   int64_t announced_ ABSL_GUARDED_BY(mutex_);
   // As it was at the last look.
@@ -239,9 +242,9 @@ EventReactor* StreamEvents(StreamSources& sources, const OperationSource& source
 
 EventReactor* StreamAllEvents(StreamSources& sources, const DatabaseSelection& databases,
                               absl::Time finished_since, absl::Duration heartbeat_interval,
-                              CallTerms terms) {
-  auto* stream =
-      new AllEventsStream(sources, databases, finished_since, heartbeat_interval, std::move(terms));
+                              bool batched, CallTerms terms) {
+  auto* stream = new AllEventsStream(sources, databases, finished_since, heartbeat_interval,
+                                     batched, std::move(terms));
   stream->Start();
   return stream;
 }

@@ -41,6 +41,8 @@ struct EventStreamOptions {
   // End with how the operation ended, for the call that asked for it; otherwise with OK.
   bool status_of_operation = false;
   absl::Duration heartbeat_interval = kHeartbeatInterval;
+  // Send events together.
+  bool batched = false;
   CallTerms terms = {};
 };
 
@@ -58,7 +60,7 @@ EventReactor* StreamEvents(StreamSources& sources, const OperationSource& source
 // none of these.
 EventReactor* StreamAllEvents(StreamSources& sources, const DatabaseSelection& databases,
                               absl::Time finished_since, absl::Duration heartbeat_interval,
-                              CallTerms terms = {});
+                              bool batched, CallTerms terms = {});
 
 // A stream that ends at once with `status`.
 EventReactor* RefuseStream(const absl::Status& status);

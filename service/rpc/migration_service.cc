@@ -342,7 +342,7 @@ grpc::Status MigrationServiceImpl::ComposeBaseline(
 
 EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase& context,
                                                    const CallKind& call,
-                                                   migration::v1::Operation wanted) {
+                                                   migration::v1::Operation wanted, bool batched) {
   const auto caller =
       Noted(context, call, wanted.database(), admission_.Admit(context, call, wanted.database()),
             AcceptedEntry(wanted).request());
@@ -364,6 +364,7 @@ EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase
   EventStreamOptions options;
   options.terms = *terms;
   options.status_of_operation = true;
+  options.batched = batched;
   return StreamEvents(
       streams_,
       [&](DatabaseOperations::OnAccepted on_accepted) {
@@ -388,7 +389,7 @@ EventReactor* MigrationServiceImpl::Upgrade(grpc::CallbackServerContext* context
   wanted.add_targets(request->target());
   wanted.set_request_id(request->request_id());
   *wanted.mutable_options() = request->options();
-  return StartOperation(*context, calls::kUpgrade, std::move(wanted));
+  return StartOperation(*context, calls::kUpgrade, std::move(wanted), request->batch_events());
 }
 
 EventReactor* MigrationServiceImpl::Downgrade(grpc::CallbackServerContext* context,
@@ -399,7 +400,7 @@ EventReactor* MigrationServiceImpl::Downgrade(grpc::CallbackServerContext* conte
   wanted.add_targets(request->target());
   wanted.set_request_id(request->request_id());
   *wanted.mutable_options() = request->options();
-  return StartOperation(*context, calls::kDowngrade, std::move(wanted));
+  return StartOperation(*context, calls::kDowngrade, std::move(wanted), request->batch_events());
 }
 
 EventReactor* MigrationServiceImpl::Stamp(grpc::CallbackServerContext* context,
@@ -411,7 +412,7 @@ EventReactor* MigrationServiceImpl::Stamp(grpc::CallbackServerContext* context,
   wanted.set_purge(request->purge());
   wanted.set_request_id(request->request_id());
   *wanted.mutable_options() = request->options();
-  return StartOperation(*context, calls::kStamp, std::move(wanted));
+  return StartOperation(*context, calls::kStamp, std::move(wanted), request->batch_events());
 }
 
 grpc::Status MigrationServiceImpl::GetOperation(grpc::ServerContext* context,
@@ -448,6 +449,7 @@ EventReactor* MigrationServiceImpl::WatchOperation(
   options.after_sequence = request->after_sequence();
   options.snapshot = true;
   options.heartbeat_interval = *interval;
+  options.batched = request->batch_events();
   return StreamEvents(
       streams_,
       [&](std::function<void(OperationManager::Found)> on_found) {
@@ -475,7 +477,8 @@ EventReactor* MigrationServiceImpl::Watch(grpc::CallbackServerContext* context,
                                         : absl::InfiniteFuture();
   const auto terms = TermsOf(*caller, request->database());
   if (!terms.ok()) return RefuseStream(terms.status());
-  return StreamAllEvents(streams_, databases, finished_since, *interval, *terms);
+  return StreamAllEvents(streams_, databases, finished_since, *interval, request->batch_events(),
+                         *terms);
 }
 
 grpc::Status MigrationServiceImpl::CancelOperation(

@@ -138,7 +138,7 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   absl::Status CheckOperationsOf(const Caller& caller) const;
   // What Upgrade, Downgrade and Stamp have in common: makes an operation and streams it.
   EventReactor* StartOperation(const grpc::ServerContextBase& context, const CallKind& call,
-                               migration::v1::Operation wanted);
+                               migration::v1::Operation wanted, bool batched);
 
   const Catalog& catalog_;
   const Admission& admission_;

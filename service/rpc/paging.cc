@@ -54,9 +54,14 @@ absl::StatusOr<Page> FindPage(size_t total, int page_size, absl::string_view pag
   Page page;
   if (!place->empty() && !absl::SimpleAtoi(*place, &page.begin)) return WrongToken();
   page.begin = std::min(page.begin, total);
-  page.end = page.begin + std::min(static_cast<size_t>(*size), total - page.begin);
-  if (page.end < total) page.next_token = TokenOfPlace(absl::StrCat(page.end), fingerprint);
+  page.CutAt(page.begin + std::min(static_cast<size_t>(*size), total - page.begin), total,
+             fingerprint);
   return page;
+}
+
+void Page::CutAt(size_t place, size_t total, absl::string_view fingerprint) {
+  end = place;
+  next_token = end < total ? TokenOfPlace(absl::StrCat(end), fingerprint) : "";
 }
 
 }  // namespace migd

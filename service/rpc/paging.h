@@ -16,6 +16,9 @@ struct Page {
   size_t end = 0;
   // For the page after it; empty for the last one.
   std::string next_token;
+
+  // Ends it at `place` of a list of `total` items.
+  void CutAt(size_t place, size_t total, absl::string_view fingerprint);
 };
 
 // How large pages are.

@@ -31,6 +31,8 @@ namespace migd {
 namespace {
 
 constexpr PageLimits kHistoryPages = {100, 10000};
+// A page ends with the revision that makes it as large as this: gRPC takes messages of up to 4 MiB.
+constexpr size_t kBytesOfPage = 3 << 20;
 
 using Scripts = std::shared_ptr<const ScriptSet>;
 using RepeatedString = google::protobuf::RepeatedPtrField<std::string>;
@@ -248,13 +250,17 @@ absl::Status AnswerHistory(const Catalog& catalog, const migration::v1::HistoryR
   const std::string fingerprint =
       absl::StrCat(opened->workspace.name, "\n", request.range(), "\n",
                    absl::StrJoin(request.from(), ","), "\n", graph.size());
-  const auto page = FindPage(selected->size(), request.page_size(), request.page_token(),
-                             kHistoryPages, fingerprint);
+  auto page = FindPage(selected->size(), request.page_size(), request.page_token(), kHistoryPages,
+                       fingerprint);
   if (!page.ok()) return page.status();
 
   const RevisionView view(*opened->scripts, facts.rows, facts.apply_times);
+  size_t bytes = 0;
   for (size_t i = page->begin; i < page->end; ++i) {
     *response.add_revisions() = view.Show((*selected)[i]);
+    bytes += response.revisions(response.revisions_size() - 1).ByteSizeLong();
+    if (bytes < kBytesOfPage) continue;
+    page->CutAt(i + 1, selected->size(), fingerprint);
   }
   response.set_next_page_token(page->next_token);
   if (!facts.status.ok()) *response.mutable_database_error() = errors::ToProto(facts.status);
@@ -269,14 +275,17 @@ absl::Status AnswerCurrent(const Catalog& catalog, const migration::v1::CurrentR
                            migration::v1::CurrentResponse& response) {
   const auto opened = Open(catalog, request.database());
   if (!opened.ok()) return opened.status();
-  const auto rows = ReadRows(opened->workspace);
-  if (!rows.ok()) return rows.status();
-  const auto apply_times = opened->workspace.database->ReadApplyTimes();
-  if (!apply_times.ok()) return apply_times.status();
-  const RevisionView view(*opened->scripts, *rows, *apply_times);
-  for (const std::string& row : *rows) *response.add_revisions() = view.ShowRow(row);
-  for (const RevisionIndex tip : view.implied_tips()) {
-    *response.add_implied_revisions() = view.Show(tip);
+  if (opened->workspace.database == nullptr) return errors::Offline();
+  const auto dated = opened->workspace.database->ReadDatedRows();
+  if (!dated.ok()) return dated.status();
+  const RevisionView view(*opened->scripts, dated->rows, dated->apply_times);
+  for (const std::string& row : dated->rows) *response.add_revisions() = view.ShowRow(row);
+  const std::vector<RevisionIndex> tips = view.implied_tips();
+  if (!tips.empty()) {
+    const auto apply_times = opened->workspace.database->ReadApplyTimes();
+    if (!apply_times.ok()) return apply_times.status();
+    const RevisionView with_all(*opened->scripts, dated->rows, *apply_times);
+    for (const RevisionIndex tip : tips) *response.add_implied_revisions() = with_all.Show(tip);
   }
   response.set_is_at_heads(view.is_at_heads());
   response.set_database(opened->workspace.name);

@@ -45,6 +45,27 @@ bool IsOutsideDatabase(StatementReader reader) {
          reader.AcceptAnyOf({"database", "tablespace", "subscription", "system"});
 }
 
+// NAMEDATALEN of PostgreSQL, less one: a longer identifier is cut off.
+constexpr size_t kLongestName = 63;
+
+// Whether PostgreSQL may warn of the statement when it reads it, before anything tells that it has
+// come to this one: of a name that it cuts off, or of a backslash.
+bool MayWarnWhenRead(absl::string_view sql) {
+  // Only in quotes can a name have a space in it; beside texts it is not known what a quote ends.
+  const bool has_text = absl::StrContains(sql, "'");
+  bool quoted = has_text && absl::StrContains(sql, "\"");
+  size_t length = 0;
+  for (const char c : sql) {
+    if (c == '\\') return true;
+    if (c == '"' && !has_text) quoted = !quoted;
+    const bool ends_name = c == '"' || c == '\'' || c == ',' || c == '(' || c == ')' || c == '.' ||
+                           (!quoted && absl::ascii_isspace(static_cast<unsigned char>(c)));
+    length = ends_name ? 0 : length + 1;
+    if (length > kLongestName) return true;
+  }
+  return false;
+}
+
 bool Refreshes(StatementReader reader) { return reader.Accept("refresh"); }
 
 }  // namespace
@@ -66,6 +87,16 @@ RunMode RunModeOf(absl::string_view sql) {
                           "set",    "comment", "grant",   "revoke",  "truncate", "refresh",
                           "import", "notify",  "execute", "explain", "reassign", "security"});
   return in_transaction ? RunMode::kInTransaction : RunMode::kAlone;
+}
+
+bool RunsTogether(const Statement& statement) {
+  if (statement.copy_data || MayWarnWhenRead(statement.text)) return false;
+  StatementReader reader(statement.text);
+  // COPY has a protocol of its own.
+  if (reader.Accept("copy")) return false;
+  const RunMode mode = RunModeOf(statement.text);
+  if (mode != RunMode::kInTransaction && mode != RunMode::kSession) return false;
+  return GuardedObjects(statement.text).empty();
 }
 
 bool IsCommit(absl::string_view sql) {

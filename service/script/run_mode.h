@@ -26,6 +26,12 @@ enum class RunMode {
 
 RunMode RunModeOf(absl::string_view sql);
 
+// Whether a statement of a section inside a transaction can be sent together with its neighbours:
+// whoever sends it needs not know first what became of those before it, what it says and what it
+// fails with is told apart from what they do, and it leaves the transaction open. In doubt it
+// cannot.
+bool RunsTogether(const Statement& statement);
+
 // COMMIT or END, but not COMMIT PREPARED.
 bool IsCommit(absl::string_view sql);
 

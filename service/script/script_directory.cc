@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -26,6 +29,13 @@ constexpr off_t kMaxFileBytes = off_t{1} << 30;
 // The times of a file advance in steps: of the kernel's clock (milliseconds), or of what the file
 // system stores (up to two seconds). Two changes within a step look like one.
 constexpr absl::Duration kTimestampStep = absl::Seconds(2);
+
+// How long the kernel's word is taken for it that nothing changed.
+constexpr absl::Duration kBetweenLooks = absl::Minutes(1);
+
+// Reading fewer files than this takes less time than to begin threads for it.
+constexpr size_t kFilesOfThread = 256;
+constexpr size_t kMostThreads = 8;
 
 std::string SystemError(int error) { return std::generic_category().message(error); }
 
@@ -91,9 +101,18 @@ absl::StatusOr<std::vector<std::string>> ListNames(const std::string& path) {
   return names;
 }
 
-bool IsLink(const std::string& path) {
-  struct stat attributes;
-  return ::lstat(path.c_str(), &attributes) == 0 && S_ISLNK(attributes.st_mode);
+// Calls `work` for parts of the range from 0 to `count`, on several threads if it is worth it.
+void InParallel(size_t count, const std::function<void(size_t begin, size_t end)>& work) {
+  const size_t processors = std::max(1u, std::thread::hardware_concurrency());
+  const size_t parts =
+      std::clamp<size_t>(count / kFilesOfThread, 1, std::min(processors, kMostThreads));
+  std::vector<std::future<void>> others;
+  for (size_t part = 1; part < parts; ++part) {
+    others.push_back(
+        std::async(std::launch::async, work, count * part / parts, count * (part + 1) / parts));
+  }
+  work(0, count / parts);
+  for (std::future<void>& other : others) other.get();
 }
 
 // Reads and parses a file; `known` instead, which may be null, if it has the same contents.
@@ -133,15 +152,26 @@ std::shared_ptr<const MigrationFile> ScriptSet::shared_file(RevisionIndex index)
   return files_[static_cast<size_t>(index)];
 }
 
-ScriptDirectory::ScriptDirectory(std::string path) : path_(std::move(path)) {}
+ScriptDirectory::ScriptDirectory(std::string path) : path_(std::move(path)), watch_(path_) {}
+
+bool ScriptDirectory::IsUnchanged() {
+  // It is asked first, whatever the rest: what happens from now on is told by the next call.
+  const bool told = watch_.MayHaveChanged();
+  return !told && loaded_ != nullptr && !has_other_paths_ &&
+         absl::Now() < looked_at_ + kBetweenLooks;
+}
 
 absl::StatusOr<std::shared_ptr<const ScriptSet>> ScriptDirectory::Load() {
   MutexLock lock(mutex_);
+  if (IsUnchanged()) return loaded_;
+  looked_at_ = absl::Now();
   absl::StatusOr<Cache> read = ReadFiles(cache_);
   if (!read.ok()) return read.status();
 
   const bool unchanged = loaded_ != nullptr && HaveSameContents(*read, cache_);
   cache_ = *std::move(read);
+  has_other_paths_ = std::any_of(cache_.begin(), cache_.end(),
+                                 [](const auto& file) { return file.second.has_other_paths; });
   if (unchanged) return loaded_;
 
   loaded_ = nullptr;
@@ -181,13 +211,19 @@ bool ScriptDirectory::HaveSameContents(const Cache& a, const Cache& b) {
 absl::StatusOr<ScriptDirectory::Cache> ScriptDirectory::ReadFiles(const Cache& cache) const {
   const absl::StatusOr<std::vector<std::string>> names = ListNames(path_);
   if (!names.ok()) return names.status();
-  Cache files;
-  for (const std::string& name : *names) {
-    const auto cached = cache.find(name);
-    CachedFile file;
-    if (ReadFile(name, cached == cache.end() ? nullptr : &cached->second, file)) {
-      files.emplace(name, std::move(file));
+  std::vector<absl::optional<CachedFile>> read(names->size());
+  InParallel(names->size(), [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const auto cached = cache.find((*names)[i]);
+      CachedFile file;
+      if (ReadFile((*names)[i], cached == cache.end() ? nullptr : &cached->second, file)) {
+        read[i] = std::move(file);
+      }
     }
+  });
+  Cache files;
+  for (size_t i = 0; i < names->size(); ++i) {
+    if (read[i]) files.emplace((*names)[i], *std::move(read[i]));
   }
   return files;
 }
@@ -197,9 +233,12 @@ bool ScriptDirectory::ReadFile(const std::string& name, const CachedFile* cached
   const absl::Time start = absl::Now();
   const std::string path = absl::StrCat(path_, "/", name);
   struct stat attributes;
-  if (::stat(path.c_str(), &attributes) != 0) {
+  bool found = ::lstat(path.c_str(), &attributes) == 0;
+  const bool is_link = found && S_ISLNK(attributes.st_mode);
+  if (is_link) found = ::stat(path.c_str(), &attributes) == 0;
+  if (!found) {
     const int error = errno;
-    const bool gone_since_listed = error == ENOENT && !IsLink(path);
+    const bool gone_since_listed = error == ENOENT && !is_link;
     if (!gone_since_listed) file.result = Unreadable(name, error);
     return !gone_since_listed;
   }
@@ -210,8 +249,10 @@ bool ScriptDirectory::ReadFile(const std::string& name, const CachedFile* cached
                       absl::TimeFromTimespec(attributes.st_ctim)};
   if (cached != nullptr && !cached->too_fresh && cached->fingerprint == file.fingerprint) {
     file = *cached;
+    file.has_other_paths = is_link || attributes.st_nlink > 1;
     return true;
   }
+  file.has_other_paths = is_link || attributes.st_nlink > 1;
   file.too_fresh = file.fingerprint.changed > start - kTimestampStep;
   file.result = ParseFile(path, name, cached == nullptr ? nullptr : cached->result.file);
   return true;

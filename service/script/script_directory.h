@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "service/base/mutex.h"
 #include "service/revision/revision_graph.h"
+#include "service/script/directory_watch.h"
 #include "service/script/migration_file.h"
 
 namespace migd {
@@ -41,7 +42,9 @@ class ScriptDirectory {
 
   const std::string& path() const { return path_; }
 
-  // Returns the files as they are now: the same set as the last time if no contents changed. A
+  // Returns the files as they are now: the same set as the last time if no contents changed. The
+  // files are looked at only if the kernel has told of a change in the directory, or cannot tell,
+  // and once a minute: somebody may write through a mapping of a file, which is told to nobody. A
   // file is read again only if its size, its times or its inode changed, or if it was changed so
   // shortly before it was last read that its times cannot tell. errors::InvalidMigrations with
   // every problem of every file, and if the files are well-formed with every problem of their
@@ -70,6 +73,8 @@ class ScriptDirectory {
     Fingerprint fingerprint;
     // The file may have changed after it was read without a change of its fingerprint.
     bool too_fresh = false;
+    // It can be changed by way of another directory: it is a link, or has other names.
+    bool has_other_paths = false;
     MigrationFile::ParseResult result;
   };
   using Cache = std::map<std::string, CachedFile>;  // by name, in the order of code points
@@ -79,6 +84,9 @@ class ScriptDirectory {
 
   static std::vector<std::string> ProblemsOf(const Cache& cache);
 
+  // Whether what was read last is still all there is, as far as can be known without a look at each
+  // file.
+  bool IsUnchanged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The files as they are now, taken over from `cache` where they did not change.
   absl::StatusOr<Cache> ReadFiles(const Cache& cache) const;
   // False if there is no file of this name, or if it is none that can hold a migration.
@@ -86,6 +94,9 @@ class ScriptDirectory {
 
   const std::string path_;
   Mutex mutex_;
+  DirectoryWatch watch_ ABSL_GUARDED_BY(mutex_);
+  bool has_other_paths_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time looked_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   Cache cache_ ABSL_GUARDED_BY(mutex_);
   // What `cache_` amounts to; null before it is known to be free of problems.
   std::shared_ptr<const ScriptSet> loaded_ ABSL_GUARDED_BY(mutex_);

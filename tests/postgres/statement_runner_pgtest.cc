@@ -194,5 +194,146 @@ TEST_F(StatementRunnerTest, AConnectionThatTheServerEndsDuringCopyIsAStatus) {
   EXPECT_EQ(errors::ReasonOf(lost.status()), migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE);
 }
 
+// --- Sent together ---
+
+// Runs texts together, all awaited; returns a line for each that ran.
+std::vector<std::string> Together(StatementRunner& runner, const std::vector<std::string>& texts,
+                                  absl::Status* status = nullptr) {
+  std::vector<std::string> told;
+  const absl::Status ended = runner.RunTogether(
+      texts.size(),
+      [&](size_t i) -> StatementRunner::Query {
+        return {texts[i], true};
+      },
+      [&](size_t i, const StatementResult& result) {
+        told.push_back(absl::StrCat(
+            i, " ", result.error ? result.error->sqlstate : result.command_tag, " ", result.rows));
+        return absl::OkStatus();
+      });
+  if (status != nullptr) {
+    *status = ended;
+  } else {
+    EXPECT_TRUE(ended.ok()) << ended;
+  }
+  return told;
+}
+
+TEST_F(StatementRunnerTest, RunsTogetherInOrder) {
+  EXPECT_THAT(
+      Together(runner_, {"BEGIN", "CREATE TABLE t (i int)", "INSERT INTO t VALUES (1), (2)",
+                         "SELECT i FROM t", "COMMIT"}),
+      ElementsAre("0 BEGIN 0", "1 CREATE TABLE 0", "2 INSERT 0 2 2", "3 SELECT 2 2", "4 COMMIT 0"));
+  EXPECT_EQ(Query("SELECT count(*) FROM t"), "2");
+  // The connection takes other queries afterwards.
+  RunWell("SELECT 1");
+}
+
+TEST_F(StatementRunnerTest, WhatFollowsARefusedOneDoesNotRun) {
+  EXPECT_THAT(Together(runner_, {"BEGIN", "SELECT 1/0", "CREATE TABLE t ()"}),
+              ElementsAre("0 BEGIN 0", "1 22012 0"));
+  EXPECT_EQ(PQtransactionStatus(connection_.handle()), PQTRANS_INERROR);
+  RunWell("ROLLBACK");
+  EXPECT_EQ(Query("SELECT to_regclass('t') IS NULL"), "t");
+}
+
+TEST_F(StatementRunnerTest, TheOneThatFailsIsNamedAmongThousands) {
+  for (const size_t bad : {size_t{0}, size_t{63}, size_t{64}, size_t{1500}, size_t{2999}}) {
+    std::vector<std::string> texts(3000, "SELECT 1");
+    texts[bad] = "SELECT nonsense";
+    RunWell("BEGIN");
+    const auto told = Together(runner_, texts);
+    ASSERT_EQ(told.size(), bad + 1);
+    EXPECT_EQ(told.back(), absl::StrCat(bad, " 42703 0"));
+    RunWell("ROLLBACK");
+  }
+}
+
+TEST_F(StatementRunnerTest, TheErrorOfOneTogetherSaysWhereInIt) {
+  std::vector<std::string> texts = {"BEGIN", "SELECT 1,\n  nonsense"};
+  absl::optional<ServerError> error;
+  ASSERT_TRUE(runner_
+                  .RunTogether(
+                      2, [&](size_t i) -> StatementRunner::Query { return {texts[i]}; },
+                      [&](size_t, const StatementResult& result) {
+                        error = result.error;
+                        return absl::OkStatus();
+                      })
+                  .ok());
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->position, 13);
+}
+
+TEST_F(StatementRunnerTest, LargeTextsAndLargeResultsGoBothWaysAtOnce) {
+  const std::string literal(1'000'000, 'x');
+  const std::vector<std::string> texts(
+      30, absl::StrCat("SELECT repeat('y', 1000), '", literal, "' FROM generate_series(1, 100)"));
+  const auto told = Together(runner_, texts);
+  ASSERT_EQ(told.size(), texts.size());
+  EXPECT_EQ(told.back(), "29 SELECT 100 100");
+}
+
+TEST_F(StatementRunnerTest, NoticesComeBeforeTheEndOfTheirStatement) {
+  std::vector<std::string> said;
+  runner_.SetNoticeHandler([&](const ServerNotice& notice) { said.push_back(notice.message); });
+  const std::vector<std::string> texts = {"DO $$ BEGIN RAISE NOTICE 'a'; END $$", "SELECT 1",
+                                          "DO $$ BEGIN RAISE NOTICE 'b'; END $$"};
+  ASSERT_TRUE(runner_
+                  .RunTogether(
+                      texts.size(), [&](size_t i) -> StatementRunner::Query { return {texts[i]}; },
+                      [&](size_t i, const StatementResult&) {
+                        said.push_back(absl::StrCat(i));
+                        return absl::OkStatus();
+                      })
+                  .ok());
+  EXPECT_THAT(said, ElementsAre("a", "0", "1", "b", "2"));
+}
+
+// The end of each is told while what follows it runs, not when all have ended.
+TEST_F(StatementRunnerTest, TellsTheEndOfAnAwaitedOneAtOnce) {
+  const std::vector<std::string> texts = {"SELECT 1", "SELECT pg_advisory_lock(4711)"};
+  Connection holder(FormatConninfo(database_), absl::Seconds(30));
+  StatementRunner holding(holder, "app");
+  ASSERT_TRUE(holding.Run("SELECT pg_advisory_lock(4711)").ok());
+  int told = 0;
+  ASSERT_TRUE(runner_
+                  .RunTogether(
+                      2,
+                      [&](size_t i) -> StatementRunner::Query {
+                        return {texts[i], true};
+                      },
+                      [&](size_t, const StatementResult&) {
+                        // Else both would wait for ever.
+                        if (told++ == 0)
+                          holding.Run("SELECT pg_advisory_unlock(4711)").IgnoreError();
+                        return absl::OkStatus();
+                      })
+                  .ok());
+  EXPECT_EQ(told, 2);
+}
+
+TEST_F(StatementRunnerTest, SendsNoMoreToWhoHasEnough) {
+  int asked = 0;
+  const absl::Status status = runner_.RunTogether(
+      10'000,
+      [&](size_t) -> StatementRunner::Query {
+        ++asked;
+        return {"SELECT 1", true};
+      },
+      [](size_t i, const StatementResult&) {
+        return i == 5 ? absl::CancelledError("enough") : absl::OkStatus();
+      });
+  EXPECT_EQ(status, absl::CancelledError("enough"));
+  EXPECT_LT(asked, 1000);
+  RunWell("SELECT 1");
+}
+
+TEST_F(StatementRunnerTest, ALostConnectionIsToldWhereItHappens) {
+  absl::Status status;
+  const auto told = Together(
+      runner_, {"SELECT 1", "SELECT pg_terminate_backend(pg_backend_pid())", "SELECT 2"}, &status);
+  EXPECT_EQ(errors::ReasonOf(status), migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE);
+  EXPECT_THAT(told, ElementsAre("0 SELECT 1 1"));
+}
+
 }  // namespace
 }  // namespace migd

@@ -61,6 +61,59 @@ TEST_F(EventStreamTest, AWatcherResumesAfterASequence) {
   EXPECT_EQ(Watch(operation, -1).texts(), upgrade.texts());
 }
 
+// What a stream of batches has in it, one by one; `messages` counts what it came in.
+std::vector<OperationEvent> Unpacked(grpc::ClientReader<OperationEvent>& reader, int& messages) {
+  std::vector<OperationEvent> events;
+  OperationEvent message;
+  for (messages = 0; reader.Read(&message); ++messages) {
+    if (!message.has_batch()) {
+      events.push_back(message);
+      continue;
+    }
+    EXPECT_GT(message.batch().events_size(), 1);
+    for (const OperationEvent& event : message.batch().events()) events.push_back(event);
+    EXPECT_EQ(message.operation(), events.back().operation());
+    EXPECT_EQ(message.sequence(), events.back().sequence());
+  }
+  return events;
+}
+
+TEST_F(EventStreamTest, WhoAsksForBatchesIsToldTheSameInFewerMessages) {
+  fake_.Write({"aa01", ""});
+  database_.Say("SELECT", {"NOTICE", "00000", "said", "", ""}, 100);
+  const Streamed upgrade = Upgrade("head");
+  grpc::ClientContext context;
+  migration::v1::WatchOperationRequest request;
+  request.set_operation(upgrade.events[0].operation());
+  request.set_batch_events(true);
+  int messages = 0;
+  const auto reader = stub_->WatchOperation(&context, request);
+  std::vector<OperationEvent> events = Unpacked(*reader, messages);
+  EXPECT_TRUE(reader->Finish().ok());
+  ASSERT_FALSE(events.empty());
+  EXPECT_TRUE(events.front().has_operation_snapshot());
+  events.erase(events.begin());
+  ASSERT_EQ(events.size(), upgrade.events.size());
+  for (size_t i = 0; i < events.size(); ++i) {
+    EXPECT_EQ(events[i].SerializeAsString(), upgrade.events[i].SerializeAsString());
+  }
+  EXPECT_LT(messages, 10);
+}
+
+TEST_F(EventStreamTest, AnUpgradeCanBeAskedForBatches) {
+  grpc::ClientContext context;
+  migration::v1::UpgradeRequest request;
+  request.set_target("head");
+  request.set_batch_events(true);
+  int messages = 0;
+  const auto reader = stub_->Upgrade(&context, request);
+  const std::vector<OperationEvent> events = Unpacked(*reader, messages);
+  EXPECT_TRUE(reader->Finish().ok());
+  int64_t sequence = 0;
+  for (const OperationEvent& event : events) EXPECT_EQ(event.sequence(), ++sequence);
+  EXPECT_TRUE(events.back().has_operation_finished());
+}
+
 TEST_F(EventStreamTest, AWatcherOfAFailedOperationSeesItAndEndsWell) {
   const Streamed upgrade = Upgrade("nowhere");
   const Streamed watched = Watch(upgrade.events[0].operation());

@@ -181,6 +181,71 @@ TEST_F(ScriptDirectoryTest, SeesAnEditThatKeepsSizeAndModificationTime) {
   EXPECT_EQ(Load(directory)->file(0).up().statements[0].text, "SELECT 2");
 }
 
+// What is written by way of another directory, the kernel tells to those who watch that one.
+TEST_F(ScriptDirectoryTest, SeesAnEditOfWhereALinkLeads) {
+  std::filesystem::create_directory(PathOf("data"));
+  Write("data/a_x.sql", FileOf("a", "", "SELECT 1;"));
+  std::filesystem::create_symlink("data/a_x.sql", PathOf("a_x.sql"));
+  ScriptDirectory directory(path_);
+  Load(directory);
+  Load(directory);
+  Write("data/a_x.sql", FileOf("a", "", "SELECT 2;"));
+  EXPECT_EQ(Load(directory)->file(0).up().statements[0].text, "SELECT 2");
+}
+
+TEST_F(ScriptDirectoryTest, SeesAnEditByAnotherNameOfTheFile) {
+  std::filesystem::create_directory(PathOf("data"));
+  Write("data/a_x.sql", FileOf("a", "", "SELECT 1;"));
+  std::filesystem::create_hard_link(PathOf("data/a_x.sql"), PathOf("a_x.sql"));
+  ScriptDirectory directory(path_);
+  Load(directory);
+  Load(directory);
+  Write("data/a_x.sql", FileOf("a", "", "SELECT 2;"));
+  EXPECT_EQ(Load(directory)->file(0).up().statements[0].text, "SELECT 2");
+}
+
+// As Kubernetes renews a ConfigMap.
+TEST_F(ScriptDirectoryTest, SeesThatALinkOnTheWayLeadsElsewhere) {
+  for (const char* version : {"1", "2"}) {
+    std::filesystem::create_directory(PathOf(version));
+    Write(absl::StrCat(version, "/a_x.sql"),
+          FileOf("a", "", absl::StrCat("SELECT ", version, ";")));
+  }
+  std::filesystem::create_directory_symlink("1", PathOf("data"));
+  ScriptDirectory directory(PathOf("data"));
+  Load(directory);
+  Load(directory);
+  std::filesystem::create_directory_symlink("2", PathOf("new"));
+  std::filesystem::rename(PathOf("new"), PathOf("data"));
+  EXPECT_EQ(Load(directory)->file(0).up().statements[0].text, "SELECT 2");
+}
+
+TEST_F(ScriptDirectoryTest, SeesThatADirectoryTookThePlaceOfTheOther) {
+  std::filesystem::create_directory(PathOf("data"));
+  Write("data/a_x.sql", FileOf("a", ""));
+  ScriptDirectory directory(PathOf("data"));
+  Load(directory);
+  std::filesystem::rename(PathOf("data"), PathOf("old"));
+  EXPECT_FALSE(directory.Load().ok());
+  std::filesystem::create_directory(PathOf("data"));
+  Write("data/b_x.sql", FileOf("b", ""));
+  EXPECT_THAT(Paths(*Load(directory)), ElementsAre("b_x.sql"));
+}
+
+TEST_F(ScriptDirectoryTest, ReadsThousandsOfFilesInOrder) {
+  std::string above;
+  std::vector<std::string> names;
+  for (int i = 1000; i < 4000; ++i) {
+    names.push_back(absl::StrCat("r", i, ".sql"));
+    Write(names.back(), FileOf(absl::StrCat("r", i), above));
+    above = absl::StrCat("r", i);
+  }
+  ScriptDirectory directory(path_);
+  const auto loaded = Load(directory);
+  EXPECT_EQ(Paths(*loaded), names);
+  EXPECT_EQ(Load(directory), loaded);
+}
+
 TEST_F(ScriptDirectoryTest, KeepsTheFilesThatDidNotChange) {
   Write("a_x.sql", FileOf("a", ""));
   ScriptDirectory directory(path_);

@@ -221,6 +221,102 @@ TEST_P(DatabaseContract, TheMutexOutlivesTransactionsAndEndsWithItsSession) {
   EXPECT_TRUE(Eventually([&] { return other->TryAcquireMutex().value(); }));
 }
 
+// --- Parts of steps ---
+
+inline std::vector<Statement> StatementsOf(const std::vector<const char*>& texts) {
+  std::vector<Statement> statements(texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) statements[i].text = texts[i];
+  return statements;
+}
+
+TEST_P(DatabaseContract, RunsAStepInOnePart) {
+  const auto session = OpenWriter();
+  ASSERT_TRUE(session->TryAcquireMutex().value());
+  const auto statements = StatementsOf({"CREATE TABLE a ()", "CREATE TABLE b ()"});
+  const std::vector<VersionWrite> writes = {{VersionWrite::Kind::kInsert, "", "r1"}};
+  StepPart part;
+  part.begin = Timeouts();
+  part.statements = statements;
+  part.end = StepEnd{writes, {"r1", Step::Direction::kUpgrade, "sum", "op", absl::Now(), {"r1"}}};
+  std::vector<size_t> told;
+  const absl::Status status =
+      session->RunPart(part, [&](size_t index, const StatementResult& result) {
+        EXPECT_FALSE(result.error.has_value());
+        told.push_back(index);
+        return absl::OkStatus();
+      });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(told, (std::vector<size_t>{0, 1}));
+  EXPECT_TRUE(session->InTransaction());
+  EXPECT_EQ(database_->ReadRows().value(), VersionRows());
+  ASSERT_FALSE(session->Commit()->error.has_value());
+  EXPECT_EQ(database_->ReadRows().value(), VersionRows{"r1"});
+  EXPECT_EQ(database_->ReadChecksums().value().at("r1"), "sum");
+  EXPECT_EQ(StateOf(*session, "table", "b"), ObjectState::kPresent);
+}
+
+TEST_P(DatabaseContract, AStepCanComeInSeveralParts) {
+  const auto session = OpenWriter();
+  ASSERT_TRUE(session->TryAcquireMutex().value());
+  const auto no_statement = [](size_t, const StatementResult&) { return absl::OkStatus(); };
+  StepPart first;
+  first.begin = Timeouts();
+  ASSERT_TRUE(session->RunPart(first, no_statement).ok());
+  ASSERT_TRUE(session->InTransaction());
+  Run(*session, "CREATE TABLE a ()");
+  StepPart last;
+  const std::vector<VersionWrite> writes = {{VersionWrite::Kind::kInsert, "", "r1"}};
+  last.end = StepEnd{writes, {"r1", Step::Direction::kUpgrade, "sum", "op", absl::Now(), {"r1"}}};
+  ASSERT_TRUE(session->RunPart(last, no_statement).ok());
+  ASSERT_FALSE(session->Commit()->error.has_value());
+  EXPECT_EQ(database_->ReadRows().value(), VersionRows{"r1"});
+}
+
+TEST_P(DatabaseContract, APartEndsAtTheStatementThatTheCallerDislikes) {
+  const auto session = OpenWriter();
+  const auto statements = StatementsOf({"CREATE TABLE a ()", "CREATE TABLE b ()"});
+  StepPart part;
+  part.begin = Timeouts();
+  part.statements = statements;
+  int told = 0;
+  const absl::Status status = session->RunPart(part, [&](size_t, const StatementResult&) {
+    ++told;
+    return absl::CancelledError("enough");
+  });
+  EXPECT_EQ(status, absl::CancelledError("enough"));
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(session->Rollback().ok());
+  EXPECT_EQ(StateOf(*session, "table", "a"), ObjectState::kMissing);
+}
+
+TEST_P(DatabaseContract, AStepDoesNotEndWithoutTheMutex) {
+  const auto session = OpenWriter();
+  const auto other = OpenSession("other");
+  ASSERT_TRUE(other->TryAcquireMutex().value());
+  const std::vector<VersionWrite> writes = {{VersionWrite::Kind::kInsert, "", "r1"}};
+  StepPart part;
+  part.begin = Timeouts();
+  part.end = StepEnd{writes, {"r1", Step::Direction::kUpgrade, "", "op", absl::Now(), {"r1"}}};
+  const absl::Status status =
+      session->RunPart(part, [](size_t, const StatementResult&) { return absl::OkStatus(); });
+  EXPECT_EQ(errors::ReasonOf(status), migration::v1::ERROR_REASON_MUTEX_LOST);
+  EXPECT_TRUE(session->Rollback().ok());
+  EXPECT_EQ(database_->ReadRows().value(), VersionRows());
+}
+
+TEST_P(DatabaseContract, AStepDoesNotEndOnOtherRowsThanItExpects) {
+  const auto session = OpenWriter();
+  ASSERT_TRUE(session->TryAcquireMutex().value());
+  const std::vector<VersionWrite> writes = {{VersionWrite::Kind::kUpdate, "r0", "r1"}};
+  StepPart part;
+  part.begin = Timeouts();
+  part.end = StepEnd{writes, {"r1", Step::Direction::kUpgrade, "", "op", absl::Now(), {"r1"}}};
+  const absl::Status status =
+      session->RunPart(part, [](size_t, const StatementResult&) { return absl::OkStatus(); });
+  EXPECT_EQ(errors::ReasonOf(status), migration::v1::ERROR_REASON_VERSION_ROW_MISMATCH);
+  EXPECT_TRUE(session->Rollback().ok());
+}
+
 TEST_P(DatabaseContract, KnowsWhetherATransactionIsOpen) {
   const auto session = OpenSession();
   EXPECT_FALSE(session->InTransaction());
@@ -336,6 +432,24 @@ TEST_P(DatabaseContract, ApplyTimesAreThoseOfUpgrades) {
   // PostgreSQL keeps microseconds.
   EXPECT_GE(times.at("up"), before - absl::Microseconds(1));
   EXPECT_LE(times.at("up"), absl::Now() + absl::Microseconds(1));
+}
+
+TEST_P(DatabaseContract, DatedRowsAreTheRowsAndTheirTimes) {
+  EXPECT_THAT(database_->ReadDatedRows().value().rows, IsEmpty());
+  const auto session = OpenWriter();
+  ASSERT_TRUE(Insert(*session, "up").ok());
+  EXPECT_EQ(database_->ReadDatedRows().value().rows, VersionRows{"up"});
+  EXPECT_THAT(database_->ReadDatedRows().value().apply_times, IsEmpty());
+  ASSERT_TRUE(session->AppendLog(Entry("up", Step::Direction::kUpgrade)).ok());
+  ASSERT_TRUE(session->AppendLog(Entry("other", Step::Direction::kUpgrade)).ok());
+  ASSERT_TRUE(session->WriteVersion({VersionWrite::Kind::kInsert, "", "two"}, "two").ok());
+  // More than once: what is asked again may be answered in another way.
+  for (int i = 0; i < 3; ++i) {
+    const DatedRows dated = database_->ReadDatedRows().value();
+    EXPECT_EQ(dated.rows, (VersionRows{"two", "up"}));
+    ASSERT_EQ(dated.apply_times.size(), 1U);
+    EXPECT_EQ(dated.apply_times.at("up"), database_->ReadApplyTimes().value().at("up"));
+  }
 }
 
 // --- Checksums ---

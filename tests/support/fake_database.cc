@@ -569,6 +569,17 @@ absl::StatusOr<std::map<std::string, absl::Time>> FakeDatabase::ReadApplyTimes()
   return committed_.apply_times;
 }
 
+absl::StatusOr<DatedRows> FakeDatabase::ReadDatedRows() {
+  MutexLock lock(mutex_);
+  if (!connect_fault_.ok()) return connect_fault_;
+  DatedRows dated = {committed_.rows, {}};
+  for (const std::string& row : dated.rows) {
+    const auto time = committed_.apply_times.find(row);
+    if (time != committed_.apply_times.end()) dated.apply_times.insert(*time);
+  }
+  return dated;
+}
+
 absl::StatusOr<std::map<std::string, std::string>> FakeDatabase::ReadChecksums() {
   MutexLock lock(mutex_);
   if (!connect_fault_.ok()) return connect_fault_;

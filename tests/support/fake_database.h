@@ -35,6 +35,7 @@ class FakeDatabase : public Database {
   absl::StatusOr<std::unique_ptr<Session>> OpenSession(absl::string_view operation) override;
   absl::StatusOr<VersionRows> ReadRows() override;
   absl::StatusOr<std::map<std::string, absl::Time>> ReadApplyTimes() override;
+  absl::StatusOr<DatedRows> ReadDatedRows() override;
   absl::StatusOr<std::map<std::string, std::string>> ReadChecksums() override;
   absl::StatusOr<Schema> ReadSchema() override;
   // Tables, of unknown size, as far as they are there; nothing goes with one that is dropped.

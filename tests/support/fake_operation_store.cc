@@ -123,7 +123,8 @@ OperationRecord FakeOperationStore::ToRecord(const Entry& entry) const {
 }
 
 absl::StatusOr<OperationRecord> FakeOperationStore::Insert(const OperationRecord& record,
-                                                           const StoredEvents& accepted) {
+                                                           const StoredEvents& accepted,
+                                                           Durability) {
   MutexLock lock(mutex_);
   if (!fault_.ok()) return fault_;
   const std::string& request_id = record.operation.request_id();

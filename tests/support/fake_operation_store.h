@@ -17,8 +17,9 @@ namespace migd {
 // open a ledger of its own to be another server.
 class FakeOperationStore : public OperationStore {
  public:
-  absl::StatusOr<OperationRecord> Insert(const OperationRecord& record,
-                                         const StoredEvents& accepted) override;
+  absl::StatusOr<OperationRecord> Insert(
+      const OperationRecord& record, const StoredEvents& accepted,
+      Durability durability = Durability::kSurvivesCrash) override;
   absl::StatusOr<std::vector<OperationRecord>> Find(absl::string_view id) override;
   absl::StatusOr<std::vector<OperationRecord>> List(
       const std::vector<migration::v1::Operation::State>& states, int64_t before_number,

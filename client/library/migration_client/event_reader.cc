@@ -20,6 +20,7 @@ template <typename Request>
 OpenStream OpeningBy(EventStream (Connection::Migrations::*method)(grpc::ClientContext*,
                                                                    const Request&),
                      Request request) {
+  request.set_batch_events(true);
   return [method, request = std::move(request)](Connection::Migrations& migrations,
                                                 grpc::ClientContext* context) {
     return (migrations.*method)(context, request);
@@ -69,7 +70,8 @@ grpc::Status EventReader::Read(const OpenStream& open, const Receive& receive) {
   bool wanted = true;
   while (wanted && stream->Read(&event)) {
     NoteMessage(event.has_operation_snapshot() || event.has_heartbeat());
-    wanted = receive(event);
+    const auto& batch = event.batch().events();
+    wanted = event.has_batch() ? std::all_of(batch.begin(), batch.end(), receive) : receive(event);
   }
   if (!wanted) context.TryCancel();
   const grpc::Status status = stream->Finish();

@@ -18,7 +18,7 @@ namespace migration_client {
 using EventStream = std::unique_ptr<grpc::ClientReaderInterface<migration::v1::OperationEvent>>;
 using OpenStream = std::function<EventStream(Connection::Migrations&, grpc::ClientContext*)>;
 
-// How the stream of `request` is opened; keeps a copy of it.
+// How the stream of `request` is opened, which asks for batches; keeps a copy of it.
 OpenStream Opening(migration::v1::UpgradeRequest request);
 OpenStream Opening(migration::v1::DowngradeRequest request);
 OpenStream Opening(migration::v1::StampRequest request);
@@ -35,9 +35,9 @@ class EventReader {
   EventReader(const EventReader&) = delete;
   EventReader& operator=(const EventReader&) = delete;
 
-  // Hands each message of a stream to `receive`, until its end or until `receive` returns false.
-  // Returns the status of the stream: UNAVAILABLE if it was silent for too long, CANCELLED if it
-  // was stopped, OK if `receive` wanted no more.
+  // Hands each message of a stream to `receive`, those of a batch one by one, until its end or
+  // until `receive` returns false. Returns the status of the stream: UNAVAILABLE if it was silent
+  // for too long, CANCELLED if it was stopped, OK if `receive` wanted no more.
   using Receive = std::function<bool(const migration::v1::OperationEvent&)>;
   grpc::Status Read(const OpenStream& open, const Receive& receive);
 

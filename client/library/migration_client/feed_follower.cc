@@ -62,6 +62,7 @@ std::optional<Error> FeedFollower::Follow() {
 OpenStream FeedFollower::Open() const {
   migration::v1::WatchRequest request;
   request.set_database(settings_.database);
+  request.set_batch_events(true);
   *request.mutable_heartbeat_interval() = ToProto(settings_.heartbeat_interval);
   if (last_time_.has_value()) *request.mutable_finished_since() = *last_time_;
   return [request](Connection::Migrations& migrations, grpc::ClientContext* context) {
