@@ -74,9 +74,10 @@ bool IsWatch(const CallName& call) {
          (call.method == "Watch" || call.method == "WatchOperation");
 }
 
-// "succeeded", "failed", "cancelled".
-std::string ResultWord(State::State state) {
-  return absl::AsciiStrToLower(absl::StripPrefix(State::State_Name(state), "STATE_"));
+// "succeeded", "failed", "cancelled"; "refused" for one that failed before anything was tried.
+std::string ResultWord(const State& operation) {
+  if (IsRefused(operation)) return "refused";
+  return absl::AsciiStrToLower(absl::StripPrefix(State::State_Name(operation.state()), "STATE_"));
 }
 
 }  // namespace
@@ -200,10 +201,12 @@ void Metrics::OperationHappened(const State& now, const OperationEvent& event, b
 
 void Metrics::Finish(const State& now, const OperationEvent& event) {
   const migration::v1::OperationFinished& end = event.operation_finished();
+  State finished = now;
+  ApplyEvent(event, finished);
   operations_
       .Add({{"database", now.database()},
             {"action", ActionWord(now.action())},
-            {"result", ResultWord(end.state())}})
+            {"result", ResultWord(finished)}})
       .Increment();
   if (end.error().reason() == "LOCK_TIMEOUT") {
     lock_timeouts_.Add({{"database", now.database()}}).Increment();
@@ -261,7 +264,7 @@ void Metrics::Announced(const OperationEvent& event) {
 void Metrics::AddDatabase(const std::string& database) {
   const prometheus::Labels labels = {{"database", database}};
   for (const char* action : {"upgrade", "downgrade", "stamp"}) {
-    for (const char* result : {"succeeded", "failed", "cancelled"}) {
+    for (const char* result : {"succeeded", "failed", "refused", "cancelled"}) {
       operations_.Add({{"database", database}, {"action", action}, {"result", result}});
     }
   }

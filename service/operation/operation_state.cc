@@ -1,8 +1,10 @@
 #include "service/operation/operation_state.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "google/protobuf/util/message_differencer.h"
 
 namespace migd {
@@ -58,6 +60,20 @@ void Finish(const OperationEvent& event, migration::v1::Operation& state) {
 bool IsFinal(State::State state) {
   return state == State::STATE_SUCCEEDED || state == State::STATE_FAILED ||
          state == State::STATE_CANCELLED;
+}
+
+bool IsRefused(const State& operation) {
+  constexpr std::array<absl::string_view, 18> kReasons = {
+      "INVALID_REQUEST",    "INVALID_SYMBOL",        "UNKNOWN_REVISION",
+      "AMBIGUOUS_REVISION", "MULTIPLE_HEADS",        "INVALID_TARGET",
+      "IRREVERSIBLE",       "OVERLAPPING_REVISIONS", "DATABASE_AHEAD",
+      "INVALID_MIGRATIONS", "LINT_FAILED",           "PLAN_STALE",
+      "DATABASE_PROTECTED", "CONFIRMATION_REQUIRED", "CHECKSUM_MISMATCH",
+      "SCHEMA_DIFFERS",     "TERMINATE_NOT_ALLOWED", "INSUFFICIENT_PRIVILEGE"};
+  // The last of them may also be what a statement failed with.
+  return operation.state() == State::STATE_FAILED && operation.finished_step_count() == 0 &&
+         !operation.error().has_statement_failure() &&
+         std::find(kReasons.begin(), kReasons.end(), operation.error().reason()) != kReasons.end();
 }
 
 bool IsTransient(const OperationEvent& event) {

@@ -96,6 +96,12 @@ TEST_F(MetricsTest, CountWhatThisServerFinishesByResult) {
   ExpectMetric("migd_last_success_timestamp_seconds{database=\"core\"} 1005");
 }
 
+TEST_F(MetricsTest, CountWhatIsRefusedByItself) {
+  Happen(Finished(State::STATE_FAILED, "UNKNOWN_REVISION"));
+  ExpectMetric("migd_operations_total{action=\"upgrade\",database=\"core\",result=\"refused\"} 1");
+  ExpectMetric("migd_operations_total{action=\"upgrade\",database=\"core\",result=\"failed\"} 0");
+}
+
 TEST_F(MetricsTest, LeaveWhatAnotherServerDoesToIt) {
   OperationEvent plan;
   plan.mutable_plan();

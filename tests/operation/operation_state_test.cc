@@ -1,6 +1,7 @@
 #include "service/operation/operation_state.h"
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -171,6 +172,37 @@ TEST(IsSameRequest, AnyDifferenceMakesItAnother) {
     change(changed);
     EXPECT_FALSE(IsSameRequest(request, changed)) << changed.DebugString();
   }
+}
+
+// A failed operation as its end tells it.
+State FailedFor(const std::string& reason) {
+  State operation;
+  operation.set_state(State::STATE_FAILED);
+  operation.mutable_error()->set_reason(reason);
+  return operation;
+}
+
+TEST(IsRefused, WhatIsTurnedAwayBeforeItsFirstStep) {
+  for (const char* reason : {"UNKNOWN_REVISION", "CONFIRMATION_REQUIRED", "LINT_FAILED",
+                             "PLAN_STALE", "CHECKSUM_MISMATCH", "INSUFFICIENT_PRIVILEGE"}) {
+    EXPECT_TRUE(IsRefused(FailedFor(reason))) << reason;
+  }
+}
+
+TEST(IsRefused, NotWhatIsOutOfOrder) {
+  for (const char* reason : {"STATEMENT_FAILED", "BACKUP_FAILED", "DATABASE_UNAVAILABLE",
+                             "MUTEX_TIMEOUT", "OPERATION_INTERRUPTED", "INTERNAL"}) {
+    EXPECT_FALSE(IsRefused(FailedFor(reason))) << reason;
+  }
+}
+
+TEST(IsRefused, NotWhatAStatementOrALaterStepFailedWith) {
+  State operation = FailedFor("INSUFFICIENT_PRIVILEGE");
+  operation.mutable_error()->mutable_statement_failure()->set_revision("a");
+  EXPECT_FALSE(IsRefused(operation));
+  operation = FailedFor("CHECKSUM_MISMATCH");
+  operation.set_finished_step_count(1);
+  EXPECT_FALSE(IsRefused(operation));
 }
 
 }  // namespace
