@@ -100,8 +100,10 @@ Metrics::Metrics(const std::string& version)
                         "Operations of this server that hold the database's mutex and work.")),
       pending_operations_(AddGauge(registry_, "migd_operations_pending",
                                    "Operations of this server that wait for their turn.")),
-      interruptions_(AddCounter(registry_, "migd_operation_interruptions_total",
-                                "How often an operation of this server was cut off.")),
+      interruptions_(
+          AddCounter(registry_, "migd_operation_interruptions_total",
+                     "How often an operation of this server was cut off; not what it gave "
+                     "to others when it was stopped.")),
       revision_seconds_(AddHistogram(registry_, "migd_revision_duration_seconds",
                                      "How long it took to apply a revision, or to take it down.")),
       lock_wait_seconds_(AddHistogram(registry_, "migd_lock_wait_seconds",
@@ -194,7 +196,7 @@ void Metrics::OperationHappened(const State& now, const OperationEvent& event, b
         .Observe(absl::ToDoubleSeconds(FromProtoDuration(step.duration())));
   } else if (event.has_step_retried()) {
     lock_timeouts_.Add(labels).Increment();
-  } else if (event.has_operation_interrupted()) {
+  } else if (event.has_operation_interrupted() && !event.operation_interrupted().handed_over()) {
     interruptions_.Add(labels).Increment();
   }
 }

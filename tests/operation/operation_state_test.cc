@@ -174,6 +174,38 @@ TEST(IsSameRequest, AnyDifferenceMakesItAnother) {
   }
 }
 
+TEST_F(OperationStateTest, KeepsWhomItWaitsForWhileItDoes) {
+  Next().mutable_waiting_for_mutex()->set_holder_operation("9x");
+  Apply();
+  EXPECT_EQ(state_.waiting_for_mutex().holder_operation(), "9x");
+  ApplyPlan(1);
+  EXPECT_FALSE(state_.has_waiting_for_mutex());
+
+  ApplyStepStarted(2);
+  Next().mutable_lock_wait()->add_blockers()->set_pid(4711);
+  Apply();
+  EXPECT_EQ(state_.position().lock_wait().blockers(0).pid(), 4711);
+  Next().mutable_lock_wait();
+  Apply();
+  EXPECT_FALSE(state_.position().has_lock_wait());
+  Next().mutable_lock_wait()->add_blockers()->set_pid(4711);
+  Apply();
+  Next().mutable_statement_finished()->set_statement_index(1);
+  Apply();
+  EXPECT_FALSE(state_.position().has_lock_wait());
+}
+
+TEST_F(OperationStateTest, AnAttemptThatIsHandedOverIsNotOneOfThoseThatItHas) {
+  EXPECT_EQ(LastAttempt(state_), kMostAttempts);
+  Next().mutable_operation_interrupted();
+  Apply();
+  EXPECT_EQ(LastAttempt(state_), kMostAttempts);
+  Next().mutable_operation_interrupted()->set_handed_over(true);
+  Apply();
+  EXPECT_EQ(state_.hand_over_count(), 1);
+  EXPECT_EQ(LastAttempt(state_), kMostAttempts + 1);
+}
+
 // A failed operation as its end tells it.
 State FailedFor(const std::string& reason) {
   State operation;
