@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
 #include "client/confirmation.h"
@@ -151,15 +152,15 @@ void ConfirmBeforehand(const RunSettings& run, Session& session, Request& reques
 }
 void ConfirmBeforehand(const RunSettings&, Session&, migration::v1::StampRequest&) {}
 
-// What to type so that the call is the same, once its plan is confirmed. With an id that was given
-// it is the command as it was typed: it comes by the call that was refused to the one that
-// confirms. Otherwise it is the id of the call, with what was confirmed in it.
-std::string HowToRepeat(const RunSettings& run, const std::string& confirmation) {
+// What to type so that the call is the same as the one with this id and confirmation; empty for the
+// command as it was typed, with the id. Where the id was given, it is that command: it comes by the
+// call that was refused to the one that confirms.
+std::string HowToRepeat(const RunSettings& run, const std::string& request_id,
+                        const std::string& confirmation) {
   if (run.is_repeatable) return "the same command";
-  if (confirmation.empty()) return "";
-  return absl::StrCat("the same command with --request-id ",
-                      run.yes ? run.request_id : ConfirmedRequestId(run.request_id, confirmation),
-                      " --confirmation ", confirmation, run.yes ? " in place of --yes" : "");
+  if (confirmation == run.confirmation) return "";
+  return absl::StrCat("the same command with --request-id ", request_id, " --confirmation ",
+                      confirmation, run.yes ? " in place of --yes" : "");
 }
 
 // Starts an operation by `request`, whose target is set, and follows it to its end.
@@ -172,7 +173,7 @@ ExitCode Start(Request request, const RunSettings& run, Session& session) {
   FollowSettings settings;
   settings.request_id = run.request_id;
   settings.detach = run.detach;
-  settings.how_to_repeat = HowToRepeat(run, request.options().confirmation());
+  settings.how_to_repeat = HowToRepeat(run, run.request_id, request.options().confirmation());
   Ending ending = Follow(Opening(request), settings, OnInterrupt::kCancel, session);
   if (!ending.error.has_value()) return Report(ending, settings, session);
   const std::string confirmation = Metadata(*ending.error, "confirmation");
@@ -180,7 +181,7 @@ ExitCode Start(Request request, const RunSettings& run, Session& session) {
   // The same call, for exactly the plan that was told.
   request.mutable_options()->set_confirmation(confirmation);
   settings.request_id = ConfirmedRequestId(run.request_id, confirmation);
-  settings.how_to_repeat = HowToRepeat(run, confirmation);
+  settings.how_to_repeat = HowToRepeat(run, settings.request_id, confirmation);
   request.set_request_id(settings.request_id);
   return Report(Follow(Opening(request), settings, OnInterrupt::kCancel, session), settings,
                 session);
@@ -217,9 +218,8 @@ void SayWhatCannotBeFollowed(Session& session) {
   migration::v1::ListOperationsResponse list;
   const auto error =
       session.connection.Call(&Connection::Migrations::ListOperations, request, list);
-  // A server that cannot be reached is for the stream to tell.
-  const bool is_of_database =
-      error.has_value() && error->reason() != "" && error->reason() != "UNKNOWN_DATABASE";
+  // Everything else is for the stream to tell.
+  const bool is_of_database = error.has_value() && absl::StartsWith(error->reason(), "DATABASE_");
   if (is_of_database) *list.add_database_errors() = *error;
   SayWhatIsNotSeen(list, "nothing is seen yet of what others run: ", session.output);
 }

@@ -112,6 +112,16 @@ TEST_F(MetricsTest, LeaveWhatAnotherServerDoesToIt) {
       "migd_operations_total{action=\"upgrade\",database=\"core\",result=\"succeeded\"} 0");
 }
 
+TEST_F(MetricsTest, CountNoInterruptionWhereAServerThatStopsHandsOver) {
+  OperationEvent interrupted;
+  interrupted.mutable_operation_interrupted()->set_handed_over(true);
+  Happen(interrupted);
+  ExpectMetric("migd_operation_interruptions_total{database=\"core\"} 0");
+  interrupted.mutable_operation_interrupted()->set_handed_over(false);
+  Happen(interrupted, 1);
+  ExpectMetric("migd_operation_interruptions_total{database=\"core\"} 1");
+}
+
 TEST_F(MetricsTest, CountAnOperationThatIsTakenOverAsGone) {
   OperationEvent plan;
   plan.mutable_plan();
