@@ -21,6 +21,15 @@ Error NotIntact(const migration::v1::VerifyAuditResponse& response) {
   return error;
 }
 
+// That a list was cut off. Numbers have no gaps, so of all callers together it is known how many
+// there are.
+std::string OlderEntries(const migration::v1::ListAuditEntriesResponse& list,
+                         const ListAuditCommand& command) {
+  const std::string count =
+      command.principal.empty() ? absl::StrCat(list.entries().rbegin()->number() - 1, " ") : "";
+  return absl::StrCat("there are ", count, "older entries; a higher --limit shows them");
+}
+
 }  // namespace
 
 ExitCode Run(const WhoAmICommand&, Session& session) {
@@ -54,6 +63,7 @@ ExitCode Run(const ListAuditCommand& command, Session& session) {
   session.output.Result(
       list, [&list](const TextSettings& settings) { return AuditText(list, settings); });
   if (list.entries().empty()) session.output.Note("no entries");
+  if (!list.next_page_token().empty()) session.output.Note(OlderEntries(list, command));
   return ExitCode::kDone;
 }
 

@@ -24,6 +24,16 @@ std::string OutcomeOf(const AuditEntry& entry) {
   return outcome;
 }
 
+// "token:deploy from ipv4:10.0.0.7". Those of this machine's unix sockets are named by their user,
+// and the port says nothing.
+std::string CallerOf(const AuditEntry& entry) {
+  const std::string& address = entry.address();
+  std::string caller = Escape(entry.principal());
+  if (address.empty() || address == "unix" || address == "unknown") return caller;
+  const size_t port = address.rfind(':');
+  return absl::StrCat(caller, " from ", Escape(address.substr(0, port)));
+}
+
 // The number, when, who, how it went, and the call.
 using Columns = std::array<std::string, 5>;
 
@@ -33,8 +43,8 @@ Columns ColumnsOf(const AuditEntry& entry, const TextSettings& settings) {
   if (!entry.request().empty()) absl::StrAppend(&call, " ", Escape(entry.request()));
   if (!entry.operation().empty()) absl::StrAppend(&call, "  [", Escape(entry.operation()), "]");
   return {absl::StrCat(entry.number()),
-          settings.terminal ? RelativeTime(time, settings.now) : LogTime(time),
-          Escape(entry.principal()), OutcomeOf(entry), std::move(call)};
+          settings.terminal ? RelativeTime(time, settings.now) : LogTime(time), CallerOf(entry),
+          OutcomeOf(entry), std::move(call)};
 }
 
 }  // namespace
@@ -84,7 +94,8 @@ std::string VerificationText(const migration::v1::VerifyAuditResponse& response)
     absl::StrAppend(&text, "the audit is intact: ", response.entry_count(),
                     response.entry_count() == 1 ? " entry" : " entries", "\n");
   }
-  if (response.newest_number() > 0) {
+  // What is broken is nothing to compare with later.
+  if (response.intact() && response.newest_number() > 0) {
     absl::StrAppend(&text, "newest: ", response.newest_number(), ":",
                     Escape(response.newest_hash()), "\n");
   }

@@ -71,6 +71,9 @@ Exit codes:
   0 done   1 failed   2 usage   3 a check did not hold
   4 server unreachable or deadline passed   130 interrupted or cancelled)";
 
+constexpr char kUpgradeTarget[] = "A revision, such as head, ae10, label@head or +2";
+constexpr char kDowngradeTarget[] = "A revision, such as base, ae10, label@base or -1";
+
 constexpr char kOperationFooter[] =
     R"(The operation runs in the server. Ctrl-C asks the server to cancel it and waits for its
 end; a second Ctrl-C leaves at once. A server that is restarted meanwhile is waited for, and
@@ -99,6 +102,17 @@ class HelpFormatter : public CLI::Formatter {
   }
   std::string make_footer(const CLI::App* app) const override {
     return absl::StrCat(app->get_footer(), "\n");
+  }
+  // Without the value that a flag has by itself: "--backup{always}".
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    const std::string name = CLI::Formatter::make_option_name(option, is_positional);
+    return name.substr(0, name.find('{'));
+  }
+  // Without the options that a flag excludes or needs, which errors tell soon enough.
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const bool is_flag = option->get_expected_max() == 0;
+    if (is_flag && option->get_option_text().empty()) return "";
+    return CLI::Formatter::make_option_opts(option);
   }
 };
 
@@ -361,6 +375,7 @@ class Grammar {
     AddHealth();
     AddCompletion();
     AddVersion();
+    AddHelp();
   }
 
   cli::Command Describe() const { return cli::Describe(app_); }
@@ -374,6 +389,7 @@ class Grammar {
     try {
       RefuseInvalidUtf8(arguments);
       app_.parse(words);
+      if (help_of_.has_value()) return HelpOf(*help_of_);
       return Invocation{Globals(), *command_};
     } catch (const CLI::CallForHelp&) {
       return HelpText{app_.help()};
@@ -777,10 +793,9 @@ class Grammar {
     command->get_option("--sql")->excludes(gate);
   }
 
-  static void AddTarget(CLI::App* command, std::string& target) {
-    command->add_option("REV", target, "A revision, such as head, ae10, label@head, +2 or -1")
-        ->option_text(" ")
-        ->required();
+  static void AddTarget(CLI::App* command, std::string& target,
+                        const char* description = "A revision, such as head, ae10 or label@head") {
+    command->add_option("REV", target, description)->option_text(" ")->required();
   }
 
   static void AddTargets(CLI::App* command, std::vector<std::string>& targets) {
@@ -823,7 +838,8 @@ class Grammar {
       if (*rehearse) return RehearseCommand{action, Unmarked(*target), *one_way};
       return PlanCommand{action, {Unmarked(*target)}, SplitNames(*from), false};
     });
-    AddTarget(command, *target);
+    AddTarget(command, *target,
+              action == migration::v1::ACTION_UPGRADE ? kUpgradeTarget : kDowngradeTarget);
     AddFrom(command, *from);
     CLI::Option* rehearsal = command->add_flag(
         "--rehearse", *rehearse,
@@ -854,7 +870,7 @@ class Grammar {
             return ScriptOf(migration::v1::ACTION_UPGRADE, targets, *script, *run);
           return UpgradeCommand{targets.front(), SettingsOf(*run)};
         });
-    AddTarget(command, *target);
+    AddTarget(command, *target, kUpgradeTarget);
     AddRunOptions(command, *run);
     AddScript(command, *script);
     AddDecisions(command, *run);
@@ -900,7 +916,7 @@ class Grammar {
               }
               return DowngradeCommand{targets.front(), SettingsOf(*run)};
             });
-    AddTarget(command, *target);
+    AddTarget(command, *target, kDowngradeTarget);
     AddRunOptions(command, *run);
     AddScript(command, *script);
     AddDecisions(command, *run);
@@ -1005,8 +1021,6 @@ class Grammar {
         "--sql", script.wanted,
         "Print the SQL for psql -X -v ON_ERROR_STOP=1 -f instead, from where the database stands "
         "or, with REV as a:b, from a");
-    // Without a text of their own CLI11 lists what the flags exclude, which errors tell soon
-    // enough.
     sql->option_text(" ");
     for (const char* of_calls : {"--request-id", "--mutex-timeout", "--lock-retries",
                                  "--terminate-blockers", "--plan", "--detach"}) {
@@ -1171,9 +1185,13 @@ class Grammar {
     CLI::App* operations =
         app_.add_subcommand("operations", "List, show, watch or cancel operations");
     operations->group(kChanges);
-    operations->require_subcommand(1);
+    operations->require_subcommand(0, 1);
+    operations->callback([this, operations] {
+      if (operations->get_subcommands().empty()) command_ = ListOperationsCommand();
+    });
     operations->footer(
-        Footer("Examples:\n"
+        Footer("Without one of them: list.\n\n"
+               "Examples:\n"
                "  migctl operations list --state running,interrupted\n"
                "  migctl operations watch 7k2m\n"
                "  migctl operations watch --database shop"));
@@ -1305,7 +1323,7 @@ class Grammar {
     audit->footer(
         Footer("Examples:\n"
                "  migctl audit list --principal token:deploy -n 10\n"
-               "  migctl audit verify --known 128:9f2c..."));
+               "  migctl audit verify --known \"$(cat newest-entry)\""));
     AddListAudit(audit);
     AddVerifyAudit(audit);
   }
@@ -1340,13 +1358,17 @@ class Grammar {
   }
 
   static std::pair<int64_t, std::string> KnownEntry(const std::string& text) {
+    constexpr size_t kHashDigits = 64;
     const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
+    const std::string hash = absl::AsciiStrToLower(parts.second);
+    const bool is_hash = hash.size() == kHashDigits &&
+                         std::all_of(hash.begin(), hash.end(),
+                                     [](unsigned char c) { return absl::ascii_isxdigit(c); });
     int64_t number = 0;
-    if (absl::SimpleAtoi(parts.first, &number) && number > 0 && !parts.second.empty()) {
-      return {number, parts.second};
-    }
-    throw CLI::ValidationError(
-        absl::StrCat("--known '", text, "': use the NUMBER:HASH that `audit verify` prints"));
+    if (absl::SimpleAtoi(parts.first, &number) && number > 0 && is_hash) return {number, hash};
+    throw CLI::ValidationError(absl::StrCat(
+        "--known '", text, "': use the NUMBER:HASH that `audit verify` prints, with all ",
+        kHashDigits, " hex digits"));
   }
 
   void AddHealth() {
@@ -1383,6 +1405,37 @@ class Grammar {
 
   void AddVersion() {
     Add(&app_, "version", "Print the version of migctl", kServer, [] { return VersionCommand{}; });
+  }
+
+  void AddHelp() {
+    auto of = Value<std::vector<std::string>>();
+    CLI::App* command = app_.add_subcommand("help", "Print the help of a command");
+    command->group(kServer);
+    command->footer(Footer("Examples:\n  migctl help upgrade\n  migctl help operations list"));
+    command->callback([this, of] { help_of_ = Unmarked(*of); });
+    std::vector<std::string> names;
+    for (const CLI::App* other : app_.get_subcommands(nullptr)) names.push_back(other->get_name());
+    command
+        ->add_option("COMMAND", *of, "Such as upgrade, or operations list; default all of migctl")
+        ->option_text("...")
+        ->type_name(absl::StrJoin(names, "|"));
+  }
+
+  // The help of the command that `words` name.
+  HelpText HelpOf(const std::vector<std::string>& words) const {
+    const CLI::App* app = &app_;
+    std::string names = "migctl";
+    for (const std::string& word : words) {
+      const auto among = app->get_subcommands(
+          [&word](const CLI::App* command) { return command->get_name() == word; });
+      if (among.empty()) {
+        throw CLI::ValidationError(absl::StrCat(names, " has no command '", Escape(word), "'"));
+      }
+      app = among.front();
+      absl::StrAppend(&names, " ", word);
+    }
+    // As the command is used, not as `help` is.
+    return HelpText{app->get_formatter()->make_help(app, names, CLI::AppFormatMode::Normal)};
   }
 
   // --- Errors ---
@@ -1422,13 +1475,11 @@ class Grammar {
   // What a group of commands lacks: the command, or one that it knows.
   std::string MissingPart(const std::string& message) const {
     const std::string given = GivenCommand();
-    const bool is_group = given == "migctl" || given == "migctl plan" ||
-                          given == "migctl operations" || given == "migctl audit";
+    const bool is_group = given == "migctl" || given == "migctl plan" || given == "migctl audit";
     if (!is_group) return message;
     const std::string words = ExtraWords();
     if (!words.empty()) return absl::StrCat("not understood: ", words);
     if (given == "migctl plan") return "what to plan is missing: upgrade, downgrade or stamp";
-    if (given == "migctl operations") return "what to do is missing: list, show, watch or cancel";
     if (given == "migctl audit") return "what to do is missing: list or verify";
     return "no command given";
   }
@@ -1441,6 +1492,8 @@ class Grammar {
   // What the options of the commands are read into.
   std::vector<std::shared_ptr<void>> storage_;
   std::optional<Command> command_;
+  // The command that `help` was given, in words; none for all of migctl.
+  std::optional<std::vector<std::string>> help_of_;
 };
 
 // `migctl __complete -- WORDS...`: no part of the grammar, since WORDS may be any part of it.

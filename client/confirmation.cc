@@ -12,14 +12,22 @@
 namespace migctl {
 namespace {
 
-std::string Metadata(const migration::v1::Error& error, const std::string& key) {
-  const auto value = error.metadata().find(key);
-  return value == error.metadata().end() ? "" : value->second;
+migration::v1::Error NothingWasDone(const std::string& problem) {
+  migration::v1::Error error;
+  error.set_code("FAILED_PRECONDITION");
+  error.set_reason("CONFIRMATION_REQUIRED");
+  error.set_message(absl::StrCat(problem, "; nothing was done"));
+  return error;
 }
 
 int DigitOf(char c) { return absl::ascii_isdigit(c) ? c - '0' : absl::ascii_tolower(c) - 'a' + 10; }
 
 }  // namespace
+
+std::string Metadata(const migration::v1::Error& error, const std::string& key) {
+  const auto value = error.metadata().find(key);
+  return value == error.metadata().end() ? "" : value->second;
+}
 
 Prompt TerminalPrompt() {
   Prompt prompt;
@@ -37,7 +45,8 @@ bool CanBeConfirmed(const migration::v1::Error& error) {
   return error.reason() == "CONFIRMATION_REQUIRED" && !Metadata(error, "confirmation").empty();
 }
 
-bool AskForConfirmation(const migration::v1::Error& error, const Prompt& prompt, Output& output) {
+std::optional<migration::v1::Error> AskForConfirmation(const migration::v1::Error& error,
+                                                       const Prompt& prompt, Output& output) {
   const std::string database = Metadata(error, "database");
   const TextSettings settings = {true, output.err().style(), output.err().width(),
                                  absl::UnixEpoch()};
@@ -46,7 +55,10 @@ bool AskForConfirmation(const migration::v1::Error& error, const Prompt& prompt,
                    LossesText(error.losses().losses(), error.losses().omitted_count(), settings)));
   const auto typed =
       prompt.ask(absl::StrCat("To go on, type the name of the database, ", Escape(database), ": "));
-  return typed.has_value() && absl::StripAsciiWhitespace(*typed) == database;
+  const std::string name(absl::StripAsciiWhitespace(typed.value_or("")));
+  if (name == database) return std::nullopt;
+  if (name.empty()) return NothingWasDone("it was not confirmed");
+  return NothingWasDone(absl::StrCat("\"", name, "\" is not the name of the database, ", database));
 }
 
 std::string ConfirmedRequestId(const std::string& request_id, const std::string& confirmation) {

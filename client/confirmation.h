@@ -24,9 +24,13 @@ Prompt TerminalPrompt();
 // The call was refused because its plan destroys data, and can be confirmed.
 bool CanBeConfirmed(const migration::v1::Error& error);
 
+// A value of the metadata of an error; empty if there is none.
+std::string Metadata(const migration::v1::Error& error, const std::string& key);
+
 // Shows what `error`, for which CanBeConfirmed holds, says will be lost, and has the person type
-// the name of the database. False if they do not.
-bool AskForConfirmation(const migration::v1::Error& error, const Prompt& prompt, Output& output);
+// the name of the database. Nothing if they do; otherwise what they did instead.
+std::optional<migration::v1::Error> AskForConfirmation(const migration::v1::Error& error,
+                                                       const Prompt& prompt, Output& output);
 
 // The request_id of the call that confirms one with `request_id`: another one, and for the same
 // confirmation the same, so that a command line that is repeated attaches to what it has made.

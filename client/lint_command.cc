@@ -87,6 +87,14 @@ void SayWhatIsMissing(const LintResponse& response, const LintCommand& command, 
   if (command.fix && response.proposals().empty()) output.Note("nothing to propose");
 }
 
+// What lint finds now that files were written.
+void SayWhatIsLeft(LintRequest request, Session& session) {
+  request.set_fix(false);
+  LintResponse response;
+  if (session.connection.Call(&Connection::Migrations::Lint, request, response).has_value()) return;
+  session.output.Note(absl::StrCat("now: ", LintSummary(response)));
+}
+
 }  // namespace
 
 ExitCode Run(const LintCommand& command, Session& session) {
@@ -103,11 +111,14 @@ ExitCode Run(const LintCommand& command, Session& session) {
   });
   SayWhatIsMissing(response, command, session.output);
   if (command.lists_rules) return ExitCode::kDone;
-  if (command.fix) session.output.Note(LintSummary(response));
+  if (command.fix) {
+    session.output.Note(absl::StrCat(command.write ? "before: " : "", LintSummary(response)));
+  }
   if (command.write) {
     if (const auto failure = Write(response, command.directory, session.output)) {
       return session.output.Fail(*failure);
     }
+    SayWhatIsLeft(request, session);
   }
   return response.error_count() > 0 ? ExitCode::kCheckFailed : ExitCode::kDone;
 }

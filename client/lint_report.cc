@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "client/safety_text.h"
 #include "client/source_excerpt.h"
 #include "client/text.h"
 #include "client/version.h"
@@ -23,17 +24,6 @@ using migration::v1::ProposedFile;
 using migration::v1::Severity;
 
 bool IsError(const Finding& finding) { return finding.severity() == migration::v1::SEVERITY_ERROR; }
-
-const char* SeverityName(Severity severity) {
-  switch (severity) {
-    case migration::v1::SEVERITY_ERROR:
-      return "error";
-    case migration::v1::SEVERITY_WARNING:
-      return "warning";
-    default:
-      return "off";
-  }
-}
 
 std::string PathOf(const Finding& finding, const LintFiles& files) {
   absl::string_view directory = files.directory;

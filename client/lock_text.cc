@@ -13,6 +13,25 @@ using migration::v1::Blocker;
 using migration::v1::BlockerTerminated;
 using migration::v1::LockWait;
 using migration::v1::StepRetried;
+using migration::v1::WaitingForMutex;
+
+std::string HolderText(const WaitingForMutex& waiting) {
+  if (!waiting.holder_operation().empty()) {
+    return absl::StrCat("operation ", Escape(waiting.holder_operation()));
+  }
+  if (waiting.holder_pid() == 0) return "another holder of the database's mutex";
+  std::vector<std::string> facts;
+  if (!waiting.holder_application().empty()) facts.push_back(Escape(waiting.holder_application()));
+  if (!waiting.holder_user().empty()) {
+    facts.push_back(absl::StrCat("user ", Escape(waiting.holder_user())));
+  }
+  if (!waiting.holder_address().empty()) {
+    facts.push_back(absl::StrCat("at ", Escape(waiting.holder_address())));
+  }
+  const std::string in_parentheses =
+      facts.empty() ? "" : absl::StrCat(" (", absl::StrJoin(facts, ", "), ")");
+  return absl::StrCat("pid ", waiting.holder_pid(), in_parentheses);
+}
 
 std::string BlockerText(const Blocker& blocker) {
   // PostgreSQL's pg_blocking_pids tells prepared transactions by this pid.

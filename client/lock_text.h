@@ -15,6 +15,9 @@ std::string BlockerText(const migration::v1::Blocker& blocker);
 // nobody is in the way any more.
 std::string LockWaitText(const migration::v1::LockWait& wait);
 
+// Who holds the mutex, as far as it is known: "operation 7k2m", "pid 4711 (billing, user app)".
+std::string HolderText(const migration::v1::WaitingForMutex& waiting);
+
 // "attempt 2 of 6 in 850ms: <why the one before failed>"
 std::string RetryText(const migration::v1::StepRetried& retried);
 

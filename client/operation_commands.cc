@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
 #include "client/confirmation.h"
@@ -74,30 +75,58 @@ Ending Follow(const OpenStream& open, FollowSettings settings, OnInterrupt on_in
   return {std::move(error), follower.outcome(), observer.compared()};
 }
 
-ExitCode Report(const Ending& ending, const FollowSettings& settings, Session& session) {
-  Terminal& err = session.output.err();
-  if (!session.output.json()) err.Print(ComparisonText(ending.compared, err.style()));
-  if (ending.error.has_value()) return session.output.Fail(*ending.error);
-  if (settings.detach && !ending.outcome.finished.has_value()) {
-    const std::string id = Escape(ending.outcome.operation);
-    session.output.ResultText(absl::StrCat(id, "\n"));
+// The operation that `detach` leaves, if it is over: the call may have found one that it made
+// before. Nothing if that is not known.
+std::optional<Operation> FinishedOperation(const std::string& id, Session& session) {
+  migration::v1::GetOperationRequest request;
+  request.set_operation(id);
+  migration::v1::GetOperationResponse response;
+  const auto error =
+      session.connection.Call(&Connection::Migrations::GetOperation, request, response);
+  if (error.has_value() || !migration_client::IsFinal(response.operation().state())) {
+    return std::nullopt;
+  }
+  return response.operation();
+}
+
+// What there is to say of an operation that goes on without this command.
+ExitCode ReportDetached(const std::string& operation, Session& session) {
+  const std::string id = Escape(operation);
+  session.output.ResultText(absl::StrCat(id, "\n"));
+  const std::optional<Operation> finished = FinishedOperation(operation, session);
+  if (!finished.has_value()) {
     session.output.Note(absl::StrCat("operation ", id,
                                      " goes on in the server; follow it with: migctl operations "
                                      "watch ",
                                      id));
     return ExitCode::kDone;
   }
+  session.output.Note(
+      absl::StrCat("operation ", id, " is over already: ", StateName(finished->state())));
+  return finished->has_error() ? session.output.Fail(finished->error()) : ExitCode::kDone;
+}
+
+ExitCode Report(const Ending& ending, const FollowSettings& settings, Session& session) {
+  Terminal& err = session.output.err();
+  if (!session.output.json()) err.Print(ComparisonText(ending.compared, err.style()));
+  if (ending.error.has_value()) return session.output.Fail(*ending.error);
+  if (settings.detach && !ending.outcome.finished.has_value()) {
+    return ReportDetached(ending.outcome.operation, session);
+  }
   session.output.ResultText(OutcomeText(ending.outcome));
   return ExitCode::kDone;
 }
 
-// Whether what the call was refused for is wanted all the same.
-bool IsConfirmed(const Error& error, const RunSettings& run, Session& session) {
-  if (!CanBeConfirmed(error) || !run.confirmation.empty()) return false;
+// Whether what the call was refused for is wanted all the same. If somebody was asked and does not
+// want it, `refusal` becomes that.
+bool IsConfirmed(const RunSettings& run, Session& session, Error& refusal) {
+  if (!CanBeConfirmed(refusal) || !run.confirmation.empty()) return false;
   if (run.yes) return true;
   const Prompt prompt = TerminalPrompt();
-  return prompt.available && !session.output.json() &&
-         AskForConfirmation(error, prompt, session.output);
+  if (!prompt.available || session.output.json()) return false;
+  auto declined = AskForConfirmation(refusal, prompt, session.output);
+  if (declined.has_value()) refusal = *std::move(declined);
+  return !declined.has_value();
 }
 
 migration::v1::Action ActionOf(const migration::v1::UpgradeRequest&) {
@@ -123,6 +152,17 @@ void ConfirmBeforehand(const RunSettings& run, Session& session, Request& reques
 }
 void ConfirmBeforehand(const RunSettings&, Session&, migration::v1::StampRequest&) {}
 
+// What to type so that the call is the same as the one with this id and confirmation; empty for the
+// command as it was typed, with the id. Where the id was given, it is that command: it comes by the
+// call that was refused to the one that confirms.
+std::string HowToRepeat(const RunSettings& run, const std::string& request_id,
+                        const std::string& confirmation) {
+  if (run.is_repeatable) return "the same command";
+  if (confirmation == run.confirmation) return "";
+  return absl::StrCat("the same command with --request-id ", request_id, " --confirmation ",
+                      confirmation, run.yes ? " in place of --yes" : "");
+}
+
 // Starts an operation by `request`, whose target is set, and follows it to its end.
 template <typename Request>
 ExitCode Start(Request request, const RunSettings& run, Session& session) {
@@ -133,14 +173,15 @@ ExitCode Start(Request request, const RunSettings& run, Session& session) {
   FollowSettings settings;
   settings.request_id = run.request_id;
   settings.detach = run.detach;
-  const Ending ending = Follow(Opening(request), settings, OnInterrupt::kCancel, session);
-  if (!ending.error.has_value() || !IsConfirmed(*ending.error, run, session)) {
-    return Report(ending, settings, session);
-  }
+  settings.how_to_repeat = HowToRepeat(run, run.request_id, request.options().confirmation());
+  Ending ending = Follow(Opening(request), settings, OnInterrupt::kCancel, session);
+  if (!ending.error.has_value()) return Report(ending, settings, session);
+  const std::string confirmation = Metadata(*ending.error, "confirmation");
+  if (!IsConfirmed(run, session, *ending.error)) return Report(ending, settings, session);
   // The same call, for exactly the plan that was told.
-  const std::string& confirmation = ending.error->metadata().at("confirmation");
   request.mutable_options()->set_confirmation(confirmation);
   settings.request_id = ConfirmedRequestId(run.request_id, confirmation);
+  settings.how_to_repeat = HowToRepeat(run, settings.request_id, confirmation);
   request.set_request_id(settings.request_id);
   return Report(Follow(Opening(request), settings, OnInterrupt::kCancel, session), settings,
                 session);
@@ -162,8 +203,30 @@ std::optional<Error> AddPage(migration::v1::ListOperationsRequest& request, int 
   return std::nullopt;
 }
 
+void SayWhatIsNotSeen(const migration::v1::ListOperationsResponse& list, absl::string_view what,
+                      Output& output) {
+  for (const Error& missing : list.database_errors()) {
+    output.Warning(absl::StrCat(what, Escape(missing.message())));
+  }
+}
+
+// Which databases cannot be asked: without a word nobody could tell that from a quiet one.
+void SayWhatCannotBeFollowed(Session& session) {
+  migration::v1::ListOperationsRequest request;
+  request.set_database(session.database);
+  request.set_page_size(1);
+  migration::v1::ListOperationsResponse list;
+  const auto error =
+      session.connection.Call(&Connection::Migrations::ListOperations, request, list);
+  // Everything else is for the stream to tell.
+  const bool is_of_database = error.has_value() && absl::StartsWith(error->reason(), "DATABASE_");
+  if (is_of_database) *list.add_database_errors() = *error;
+  SayWhatIsNotSeen(list, "nothing is seen yet of what others run: ", session.output);
+}
+
 // Follows the operations of all databases, or of the one that was named, until Ctrl-C.
 ExitCode FollowAll(Session& session) {
+  SayWhatCannotBeFollowed(session);
   FeedProgress progress;
   FeedSettings settings;
   settings.database = session.database;
@@ -233,10 +296,10 @@ ExitCode Run(const ListOperationsCommand& command, Session& session) {
   session.output.Result(
       list, [&list](const TextSettings& settings) { return OperationListText(list, settings); });
   if (list.operations().empty()) session.output.Note("no operations");
-  for (const Error& missing : list.database_errors()) {
-    session.output.Warning(
-        absl::StrCat("the list may lack operations: ", Escape(missing.message())));
+  if (!list.next_page_token().empty()) {
+    session.output.Note("there are older operations; a higher --limit shows them");
   }
+  SayWhatIsNotSeen(list, "the list may lack operations: ", session.output);
   return ExitCode::kDone;
 }
 

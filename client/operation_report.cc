@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/error_report.h"
+#include "client/lock_text.h"
 #include "client/safety_text.h"
 #include "client/text.h"
 #include "client/time_text.h"
@@ -31,11 +32,21 @@ std::string PastTense(Action action) {
   }
 }
 
+// Whether an upgrade of an empty database to its heads has found none: there are no files then. A
+// gate that lets this pass as "up to date" would be open to every mistyped directory.
+bool IsUpgradeToNothing(const OperationOutcome& outcome) {
+  if (!outcome.accepted.has_value() || !outcome.finished.has_value()) return false;
+  const auto& targets = outcome.accepted->targets();
+  return outcome.accepted->action() == migration::v1::ACTION_UPGRADE &&
+         outcome.finished->resulting_revisions().empty() && targets.size() == 1 &&
+         (targets[0] == "head" || targets[0] == "heads");
+}
+
 std::string WhatItDoes(const Operation& operation) {
   return absl::StrCat(ActionName(operation.action()), " ", NameList(operation.targets()));
 }
 
-using Columns = std::array<std::string, 6>;
+using Columns = std::array<std::string, 7>;
 
 Columns ListColumns(const Operation& operation, absl::Time now) {
   return {Escape(operation.operation()),
@@ -43,13 +54,31 @@ Columns ListColumns(const Operation& operation, absl::Time now) {
           WhatItDoes(operation),
           StateName(operation.state()),
           absl::StrCat(operation.finished_step_count(), "/", operation.step_count()),
-          RelativeTime(ToTime(operation.create_time()), now)};
+          RelativeTime(ToTime(operation.create_time()), now),
+          Escape(operation.error().reason())};
 }
 
+constexpr int kNameWidth = 11;
+
 std::string Field(absl::string_view name, absl::string_view value) {
-  constexpr int kNameWidth = 11;
   if (value.empty()) return "";
   return absl::StrCat(PadRight(absl::StrCat(name, ":"), kNameWidth), " ", value, "\n");
+}
+
+// What the operation waits for; empty if for nothing.
+std::string WaitText(const Operation& operation) {
+  if (operation.has_waiting_for_mutex()) {
+    return absl::StrCat("for ", HolderText(operation.waiting_for_mutex()));
+  }
+  const migration::v1::LockWait& wait = operation.position().lock_wait();
+  if (wait.blockers().empty()) return "";
+  std::string text = LockWaitText(wait);
+  // Further ones beneath the first, in the column of the values.
+  for (int i = 1; i < wait.blockers_size(); ++i) {
+    absl::StrAppend(&text, "\n", std::string(kNameWidth + 1, ' '), "and ",
+                    BlockerText(wait.blockers(i)));
+  }
+  return text;
 }
 
 std::string TimeText(bool set, const google::protobuf::Timestamp& time) {
@@ -64,6 +93,9 @@ std::string OutcomeText(const OperationOutcome& outcome) {
   const std::string database = outcome.accepted.has_value() && !outcome.accepted->database().empty()
                                    ? Escape(outcome.accepted->database())
                                    : "the database";
+  if (finished.finished_step_count() == 0 && IsUpgradeToNothing(outcome)) {
+    return absl::StrCat("nothing was done: migd has no migration files for ", database, "\n");
+  }
   if (finished.finished_step_count() == 0) {
     return absl::StrCat(database, " is at ", rows, " already: nothing to do\n");
   }
@@ -101,7 +133,7 @@ std::string OperationListText(const ListOperationsResponse& response,
                               const TextSettings& settings) {
   std::vector<Columns> lines;
   if (settings.terminal) {
-    lines.push_back({"OPERATION", "DATABASE", "ACTION", "STATE", "STEPS", "CREATED"});
+    lines.push_back({"OPERATION", "DATABASE", "ACTION", "STATE", "STEPS", "CREATED", "REASON"});
   }
   for (const Operation& operation : response.operations()) {
     lines.push_back(ListColumns(operation, settings.now));
@@ -129,7 +161,7 @@ std::string OperationText(const Operation& operation, const TextSettings& settin
       Field("state", StateName(operation.state())),
       Field("steps", absl::StrCat(operation.finished_step_count(), " of ", operation.step_count(),
                                   " finished")),
-      Field("position", PositionText(operation)),
+      Field("position", PositionText(operation)), Field("waits", WaitText(operation)),
       Field("attempt", operation.attempt() > 0 ? absl::StrCat(operation.attempt()) : ""),
       Field("server", Escape(operation.server())),
       Field("created", TimeText(operation.has_create_time(), operation.create_time())),

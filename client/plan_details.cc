@@ -34,6 +34,8 @@ std::string SizeOf(int64_t bytes, int64_t rows) {
   std::vector<std::string> parts;
   if (bytes >= 0) parts.push_back(SizeText(bytes));
   if (rows >= 0) parts.push_back(RowsText(rows, "row"));
+  // A table that nobody has analyzed yet is not one without rows.
+  if (bytes >= 0 && rows < 0) parts.push_back("rows unknown");
   return absl::StrJoin(parts, ", ");
 }
 
@@ -153,6 +155,10 @@ RelationSizes SizesIn(const migration::v1::PlanResponse& response) {
       for (const RelationWork& work : statement.works()) {
         sizes[work.relation()] = SizeOf(work.size_bytes(), work.estimated_rows());
       }
+      for (const migration::v1::RelationLock& lock : statement.locks()) {
+        if (lock.size_bytes() < 0) continue;
+        sizes.emplace(lock.relation(), SizeOf(lock.size_bytes(), lock.estimated_rows()));
+      }
     }
   }
   for (const Loss& loss : response.losses()) {
@@ -198,7 +204,11 @@ std::string LossText(const Loss& loss) {
     if (loss.estimated_rows() > 0) {
       sizes.push_back(RowsText(loss.estimated_rows(), of_values ? "value" : "row"));
     }
-    if (loss.size_bytes() >= 0) sizes.push_back(SizeText(loss.size_bytes()));
+    const bool knows_bytes = loss.size_bytes() >= 0;
+    if (loss.estimated_rows() < 0 && knows_bytes) {
+      sizes.push_back(of_values ? "values unknown" : "rows unknown");
+    }
+    if (knows_bytes) sizes.push_back(SizeText(loss.size_bytes()));
     if (sizes.empty()) sizes.push_back("of unknown size");
   }
   if (!sizes.empty()) absl::StrAppend(&text, ", ", absl::StrJoin(sizes, ", "));

@@ -134,8 +134,12 @@ std::string Warnings(const PlanResponse& response, const TextSettings& settings)
 std::string RunLine(const PlanResponse& response, const std::string& command) {
   constexpr size_t kShown = 12;
   if (command.empty() || response.has_refusal()) return "";
+  const std::string confirmation =
+      response.confirmation().empty()
+          ? ""
+          : absl::StrCat(" --confirmation ", Escape(response.confirmation()));
   return absl::StrCat("to run it, and nothing else: ", command, " --plan ",
-                      Escape(response.plan_hash()).substr(0, kShown), "\n");
+                      Escape(response.plan_hash()).substr(0, kShown), confirmation, "\n");
 }
 
 }  // namespace
@@ -146,8 +150,7 @@ std::string PlanText(const PlanResponse& response, const TextSettings& settings,
       response.database().empty() ? "the database" : Escape(response.database());
   const std::string start = NameList(response.starting_revisions(), "base");
   if (response.steps().empty()) {
-    return absl::StrCat("nothing to do: ", database, " is at ", start, " already\n",
-                        "plan hash: ", Escape(response.plan_hash()), "\n");
+    return absl::StrCat("nothing to do: ", database, " is at ", start, " already\n");
   }
   return absl::StrCat(database, ": ", Count(response.steps_size(), "step"), " from ", start, " to ",
                       NameList(response.resulting_revisions(), "base"), "\n\n",

@@ -26,7 +26,6 @@ using migration::v1::StatementSettled;
 using migration::v1::Step;
 using migration::v1::StepFinished;
 using migration::v1::StepResumed;
-using migration::v1::WaitingForMutex;
 
 constexpr int kMaxRemarksPerStep = 5;
 constexpr absl::Duration kProgressIsFresh = absl::Seconds(5);
@@ -103,6 +102,10 @@ std::string SettlementText(const StatementSettled& settled) {
 }
 
 std::string InterruptedText(const migration::v1::OperationInterrupted& interrupted) {
+  if (interrupted.handed_over()) {
+    return absl::StrCat(Escape(interrupted.server()),
+                        " stops, and has handed it over: it goes on there or elsewhere");
+  }
   return absl::StrCat("attempt ", interrupted.attempt(), " of ", interrupted.most_attempts(),
                       " on ", Escape(interrupted.server()), ": ",
                       Escape(interrupted.error().message()));
@@ -220,6 +223,7 @@ std::vector<std::string> LiveProgress::TakeUp(const Operation& operation) {
   step_count_ = operation.step_count();
   step_.reset();
   waiting_.reset();
+  if (operation.has_waiting_for_mutex()) waiting_ = operation.waiting_for_mutex();
   if (operation.has_position()) {
     const migration::v1::Position& position = operation.position();
     RunningStep running;
@@ -499,24 +503,6 @@ std::vector<std::string> FeedProgress::Consume(const OperationEvent& event) {
     line.insert(line.find(' '), absl::StrCat(" ", Escape(event.operation())));
   }
   return lines;
-}
-
-std::string HolderText(const WaitingForMutex& waiting) {
-  if (!waiting.holder_operation().empty()) {
-    return absl::StrCat("operation ", Escape(waiting.holder_operation()));
-  }
-  if (waiting.holder_pid() == 0) return "another holder of the database's mutex";
-  std::vector<std::string> facts;
-  if (!waiting.holder_application().empty()) facts.push_back(Escape(waiting.holder_application()));
-  if (!waiting.holder_user().empty()) {
-    facts.push_back(absl::StrCat("user ", Escape(waiting.holder_user())));
-  }
-  if (!waiting.holder_address().empty()) {
-    facts.push_back(absl::StrCat("at ", Escape(waiting.holder_address())));
-  }
-  const std::string in_parentheses =
-      facts.empty() ? "" : absl::StrCat(" (", absl::StrJoin(facts, ", "), ")");
-  return absl::StrCat("pid ", waiting.holder_pid(), in_parentheses);
 }
 
 }  // namespace migctl

@@ -117,7 +117,4 @@ class FeedProgress {
   absl::flat_hash_map<std::string, Known> known_;  // by id
 };
 
-// Who holds the mutex, as far as it is known: "operation 7k2m", "pid 4711 (billing, user app)".
-std::string HolderText(const migration::v1::WaitingForMutex& waiting);
-
 }  // namespace migctl

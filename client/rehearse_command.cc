@@ -19,9 +19,12 @@ ExitCode Run(const RehearseCommand& command, Session& session) {
   const auto reader = session.connection.migrations().Rehearse(&context, request);
   migration::v1::RehearseResponse response;
   ExitCode verdict = ExitCode::kFailed;
+  bool is_empty = false;
   while (reader->Read(&response)) {
-    session.output.Result(response, [&response](const TextSettings& settings) {
-      return RehearsalText(response, settings);
+    is_empty = is_empty || (response.has_started() && response.started().plan().steps().empty());
+    session.output.Result(response, [&](const TextSettings& settings) {
+      // That nothing was rehearsed has been said.
+      return is_empty && response.has_finished() ? "" : RehearsalText(response, settings);
     });
     if (response.has_finished()) verdict = VerdictOf(response.finished());
   }

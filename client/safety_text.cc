@@ -26,10 +26,22 @@ std::string SizeText(int64_t bytes) {
   return text.data();
 }
 
+const char* SeverityName(migration::v1::Severity severity) {
+  switch (severity) {
+    case migration::v1::SEVERITY_ERROR:
+      return "error";
+    case migration::v1::SEVERITY_WARNING:
+      return "warning";
+    default:
+      return "off";
+  }
+}
+
 std::string FindingText(const migration::v1::Finding& finding) {
-  return absl::StrCat(Escape(finding.path()), ":", finding.line(), ":", finding.column(), " ",
-                      finding.rule(), ": ", Escape(finding.message()),
-                      finding.suggestion().empty() ? "" : "; ", Escape(finding.suggestion()));
+  return absl::StrCat(
+      SeverityName(finding.severity()), " ", Escape(finding.path()), ":", finding.line(), ":",
+      finding.column(), " ", Escape(finding.rule()), ": ", Escape(finding.message()),
+      finding.suggestion().empty() ? "" : "; instead: ", Escape(finding.suggestion()));
 }
 
 std::string ChecksumAcceptedText(const migration::v1::ChecksumAccepted& accepted) {

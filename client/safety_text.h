@@ -12,7 +12,10 @@ namespace migctl {
 // "12 B", "3.4 MB", "1.2 TB".
 std::string SizeText(int64_t bytes);
 
-// "aa10_add.sql:7:3 index-not-concurrent: <what is wrong>; <what to write instead>"
+// "error", "warning" or "off".
+const char* SeverityName(migration::v1::Severity severity);
+
+// "error aa10_add.sql:7:3 index-not-concurrent: <what is wrong>; instead: <what to write>"
 std::string FindingText(const migration::v1::Finding& finding);
 
 // "2ff41522b3bc as it is now, checksum 9c1e0f22… instead of 1b0aa3d4…"

@@ -17,6 +17,8 @@ std::string Place(const WaitResponse& response) {
                       NameList(response.revisions(), "base"));
 }
 
+bool WaitsForHeads(const std::string& revision) { return revision.empty() || revision == "heads"; }
+
 // What is known of a database that somebody with other files has migrated.
 std::string Unknown(const WaitResponse& response) {
   return absl::StrCat(Place(response), ", and migd has no file of ",
@@ -52,6 +54,11 @@ ExitCode Run(const WaitCommand& command, Session& session) {
   if (!waited.ok()) return session.output.Fail(waited.error());
   const WaitResponse& response = *waited;
   session.output.Result(response, [&response](const TextSettings&) { return Text(response); });
+  if (WaitsForHeads(command.revision) && response.target_revisions().empty()) {
+    session.output.Warning(absl::StrCat("migd has no migration files for ",
+                                        Escape(response.database()),
+                                        ": there was nothing to wait for"));
+  }
   if (response.outcome() != WaitResponse::OUTCOME_AHEAD_UNKNOWN) return ExitCode::kDone;
   if (command.require_known) {
     session.output.Fail(NotKnown(response));

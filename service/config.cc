@@ -11,9 +11,11 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "service/access/roles.h"
 #include "service/base/errors.h"
 #include "service/lint/lint.h"
+#include "service/schema/schema.h"
 
 namespace migd {
 namespace {
@@ -139,7 +141,15 @@ DatabaseConfig ReadDatabase(const std::string& name, const YAML::Node& node,
        {"lint_rules",
         [&](const YAML::Node& value) { database.policy.lint_severities = ReadLintRules(value); }},
        {"verify_ignore",
-        [&](const YAML::Node& value) { database.policy.verify_ignore = ReadStrings(value); }},
+        [&](const YAML::Node& value) {
+          database.policy.verify_ignore = ReadStrings(value);
+          for (const std::string& pattern : database.policy.verify_ignore) {
+            const std::string kind = UnknownKind(pattern);
+            if (kind.empty()) continue;
+            throw Mistake(value, absl::StrCat("\"", kind, "\" is no kind of object; there are ",
+                                              absl::StrJoin(SchemaKinds(), ", ")));
+          }
+        }},
        {"protected", [&](const YAML::Node& value) { database.is_protected = ReadBool(value); }},
        {"destructive",
         [&](const YAML::Node& value) {

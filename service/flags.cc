@@ -87,10 +87,8 @@ void NameEnvironment(CLI::App& app, bool source_is_typed) {
   }
 }
 
-int Complain(absl::string_view problem) {
-  std::cerr << "migd: " << problem << "\nTry: migd --help\n";
-  return 2;
-}
+// A command line that cannot be served.
+CommandLine Mistaken(absl::string_view problem) { return {absl::nullopt, 2, std::string(problem)}; }
 
 using Look = std::function<void(const CLI::App&)>;
 
@@ -175,7 +173,7 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
                  "how often a revision that ran into the lock timeout is tried again, if the call "
                  "does not say")
       ->type_name("N")
-      ->check(CLI::Range(0, kMostLockRetries))
+      ->check(CLI::Range(0, kMostLockRetries).description(""))
       ->capture_default_str();
   app.add_flag("--allow-terminate-blockers", database.policy.allow_terminate_blockers,
                "allow calls to end the sessions that keep a migration waiting");
@@ -229,7 +227,7 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
   app.add_option("--backup-keep", database.backup_keep,
                  "how many of the newest backups of a database are kept")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000000))
+      ->check(CLI::Range(1, 1000000).description(""))
       ->capture_default_str();
   app.add_option("--postgres-programs", config.postgres_programs,
                  "the folder of pg_dump and pg_restore, and of initdb and postgres for scratch "
@@ -267,23 +265,22 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
-    return {absl::nullopt, app.exit(asked)};
+    return {absl::nullopt, app.exit(asked), ""};
   } catch (const CLI::ParseError& mistake) {
-    return {absl::nullopt, Complain(mistake.what())};
+    return Mistaken(mistake.what());
   }
 
-  if (hash_token->parsed()) return {absl::nullopt, HashToken(token)};
+  if (hash_token->parsed()) return {absl::nullopt, HashToken(token), ""};
 
   const int sources = (url->count() > 0) + (in->count() > 0) + (file->count() > 0) +
                       (offline->count() > 0 && config.offline);
   if (sources > 1) {
-    return {absl::nullopt,
-            Complain("give only one of --database, --embedded, --config and --offline")};
+    return Mistaken("give only one of --database, --embedded, --config and --offline");
   }
   if (sources == 0 && !HasPostgresEnvironment()) {
-    return {absl::nullopt,
-            Complain("which database? give --database URL, --embedded DIR, --config FILE or "
-                     "--offline")};
+    return Mistaken(
+        "which database? give --database URL, --embedded DIR, --config FILE or "
+        "--offline");
   }
   config.databases = {database};
   if (in->count() > 0) config.embedded = embedded;
@@ -293,7 +290,7 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
   if (file->count() > 0) {
     const Config typed = config;
     const absl::Status status = ReadConfigFile(config_file, config);
-    if (!status.ok()) return {absl::nullopt, Complain(status.message())};
+    if (!status.ok()) return Mistaken(status.message());
     // What is typed wins.
     if (!typed.listen.empty()) config.listen = typed.listen;
     if (metrics_listen->count() > 0) config.metrics_listen = typed.metrics_listen;
@@ -303,12 +300,12 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
   if (tls.files.certificate + tls.files.key + tls.files.client_ca != "") {
     const std::string problem = ProblemOfTls(tls);
     if (!problem.empty()) {
-      return {absl::nullopt, Complain(absl::StrCat(problem, ": --tls-cert and --tls-key"))};
+      return Mistaken(absl::StrCat(problem, ": --tls-cert and --tls-key"));
     }
     config.tls = tls;
   }
   if (config.listen.empty()) config.listen = {"127.0.0.1:7433"};
-  return {config, 0};
+  return {config, 0, ""};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "absl/types/optional.h"
 #include "service/config.h"
@@ -12,11 +13,12 @@ class App;
 
 namespace migd {
 
-// What the command line asks for: to serve, or to end at once (--help, --version, a mistake, which
-// has been told on stderr).
+// What the command line asks for: to serve, or to end at once (--help, --version, a mistake).
 struct CommandLine {
   absl::optional<Config> config;
   int exit_code = 0;
+  // The mistake, in one line; empty if there is none.
+  std::string problem;
 };
 
 // Reads the command line and the MIGD_* environment.

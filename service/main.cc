@@ -164,6 +164,18 @@ std::unique_ptr<Monitor> MakeMonitor(const Config& config) {
   return std::make_unique<Monitor>(std::move(options));
 }
 
+// Says so if there is nothing that could be migrated to: with a directory that was not mounted, or
+// mistyped, every gate that asks for the head would be open.
+void WarnWithoutFiles(const Workspace& workspace) {
+  const auto count = workspace.scripts->CountFiles();
+  if (count.ok() && *count > 0) return;
+  const LogFields place = {{"database", workspace.name}, {"migrations", workspace.scripts->path()}};
+  if (count.ok()) return LogWarning("there are no migration files", place);
+  LogFields fields = place;
+  fields.push_back({"problem", std::string(count.status().message())});
+  LogWarning("the migration files cannot be read", fields);
+}
+
 absl::StatusOr<Parts> Build(const Config& config) {
   Parts parts;
   if (config.embedded) {
@@ -182,6 +194,7 @@ absl::StatusOr<Parts> Build(const Config& config) {
     auto workspace = MakeWorkspace(config, database, directories, parts.cluster.get());
     if (!workspace.ok()) return workspace.status();
     LogInfo("database", {{"name", (*workspace)->name}, {"migrations", database.migrations}});
+    WarnWithoutFiles(**workspace);
     workspaces.push_back(*std::move(workspace));
   }
   parts.operations = std::make_unique<OperationManager>(config.operations);
@@ -208,9 +221,10 @@ void Reload(const Config& running, const std::function<CommandLine()>& read, con
   const CommandLine fresh = read();
   const absl::Status admission =
       fresh.config ? parts.server->Reload(fresh.config->authorization) : absl::OkStatus();
-  if (!fresh.config || !admission.ok()) {
+  const std::string problem = fresh.config ? std::string(admission.message()) : fresh.problem;
+  if (!problem.empty()) {
     LogError("the configuration was not read anew: it has a mistake; what was read before holds",
-             {{"problem", std::string(admission.message())}});
+             {{"problem", problem}});
   } else {
     ApplyPolicies(*fresh.config, *parts.catalog);
     for (const std::string& setting : SettingsThatNeedARestart(running, *fresh.config)) {
@@ -261,6 +275,9 @@ int Fail(const absl::Status& status) {
 
 int Main(int argc, const char* const* argv) {
   const CommandLine command_line = ReadCommandLine(argc, argv);
+  if (!command_line.problem.empty()) {
+    std::cerr << "migd: " << command_line.problem << "\nTry: migd --help\n";
+  }
   if (!command_line.config) return command_line.exit_code;
   // Before the first thread, so that all inherit it: the signals are for the wait below.
   const sigset_t signals = AwaitedSignals();

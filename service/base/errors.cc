@@ -194,6 +194,15 @@ std::string PlaceOf(const StatementFailure& failure) {
                       failure.file(), ":", failure.line(), ":", failure.column(), ")");
 }
 
+// A time that was measured, without the digits that nobody measures by: "1s", "2m30s", "350ms".
+std::string DescribeDuration(absl::Duration duration) {
+  const absl::Duration unit =
+      duration < absl::Seconds(10) ? absl::Milliseconds(100) : absl::Seconds(1);
+  if (duration < absl::Seconds(1))
+    return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
+  return absl::FormatDuration(absl::Trunc(duration, unit));
+}
+
 }  // namespace
 
 absl::Status InvalidRequest(absl::string_view field, absl::string_view problem) {
@@ -334,6 +343,15 @@ absl::Status InvalidMigrations(absl::string_view directory, const Strings& probl
                {{"problem_count", absl::StrCat(problems.size())}}});
 }
 
+absl::Status MigrationsUnreadable(absl::string_view directory, absl::string_view problem) {
+  return Make({absl::StatusCode::kFailedPrecondition,
+               migration::v1::ERROR_REASON_INVALID_MIGRATIONS,
+               absl::StrCat("the directory of the migration files cannot be read: ", directory,
+                            ": ", problem),
+               "create it, or start migd with another one: --migrations DIR",
+               {{"directory", std::string(directory)}}});
+}
+
 absl::Status DatabaseUnavailable(absl::string_view database, absl::string_view problem,
                                  absl::string_view sqlstate) {
   return Make({absl::StatusCode::kUnavailable,
@@ -396,13 +414,24 @@ absl::Status InsufficientPrivilege(absl::string_view problem, absl::string_view 
                {}});
 }
 
-absl::Status Offline() {
+namespace {
+
+absl::Status OfflineWithHint(absl::string_view hint) {
   return Make({absl::StatusCode::kFailedPrecondition,
                migration::v1::ERROR_REASON_OFFLINE,
                "this server was started with --offline and has no database",
-               "give the revisions to start from with --from (`--from base` for an empty "
-               "database), or ask a server that has the database",
+               std::string(hint),
                {}});
+}
+
+}  // namespace
+
+absl::Status Offline() { return OfflineWithHint("ask a server that has the database"); }
+
+absl::Status OfflineWithoutRows() {
+  return OfflineWithHint(
+      "give the revisions to start from with --from (`--from base` for an empty database), or ask "
+      "a server that has the database");
 }
 
 absl::Status LockTimeout(absl::string_view problem) {
@@ -624,14 +653,23 @@ absl::Status ChecksumMismatch(absl::string_view revision, absl::string_view file
 }
 
 absl::Status ConfirmationRequired(absl::string_view database, const std::vector<Loss>& losses,
-                                  absl::string_view confirmation) {
+                                  absl::string_view confirmation, absl::string_view given) {
+  constexpr size_t kShown = 40;
+  const std::string wrong =
+      given.empty() ? ""
+                    : absl::StrCat("the confirmation ", given.substr(0, kShown),
+                                   " is wrong: it is not that of this plan on this database; ");
   const absl::Status status = Make(
       {absl::StatusCode::kFailedPrecondition,
        migration::v1::ERROR_REASON_CONFIRMATION_REQUIRED,
-       absl::StrCat("this would destroy data of database ", database, ": ", DescribeLosses(losses)),
-       "look at the plan (migctl plan), make a backup (--backup), then confirm: give the call the "
-       "confirmation that this error carries, which is good for exactly this plan; migctl asks "
-       "for it, or takes --yes",
+       absl::StrCat(wrong, "this would destroy data of database ", database, ": ",
+                    DescribeLosses(losses)),
+       given.empty()
+           ? "look at the plan (migctl plan), make a backup (--backup), then confirm: give the "
+             "call the confirmation that this error carries, which is good for exactly this plan; "
+             "migctl asks for it, or takes --yes"
+           : "the files or the database may have changed since it was told: look at the plan again "
+             "(migctl plan), which tells the one that is good",
        {{"database", std::string(database)}, {"confirmation", std::string(confirmation)}}});
   return WithLosses(status, losses);
 }
@@ -726,7 +764,7 @@ absl::Status MutexTimeout(absl::Duration waited, absl::string_view holder) {
   return Make({absl::StatusCode::kAborted,
                migration::v1::ERROR_REASON_MUTEX_TIMEOUT,
                absl::StrCat("another migration of this database was still running after ",
-                            absl::FormatDuration(waited), holder.empty() ? "" : ": ", holder),
+                            DescribeDuration(waited), holder.empty() ? "" : ": ", holder),
                "wait for it, or allow more time with --mutex-timeout",
                {{"holder", std::string(holder)}}});
 }
@@ -808,7 +846,7 @@ absl::Status WaitTimeout(absl::string_view revision, absl::Duration waited, absl
   const std::string what = waited == absl::ZeroDuration()
                                ? absl::StrCat("the database has not reached ", revision)
                                : absl::StrCat("the database did not reach ", revision, " within ",
-                                              absl::FormatDuration(waited));
+                                              DescribeDuration(waited));
   return Make({absl::StatusCode::kDeadlineExceeded,
                migration::v1::ERROR_REASON_WAIT_TIMEOUT,
                absl::StrCat(what, ": ", place),
@@ -835,11 +873,12 @@ absl::Status Unauthenticated(absl::string_view problem) {
 }
 
 absl::Status PermissionDenied(absl::string_view principal, absl::string_view role,
-                              absl::string_view database) {
+                              absl::string_view database, absl::string_view why) {
   return Make({absl::StatusCode::kPermissionDenied,
                migration::v1::ERROR_REASON_PERMISSION_DENIED,
                absl::StrCat(principal, " lacks the role ", role,
-                            database.empty() ? "" : absl::StrCat(" on ", database)),
+                            database.empty() ? "" : absl::StrCat(" on ", database),
+                            why.empty() ? "" : ", which it needs because ", why),
                "whoever keeps the server's `authorization` may grant it; migctl whoami tells what "
                "you may do",
                {{"principal", std::string(principal)}, {"role", std::string(role)}}});

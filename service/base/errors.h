@@ -40,6 +40,7 @@ absl::Status NotAHead(absl::string_view revision, const Strings& next_revisions)
 // --- The files ---
 // Every problem is a line "file:line: what is wrong".
 absl::Status InvalidMigrations(absl::string_view directory, const Strings& problems);
+absl::Status MigrationsUnreadable(absl::string_view directory, absl::string_view problem);
 
 // --- The database ---
 // `sqlstate` is what PostgreSQL said when it ended the session; empty if it said nothing.
@@ -53,6 +54,8 @@ absl::Status DatabaseUnsuitable(absl::string_view database, absl::string_view pr
 absl::Status PooledConnection(absl::string_view database);
 absl::Status InsufficientPrivilege(absl::string_view problem, absl::string_view hint);
 absl::Status Offline();
+// The same of a call that takes rows of its own instead (`from`).
+absl::Status OfflineWithoutRows();
 // The service's own query waited in vain; a migration's statement has StatementFailed.
 absl::Status LockTimeout(absl::string_view problem);
 // Likewise: it ran into statement_timeout.
@@ -69,10 +72,10 @@ absl::Status LintFailed(const std::vector<migration::v1::Finding>& findings);
 absl::Status ChecksumMismatch(absl::string_view revision, absl::string_view file,
                               absl::string_view applied_checksum, absl::string_view file_checksum,
                               int others);
-// `confirmation` is what confirms the plan that loses `losses`.
+// `confirmation` is what confirms the plan that loses `losses`, `given` what the call had instead.
 absl::Status ConfirmationRequired(absl::string_view database,
                                   const std::vector<migration::v1::Loss>& losses,
-                                  absl::string_view confirmation);
+                                  absl::string_view confirmation, absl::string_view given);
 absl::Status DatabaseProtected(absl::string_view database,
                                const std::vector<migration::v1::Loss>& losses);
 absl::Status BackupUnavailable(absl::string_view problem, absl::string_view hint);
@@ -146,9 +149,10 @@ absl::Status Draining();
 // `problem` says what is wrong with what the call brought, or that it brought nothing.
 absl::Status Unauthenticated(absl::string_view problem);
 // `principal` lacks `role` ("operator") on `database`, which the caller named; all databases, if
-// that is empty. The same whether the database exists or not.
+// that is empty. The same whether the database exists or not. `why` says what of the call needs it
+// ("--lint loosens the gate"); empty if any call of its kind does.
 absl::Status PermissionDenied(absl::string_view principal, absl::string_view role,
-                              absl::string_view database);
+                              absl::string_view database, absl::string_view why = "");
 // `what`: "streams", "operations", "waiting calls".
 absl::Status LimitReached(absl::string_view principal, absl::string_view what, int limit);
 absl::Status TooManyOperations(int limit);

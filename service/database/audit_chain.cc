@@ -9,6 +9,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/duration.pb.h"
+#include "google/protobuf/message.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
 #include "service/base/sha256.h"
@@ -31,6 +34,50 @@ std::string RpcOf(migration::v1::Action action) {
       absl::AsciiStrToLower(absl::StripPrefix(migration::v1::Action_Name(action), "ACTION_"));
   name[0] = absl::ascii_toupper(static_cast<unsigned char>(name[0]));
   return name;
+}
+
+// A field of the options as a person says it: "lint=off", "lock_timeout=2s", "resume".
+std::string OptionText(const google::protobuf::Message& options,
+                       const google::protobuf::FieldDescriptor& field) {
+  using Field = google::protobuf::FieldDescriptor;
+  const google::protobuf::Reflection& fields = *options.GetReflection();
+  if (field.is_repeated()) {
+    std::vector<std::string> values;
+    for (int i = 0; i < fields.FieldSize(options, &field); ++i) {
+      values.push_back(fields.GetRepeatedString(options, &field, i));
+    }
+    return absl::StrCat(field.name(), "=", absl::StrJoin(values, ","));
+  }
+  switch (field.cpp_type()) {
+    case Field::CPPTYPE_BOOL:
+      return field.name();
+    case Field::CPPTYPE_INT32:
+      return absl::StrCat(field.name(), "=", fields.GetInt32(options, &field));
+    case Field::CPPTYPE_STRING:
+      return absl::StrCat(field.name(), "=", fields.GetString(options, &field));
+    case Field::CPPTYPE_ENUM: {
+      const google::protobuf::EnumValueDescriptor* value = fields.GetEnum(options, &field);
+      // The names of an enumeration begin as that of the value that means nothing.
+      const std::string& nothing = value->type()->FindValueByNumber(0)->name();
+      const absl::string_view prefix = absl::StripSuffix(nothing, "UNSPECIFIED");
+      return absl::StrCat(field.name(), "=",
+                          absl::AsciiStrToLower(absl::StripPrefix(value->name(), prefix)));
+    }
+    default: {
+      google::protobuf::Duration duration;
+      duration.CopyFrom(fields.GetMessage(options, &field));
+      return absl::StrCat(field.name(), "=", absl::FormatDuration(FromProtoDuration(duration)));
+    }
+  }
+}
+
+// "lint=off, resume": the options that are not the usual ones.
+std::string OptionsText(const migration::v1::RunOptions& options) {
+  std::vector<const google::protobuf::FieldDescriptor*> set;
+  options.GetReflection()->ListFields(options, &set);
+  return absl::StrJoin(set, ", ", [&options](std::string* text, const auto* field) {
+    absl::StrAppend(text, OptionText(options, *field));
+  });
 }
 
 AuditEntry EntryOf(const Operation& operation) {
@@ -99,8 +146,8 @@ AuditEntry AcceptedEntry(const Operation& operation) {
   entry.set_outcome(AuditEntry::OUTCOME_ACCEPTED);
   std::string request = absl::StrJoin(operation.targets(), " ");
   if (operation.purge()) absl::StrAppend(&request, " purge");
-  const std::string options = operation.options().ShortDebugString();
-  if (!options.empty()) absl::StrAppend(&request, " ", options);
+  const std::string options = OptionsText(operation.options());
+  if (!options.empty()) absl::StrAppend(&request, " (", options, ")");
   entry.set_request(std::move(request));
   return entry;
 }

@@ -117,8 +117,9 @@ absl::StatusOr<Baseline> ComposeBaseline(Workspace& workspace, NewRevision wante
   if (!scripts.ok()) return scripts.status();
   if ((*scripts)->graph().size() > 0) {
     return errors::InvalidRequest(
-        "database", absl::StrCat("has migration files already (", (*scripts)->graph().size(),
-                                 "); a baseline is the first"));
+        "database",
+        absl::StrCat("there are migration files for it already (", (*scripts)->graph().size(),
+                     " in ", workspace.scripts->path(), "), and a baseline is the first"));
   }
   // What is wrong with the request is known before anything takes time.
   absl::BitGen random;

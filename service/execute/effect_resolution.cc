@@ -397,12 +397,17 @@ void EffectResolver::AddLocks(const StatementEffects& effects, PlannedStatement&
     migration::v1::RelationLock& lock = locks.emplace_back();
     lock.set_relation(Describe(relation));
     lock.set_mode(mode);
+    const bool has_rows = relation.kind == 'r' || relation.kind == 'm';
+    lock.set_estimated_rows(has_rows ? relation.estimated_rows : -1);
+    lock.set_size_bytes(has_rows ? relation.size_bytes : -1);
   }
   for (const auto& [name, needed] : written) {
     migration::v1::RelationLock& lock = locks.emplace_back();
     lock.set_relation(name);
     lock.set_mode(needed.first);
     lock.set_is_new(needed.second);
+    lock.set_estimated_rows(-1);
+    lock.set_size_bytes(-1);
   }
   std::stable_sort(locks.begin(), locks.end(), [](const auto& a, const auto& b) {
     return std::make_pair(a.is_new(), -a.mode()) < std::make_pair(b.is_new(), -b.mode());

@@ -47,7 +47,7 @@ absl::Status CheckLosses(absl::string_view database, const Policy& policy,
   }
   const std::string needed = ConfirmationOf(database, plan_hash);
   if (confirmation == needed) return absl::OkStatus();
-  return errors::ConfirmationRequired(database, LargestFirst(losses), needed);
+  return errors::ConfirmationRequired(database, LargestFirst(losses), needed, confirmation);
 }
 
 absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSet& scripts,
@@ -63,7 +63,8 @@ absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSe
   const auto losses = LossesOf(scripts, plan, database);
   if (!losses.ok()) return losses.status();
   if (!may_destroy && !losses->empty()) {
-    return errors::PermissionDenied(call.principal, "destructive", call.database);
+    return errors::PermissionDenied(call.principal, "destructive", call.database,
+                                    "this would destroy data");
   }
   return CheckLosses(call.database, policy, *losses, call.plan_hash, call.confirmation);
 }

@@ -122,6 +122,9 @@ void RehearsalObserver::Compare(const RelationLocks& locks, const RelationFiles&
     migration::v1::RelationLock& lock = trace_.locks.emplace_back();
     lock.set_relation(relation->second.name);
     lock.set_mode(mode);
+    // Those of the copy, which is empty, say nothing.
+    lock.set_estimated_rows(-1);
+    lock.set_size_bytes(-1);
     lock.set_is_new(initial_->count(number) == 0);
   }
   std::sort(trace_.locks.begin(), trace_.locks.end(), [](const auto& a, const auto& b) {

@@ -54,6 +54,12 @@ bool IsSkipNotice(const ServerNotice& notice) {
                                          notice.sqlstate == "42P06" || notice.sqlstate == "42710");
 }
 
+// What DROP ... IF EXISTS says of each object that is not there, before anything else, has no code
+// of its own.
+bool MayTellOfMissing(const ServerNotice& notice) {
+  return notice.severity == "NOTICE" && notice.sqlstate == "00000";
+}
+
 std::string Public(absl::string_view text) {
   return Shortened(MaskPasswords(text), kLongestNotice);
 }
@@ -61,14 +67,16 @@ std::string Public(absl::string_view text) {
 // Passes the notices of one statement on, up to a limit.
 class NoticeRelay {
  public:
-  // `skips_reported`: what the statement skips has been told already.
+  // What the statement skips has been told already: whether there is something, and how much of it
+  // is because it is missing.
   NoticeRelay(Session& session, const EventSink& sink, std::string revision, int index,
-              bool skips_reported)
+              bool skips_reported, int missing_reported)
       : session_(session),
         sink_(sink),
         revision_(std::move(revision)),
         index_(index),
-        skips_reported_(skips_reported) {
+        skips_reported_(skips_reported),
+        missing_reported_(missing_reported) {
     session_.SetNoticeHandler([this](const ServerNotice& notice) { Relay(notice); });
   }
   ~NoticeRelay() {
@@ -82,6 +90,10 @@ class NoticeRelay {
  private:
   void Relay(const ServerNotice& notice) {
     if (skips_reported_ && IsSkipNotice(notice)) return;
+    if (missing_reported_ > 0 && MayTellOfMissing(notice)) {
+      --missing_reported_;
+      return;
+    }
     if (++count_ <= kMostNotices) Emit(notice);
   }
 
@@ -103,6 +115,7 @@ class NoticeRelay {
   const std::string revision_;
   const int index_;
   const bool skips_reported_;
+  int missing_reported_;
   int count_ = 0;
 };
 
@@ -506,6 +519,7 @@ absl::Status StepRunner::RunAlone(Context& context, const Statement& statement, 
   if (result->error) {
     // If the entry cannot be removed, the next run asks; the failure is told now.
     context.journal.Fail(index).IgnoreError();
+    NoteInvalidIndex(context, statement);
     return FailureOf(context, statement, index, *result->error);
   }
   status = context.journal.Finish(index, statement);
@@ -513,6 +527,13 @@ absl::Status StepRunner::RunAlone(Context& context, const Statement& statement, 
   if (!status.ok()) return status;
   ReportFinished(context, statement, index, *result);
   return absl::OkStatus();
+}
+
+void StepRunner::NoteInvalidIndex(Context& context, const Statement& statement) {
+  const auto build = ConcurrentBuildOf(statement.text);
+  if (!build) return;
+  const auto found = session_.InspectBuild(*build);
+  if (found.ok() && found->state == ObjectState::kInvalidIndex) context.invalid_index = found->name;
 }
 
 absl::Status StepRunner::MakeRoomFor(Context& context, const Statement& statement, int index) {
@@ -550,7 +571,8 @@ absl::StatusOr<StatementResult> StepRunner::Send(Context& context, const Stateme
                                                  int index, int skipped) {
   context.statement_start_time = absl::Now();
   if (context.left_out) return StatementResult();
-  NoticeRelay relay(session_, sink_, context.step.revision, index, skipped > 0);
+  NoticeRelay relay(session_, sink_, context.step.revision, index, skipped > 0,
+                    context.missing_objects);
   const StatementMonitor::Watch watch(
       monitor_, {context.step.revision, index, static_cast<int>(context.section->statements.size()),
                  static_cast<int64_t>(statement.copy_data.value_or("").size())});
@@ -615,6 +637,7 @@ absl::StatusOr<std::vector<GuardedObject>> StepRunner::FindSkipped(
 absl::StatusOr<int> StepRunner::ReportSkipped(Context& context, const Statement& statement,
                                               int index) {
   context.left_out = false;
+  context.missing_objects = 0;
   auto skipped_objects = FindSkipped(context, statement, index, GuardedObjects(statement.text));
   if (!skipped_objects.ok()) return skipped_objects.status();
   if (request_.existing_objects == migration::v1::EXISTING_OBJECTS_SKIP) {
@@ -626,6 +649,7 @@ absl::StatusOr<int> StepRunner::ReportSkipped(Context& context, const Statement&
   }
   for (const GuardedObject& object : *skipped_objects) {
     const bool creates = object.guard == GuardedObject::Guard::kIfNotExists;
+    if (!creates) ++context.missing_objects;
     OperationEvent event;
     migration::v1::ObjectSkipped& skipped = *event.mutable_object_skipped();
     skipped.set_revision(context.step.revision);
@@ -731,6 +755,13 @@ std::string StepRunner::StateAfterFailure(const Context& context) const {
   }
   if (context.section != nullptr && !context.section->transactional) {
     absl::StrAppend(&state, NextRun(context));
+  }
+  if (!context.invalid_index.empty()) {
+    absl::StrAppend(
+        &state, "; the build has left index ", context.invalid_index,
+        " INVALID: every write keeps it up, no query uses it. The next run drops it and "
+        "builds it again; to be rid of it before: DROP INDEX CONCURRENTLY ",
+        context.invalid_index);
   }
   if (!context.finished.empty()) {
     absl::StrAppend(&state, "; finished before: ", absl::StrJoin(context.finished, ", "));

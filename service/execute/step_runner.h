@@ -57,6 +57,10 @@ class StepRunner {
     // The statement passed over last, done by an earlier run, has left a transaction open behind
     // it.
     bool chained = false;
+    // What a concurrent build that did not finish has left; empty if nothing.
+    std::string invalid_index = "";
+    // How many objects that the statement at hand drops are not there.
+    int missing_objects = 0;
     // The statement at hand is not to be sent: what it makes is there.
     bool left_out = false;
   };
@@ -98,6 +102,8 @@ class StepRunner {
   absl::Status RunAlone(Context& context, const Statement& statement, int index);
   // In or at the border of a transaction that the section has begun.
   absl::Status RunInOwnTransaction(Context& context, const Statement& statement, int index);
+  // Remembers the INVALID index that a concurrent build which failed has left, for who is told.
+  void NoteInvalidIndex(Context& context, const Statement& statement);
   // Makes sure that a concurrent build meets no INVALID index of its name: drops its own.
   absl::Status MakeRoomFor(Context& context, const Statement& statement, int index);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "service/base/errors.h"
 #include "service/execute/replay.h"
 
@@ -16,6 +17,14 @@ constexpr int kMostReadings = 3;
 bool HasSchema(const Schema& schema, const std::string& name) {
   return std::any_of(schema.begin(), schema.end(),
                      [&](const auto& entry) { return entry.second.schema == name; });
+}
+
+absl::Status CheckIgnored(const std::string& pattern) {
+  const std::string kind = UnknownKind(pattern);
+  if (kind.empty()) return absl::OkStatus();
+  return errors::InvalidRequest(
+      "ignore", absl::StrCat(pattern, ": \"", kind, "\" is no kind of object; there are ",
+                             absl::StrJoin(SchemaKinds(), ", ")));
 }
 
 const SchemaObject* Find(const Schema& schema, const SchemaKey& key) {
@@ -71,6 +80,10 @@ absl::StatusOr<LiveSchema> ReadLiveSchema(Database& database) {
 absl::StatusOr<Verification> VerifySchema(Workspace& workspace, SchemaScope scope,
                                           Cancellation& cancellation) {
   if (workspace.database == nullptr) return errors::Offline();
+  for (const std::string& pattern : scope.ignore) {
+    const absl::Status known = CheckIgnored(pattern);
+    if (!known.ok()) return known;
+  }
   const auto scripts = workspace.scripts->Load();
   if (!scripts.ok()) return scripts.status();
   auto live = ReadLiveSchema(*workspace.database);

@@ -74,9 +74,10 @@ bool IsWatch(const CallName& call) {
          (call.method == "Watch" || call.method == "WatchOperation");
 }
 
-// "succeeded", "failed", "cancelled".
-std::string ResultWord(State::State state) {
-  return absl::AsciiStrToLower(absl::StripPrefix(State::State_Name(state), "STATE_"));
+// "succeeded", "failed", "cancelled"; "refused" for one that failed before anything was tried.
+std::string ResultWord(const State& operation) {
+  if (IsRefused(operation)) return "refused";
+  return absl::AsciiStrToLower(absl::StripPrefix(State::State_Name(operation.state()), "STATE_"));
 }
 
 }  // namespace
@@ -99,8 +100,10 @@ Metrics::Metrics(const std::string& version)
                         "Operations of this server that hold the database's mutex and work.")),
       pending_operations_(AddGauge(registry_, "migd_operations_pending",
                                    "Operations of this server that wait for their turn.")),
-      interruptions_(AddCounter(registry_, "migd_operation_interruptions_total",
-                                "How often an operation of this server was cut off.")),
+      interruptions_(
+          AddCounter(registry_, "migd_operation_interruptions_total",
+                     "How often an operation of this server was cut off; not what it gave "
+                     "to others when it was stopped.")),
       revision_seconds_(AddHistogram(registry_, "migd_revision_duration_seconds",
                                      "How long it took to apply a revision, or to take it down.")),
       lock_wait_seconds_(AddHistogram(registry_, "migd_lock_wait_seconds",
@@ -193,17 +196,19 @@ void Metrics::OperationHappened(const State& now, const OperationEvent& event, b
         .Observe(absl::ToDoubleSeconds(FromProtoDuration(step.duration())));
   } else if (event.has_step_retried()) {
     lock_timeouts_.Add(labels).Increment();
-  } else if (event.has_operation_interrupted()) {
+  } else if (event.has_operation_interrupted() && !event.operation_interrupted().handed_over()) {
     interruptions_.Add(labels).Increment();
   }
 }
 
 void Metrics::Finish(const State& now, const OperationEvent& event) {
   const migration::v1::OperationFinished& end = event.operation_finished();
+  State finished = now;
+  ApplyEvent(event, finished);
   operations_
       .Add({{"database", now.database()},
             {"action", ActionWord(now.action())},
-            {"result", ResultWord(end.state())}})
+            {"result", ResultWord(finished)}})
       .Increment();
   if (end.error().reason() == "LOCK_TIMEOUT") {
     lock_timeouts_.Add({{"database", now.database()}}).Increment();
@@ -261,7 +266,7 @@ void Metrics::Announced(const OperationEvent& event) {
 void Metrics::AddDatabase(const std::string& database) {
   const prometheus::Labels labels = {{"database", database}};
   for (const char* action : {"upgrade", "downgrade", "stamp"}) {
-    for (const char* result : {"succeeded", "failed", "cancelled"}) {
+    for (const char* result : {"succeeded", "failed", "refused", "cancelled"}) {
       operations_.Add({{"database", database}, {"action", action}, {"result", result}});
     }
   }

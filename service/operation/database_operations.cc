@@ -269,8 +269,8 @@ void DatabaseOperations::RunToEnd(Run& run) {
     const bool cut_off = IsCutOff(result.status);
     if (!cut_off && IsConnectionLoss(result.status)) {
       result.status = errors::SessionEnded(result.status);
-    } else if (cut_off && operation.attempt() >= kMostAttempts) {
-      result.status = errors::OperationInterrupted(kMostAttempts, result.status);
+    } else if (cut_off && !IsHandedOver(run) && operation.is_last_attempt()) {
+      result.status = errors::OperationInterrupted(operation.attempt(), result.status);
     } else if (cut_off && !IsHandedOver(run)) {
       LogFields fields =
           FieldsOf(operation.Snapshot(), {{"attempt", absl::StrCat(operation.attempt())}});
@@ -284,6 +284,8 @@ void DatabaseOperations::RunToEnd(Run& run) {
     if (IsHandedOver(run) && (cut_off || IsStopped(result.status))) {
       turnstile_.Leave(operation.id());
       operation.Interrupt(errors::ServerStops(server_.name), true);
+      LogInfo("operation handed over: another server, or this one when it is back, goes on with it",
+              FieldsOf(operation.Snapshot()));
       Wake(true);
       AwaitWritten(operation, nullptr, absl::Now() + kLastWords).IgnoreError();
       break;
@@ -626,7 +628,7 @@ absl::Status DatabaseOperations::TakeOver(const std::shared_ptr<Operation>& oper
   end.rows = {state.resulting_revisions().begin(), state.resulting_revisions().end()};
   if (!record.cancel_reason.empty()) {
     end.status = errors::OperationCancelled(record.cancel_reason);
-  } else if (state.attempt() >= kMostAttempts || record.age > kLongestInterruption) {
+  } else if (state.attempt() >= LastAttempt(state) || record.age > kLongestInterruption) {
     end.status = errors::OperationInterrupted(state.attempt(), gone);
   }
   if (end.status.ok()) {
@@ -822,6 +824,13 @@ void DatabaseOperations::Wake(bool at_once) {
   if (!was_woken) work_.NotifyAll();
 }
 
+void DatabaseOperations::LogRunning(absl::string_view message, const std::string& grace) const {
+  for (const RunPointer& run : runs_) {
+    if (run->ended || run->operation == nullptr || !run->operation->runs()) continue;
+    LogInfo(message, FieldsOf(run->operation->Snapshot(), {{"grace", grace}}));
+  }
+}
+
 void DatabaseOperations::Drain(absl::Duration grace) {
   const absl::Time deadline = absl::Now() + grace;
   const auto let_go = [](Run& run) {
@@ -836,6 +845,7 @@ void DatabaseOperations::Drain(absl::Duration grace) {
     for (const RunPointer& run : runs_) {
       if (run->operation != nullptr && !run->operation->runs()) let_go(*run);
     }
+    LogRunning("an operation runs: it is waited for", absl::FormatDuration(grace));
     const auto all_ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       return std::all_of(runs_.begin(), runs_.end(),
                          [](const RunPointer& run) { return run->ended; });
@@ -843,6 +853,8 @@ void DatabaseOperations::Drain(absl::Duration grace) {
     while (!all_ended() && absl::Now() < deadline) {
       written_.WaitFor(mutex_, std::min(deadline - absl::Now(), absl::Seconds(1)));
     }
+    LogRunning("an operation still runs: it is stopped, and handed over",
+               absl::FormatDuration(grace));
     for (const RunPointer& run : runs_) let_go(*run);
     runs.swap(runs_);
   }

@@ -170,6 +170,9 @@ class DatabaseOperations {
   absl::Status StartThread(const RunPointer& run, std::function<void()> body)
       ABSL_LOCKS_EXCLUDED(mutex_);
   RunPointer FindRun(const std::string& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Logs `message` for each operation that holds the mutex and works.
+  void LogRunning(absl::string_view message, const std::string& grace) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int CountRunning() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasUnwritten() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<std::shared_ptr<Operation>> Owned() const;

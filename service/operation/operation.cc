@@ -142,9 +142,10 @@ void Operation::Interrupt(const absl::Status& why, bool released) {
   if (!owned_) return;
   migration::v1::OperationInterrupted& interrupted = *event.mutable_operation_interrupted();
   interrupted.set_attempt(state_.attempt());
-  interrupted.set_most_attempts(kMostAttempts);
+  interrupted.set_most_attempts(LastAttempt(state_));
   interrupted.set_server(state_.server());
   *interrupted.mutable_error() = errors::ToProto(why);
+  interrupted.set_handed_over(released);
   released_ = released;
   AppendLocked(std::move(event));
 }
@@ -155,7 +156,7 @@ void Operation::Resume(const std::string& server) {
   if (!owned_) return;
   migration::v1::OperationResumed& resumed = *event.mutable_operation_resumed();
   resumed.set_attempt(state_.attempt() + 1);
-  resumed.set_most_attempts(kMostAttempts);
+  resumed.set_most_attempts(LastAttempt(state_));
   resumed.set_server(server);
   released_ = false;
   AppendLocked(std::move(event));
@@ -187,6 +188,11 @@ void Operation::Finish(const ExecuteResult& result) {
 bool Operation::runs() const {
   MutexLock lock(mutex_);
   return state_.state() == State::STATE_RUNNING;
+}
+
+bool Operation::is_last_attempt() const {
+  MutexLock lock(mutex_);
+  return state_.attempt() >= LastAttempt(state_);
 }
 
 int Operation::attempt() const {

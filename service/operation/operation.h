@@ -77,13 +77,16 @@ class Operation {
   // Adds an event: numbers it and dates it. A progress gets no number and is told at once. Does
   // nothing if the operation is not owned.
   void Append(migration::v1::OperationEvent event);
-  // The run was cut off by `why`; nobody runs it if it is `released`.
+  // The run was cut off by `why`; nobody runs it if it is `released`, and that this server gave it
+  // away counts as no attempt.
   void Interrupt(const absl::Status& why, bool released);
   // The next attempt begins, on the server with this name.
   void Resume(const std::string& server);
   // Adds the last event.
   void Finish(const ExecuteResult& result);
 
+  // Whether it is not taken up again should this attempt be cut off.
+  bool is_last_attempt() const;
   // Whether a plan is being carried out: it has the mutex.
   bool runs() const;
   // The attempt and the sequence of the last event, also of one that readers do not see yet.

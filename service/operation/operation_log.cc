@@ -8,6 +8,7 @@
 #include "service/base/proto_time.h"
 #include "service/base/redact.h"
 #include "service/base/trace_context.h"
+#include "service/operation/operation_state.h"
 
 namespace migd {
 namespace {
@@ -49,7 +50,11 @@ void LogEnd(const migration::v1::Operation& operation,
     return LogInfo("operation finished", fields);
   }
   for (auto& field : FieldsOfError(end.error())) fields.push_back(std::move(field));
-  LogWarning("operation failed", fields);
+  const bool is_cancelled = end.state() == migration::v1::Operation::STATE_CANCELLED;
+  LogWarning(is_cancelled           ? "operation cancelled"
+             : IsRefused(operation) ? "operation refused"
+                                    : "operation failed",
+             fields);
 }
 
 }  // namespace

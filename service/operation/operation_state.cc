@@ -1,8 +1,10 @@
 #include "service/operation/operation_state.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "google/protobuf/util/message_differencer.h"
 
 namespace migd {
@@ -39,6 +41,7 @@ void StartStep(const OperationEvent& event, migration::v1::Position& position) {
 // The next statement of the step begins, after `finished` others.
 void StartStatement(const OperationEvent& event, int finished, migration::v1::Position& position) {
   position.set_finished_statement_count(finished);
+  position.clear_lock_wait();
   *position.mutable_statement_start_time() = event.time();
   position.clear_progress();
 }
@@ -51,6 +54,7 @@ void Finish(const OperationEvent& event, migration::v1::Operation& state) {
   *state.mutable_resulting_revisions() = finished.resulting_revisions();
   if (finished.has_error()) *state.mutable_error() = finished.error();
   state.clear_position();
+  state.clear_waiting_for_mutex();
 }
 
 }  // namespace
@@ -58,6 +62,22 @@ void Finish(const OperationEvent& event, migration::v1::Operation& state) {
 bool IsFinal(State::State state) {
   return state == State::STATE_SUCCEEDED || state == State::STATE_FAILED ||
          state == State::STATE_CANCELLED;
+}
+
+int LastAttempt(const State& operation) { return kMostAttempts + operation.hand_over_count(); }
+
+bool IsRefused(const State& operation) {
+  constexpr std::array<absl::string_view, 18> kReasons = {
+      "INVALID_REQUEST",    "INVALID_SYMBOL",        "UNKNOWN_REVISION",
+      "AMBIGUOUS_REVISION", "MULTIPLE_HEADS",        "INVALID_TARGET",
+      "IRREVERSIBLE",       "OVERLAPPING_REVISIONS", "DATABASE_AHEAD",
+      "INVALID_MIGRATIONS", "LINT_FAILED",           "PLAN_STALE",
+      "DATABASE_PROTECTED", "CONFIRMATION_REQUIRED", "CHECKSUM_MISMATCH",
+      "SCHEMA_DIFFERS",     "TERMINATE_NOT_ALLOWED", "INSUFFICIENT_PRIVILEGE"};
+  // The last of them may also be what a statement failed with.
+  return operation.state() == State::STATE_FAILED && operation.finished_step_count() == 0 &&
+         !operation.error().has_statement_failure() &&
+         std::find(kReasons.begin(), kReasons.end(), operation.error().reason()) != kReasons.end();
 }
 
 bool IsTransient(const OperationEvent& event) {
@@ -74,7 +94,11 @@ void ApplyEvent(const OperationEvent& event, migration::v1::Operation& state) {
   state.set_last_sequence(event.sequence());
   if (state.first_sequence() == 0) state.set_first_sequence(event.sequence());
   switch (event.kind_case()) {
+    case OperationEvent::kWaitingForMutex:
+      *state.mutable_waiting_for_mutex() = event.waiting_for_mutex();
+      break;
     case OperationEvent::kPlan:
+      state.clear_waiting_for_mutex();
       // The plan is made under the mutex: the operation runs. What earlier attempts have finished
       // counts, and is not in the plan of a later one.
       state.set_state(State::STATE_RUNNING);
@@ -91,6 +115,10 @@ void ApplyEvent(const OperationEvent& event, migration::v1::Operation& state) {
     case OperationEvent::kStatementFinished:
       StartStatement(event, event.statement_finished().statement_index(),
                      *state.mutable_position());
+      break;
+    case OperationEvent::kLockWait:
+      *state.mutable_position()->mutable_lock_wait() = event.lock_wait();
+      if (event.lock_wait().blockers().empty()) state.mutable_position()->clear_lock_wait();
       break;
     case OperationEvent::kStepRetried:
       StartStatement(event, 0, *state.mutable_position());
@@ -111,6 +139,10 @@ void ApplyEvent(const OperationEvent& event, migration::v1::Operation& state) {
     case OperationEvent::kOperationInterrupted:
       state.set_state(State::STATE_INTERRUPTED);
       state.clear_position();
+      state.clear_waiting_for_mutex();
+      if (event.operation_interrupted().handed_over()) {
+        state.set_hand_over_count(state.hand_over_count() + 1);
+      }
       break;
     case OperationEvent::kOperationResumed:
       state.set_state(State::STATE_PENDING);

@@ -8,8 +8,18 @@ namespace migd {
 // After so many attempts that were cut off, an operation is not taken up again.
 inline constexpr int kMostAttempts = 3;
 
+// The number of the last attempt that an operation has: those that their server gave away when it
+// stopped, as at every deployment, do not count.
+int LastAttempt(const migration::v1::Operation& operation);
+
 // Whether nothing happens to an operation any more.
 bool IsFinal(migration::v1::Operation::State state);
+
+// Whether a failed operation was turned away by what stands between a call and its first step, so
+// that nothing was tried: a typing error, a gate, a plan that changed, a privilege that is missing.
+// The caller is told, and nobody else needs to look. What is out of order with the database or the
+// machine is none: it fails for everybody.
+bool IsRefused(const migration::v1::Operation& operation);
 
 // Whether `event` is a message of a stream that is not stored: a snapshot, a heartbeat, a progress.
 bool IsTransient(const migration::v1::OperationEvent& event);

@@ -128,7 +128,8 @@ absl::StatusOr<Caller> Admission::AdmitSomewhere(const grpc::ServerContextBase& 
   return errors::PermissionDenied(caller->principal, RoleName(call.role), "");
 }
 
-absl::Status Admission::Check(const Caller& caller, Role role, const std::string& database) const {
+absl::Status Admission::Check(const Caller& caller, Role role, const std::string& database,
+                              absl::string_view why) const {
   const bool may = database.empty()
                        ? absl::c_all_of(catalog_.workspaces(),
                                         [&](const Workspace* workspace) {
@@ -136,7 +137,7 @@ absl::Status Admission::Check(const Caller& caller, Role role, const std::string
                                         })
                        : RoleOn(caller, database) >= role;
   if (may) return absl::OkStatus();
-  return errors::PermissionDenied(caller.principal, RoleName(role), database);
+  return errors::PermissionDenied(caller.principal, RoleName(role), database, why);
 }
 
 absl::Status Admission::CheckAgain(const Caller& caller, const DatabaseNames& databases) const {
@@ -183,15 +184,23 @@ std::string AddressOf(const std::string& peer) {
   return absl::StartsWith(peer, "fd:") || absl::StartsWith(peer, "unix:") ? "unix" : peer;
 }
 
-Role RoleForOperation(const CallKind& call, const migration::v1::Operation& wanted,
-                      const Workspace& workspace) {
+NeededRole RoleForOperation(const CallKind& call, const migration::v1::Operation& wanted,
+                            const Workspace& workspace) {
   const migration::v1::RunOptions& options = wanted.options();
-  if (IsWeaker(options.lint(), workspace.policy()->lint_gate) ||
-      !options.accept_checksums().empty()) {
-    return migration::v1::ROLE_ADMIN;
+  if (IsWeaker(options.lint(), workspace.policy()->lint_gate)) {
+    return {migration::v1::ROLE_ADMIN, "--lint lets more pass than the database's configuration"};
   }
-  const bool destroys = wanted.purge() || options.terminate_blockers();
-  return destroys ? std::max(call.role, migration::v1::ROLE_DESTRUCTIVE) : call.role;
+  if (!options.accept_checksums().empty()) {
+    return {migration::v1::ROLE_ADMIN, "--accept-checksum overrides a check"};
+  }
+  if (call.role >= migration::v1::ROLE_DESTRUCTIVE) return {call.role, ""};
+  if (wanted.purge()) {
+    return {migration::v1::ROLE_DESTRUCTIVE, "--purge empties the version table"};
+  }
+  if (options.terminate_blockers()) {
+    return {migration::v1::ROLE_DESTRUCTIVE, "--terminate-blockers ends the sessions of others"};
+  }
+  return {call.role, ""};
 }
 
 void SetRequester(const Caller& caller, Role role, migration::v1::Operation& operation) {

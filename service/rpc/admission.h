@@ -69,8 +69,9 @@ class Admission {
                                         const CallKind& call) const;
 
   // PermissionDenied unless a caller has `role` on `database`; if that is empty, on all there are.
-  absl::Status Check(const Caller& caller, migration::v1::Role role,
-                     const std::string& database) const;
+  // `why` as in errors::PermissionDenied.
+  absl::Status Check(const Caller& caller, migration::v1::Role role, const std::string& database,
+                     absl::string_view why = "") const;
   // OK if one who was admitted a while ago may still read each of some databases, by what the
   // configuration says now. Unauthenticated, PermissionDenied.
   absl::Status CheckAgain(const Caller& caller, const DatabaseNames& databases) const;
@@ -104,11 +105,17 @@ std::shared_ptr<grpc::AuthMetadataProcessor> NewAdmissionProcessor(const Admissi
 // ("fd:7") tells nothing.
 std::string AddressOf(const std::string& peer);
 
+// A role, and what of a call needs it; `why` is empty if any call of its kind does.
+struct NeededRole {
+  migration::v1::Role role;
+  absl::string_view why;
+};
+
 // What a caller must be for an operation that is asked for by `call`: more than the call's usual,
 // for what destroys, ends the sessions of others, or overrides what the configuration of
 // `workspace` demands. What depends on the plan is for the executor (GuardedCall).
-migration::v1::Role RoleForOperation(const CallKind& call, const migration::v1::Operation& wanted,
-                                     const Workspace& workspace);
+NeededRole RoleForOperation(const CallKind& call, const migration::v1::Operation& wanted,
+                            const Workspace& workspace);
 
 // Notes on an operation who has asked for it.
 void SetRequester(const Caller& caller, migration::v1::Role role,

@@ -78,6 +78,17 @@ class Checks {
 
   // The files each by itself, then what they are together.
   void AskFiles() {
+    const auto count = workspace_.scripts->CountFiles();
+    if (!count.ok() || *count == 0) {
+      if (!count.ok()) {
+        Fail("files", count.status());
+      } else {
+        Fail("files", absl::StrCat("there are none in ", workspace_.scripts->path()),
+             "start migd with the directory that has them (--migrations DIR), or write the first: "
+             "migctl revision -m TEXT");
+      }
+      return Skip("revisions", "there are no files");
+    }
     const auto scripts = workspace_.scripts->Load();
     const std::vector<std::string> problems = workspace_.scripts->FileProblems();
     if (!problems.empty()) {

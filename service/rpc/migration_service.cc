@@ -352,7 +352,8 @@ EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase
   SetRequester(*caller, admission_.RoleOn(*caller, database), wanted);
   absl::Status status = workspace.status();
   if (status.ok()) {
-    status = admission_.Check(*caller, RoleForOperation(call, wanted, **workspace), database);
+    const NeededRole needed = RoleForOperation(call, wanted, **workspace);
+    status = admission_.Check(*caller, needed.role, database, needed.why);
   }
   if (status.ok()) status = CheckOperationsOf(*caller);
   const auto terms = TermsOf(*caller, database);

@@ -56,7 +56,7 @@ absl::StatusOr<Opened> Open(const Catalog& catalog, const std::string& database)
 }
 
 absl::StatusOr<VersionRows> ReadRows(Workspace& workspace) {
-  if (workspace.database == nullptr) return errors::Offline();
+  if (workspace.database == nullptr) return errors::OfflineWithoutRows();
   return workspace.database->ReadRows();
 }
 

@@ -130,6 +130,57 @@ bool MatchesPattern(absl::string_view pattern, absl::string_view text) {
   return pattern.find_first_not_of('*', p) == pattern.npos;
 }
 
+const std::vector<std::string>& SchemaKinds() {
+  static const auto& kinds = *new std::vector<std::string>{"access method",
+                                                           "aggregate",
+                                                           "cast",
+                                                           "check constraint",
+                                                           "collation",
+                                                           "column",
+                                                           "conversion",
+                                                           "default privileges",
+                                                           "domain",
+                                                           "event trigger",
+                                                           "exclusion constraint",
+                                                           "extension",
+                                                           "foreign data wrapper",
+                                                           "foreign key",
+                                                           "foreign table",
+                                                           "function",
+                                                           "index",
+                                                           "language",
+                                                           "materialized view",
+                                                           "operator",
+                                                           "operator class",
+                                                           "operator family",
+                                                           "policy",
+                                                           "primary key",
+                                                           "procedure",
+                                                           "publication",
+                                                           "rule",
+                                                           "schema",
+                                                           "sequence",
+                                                           "statistics",
+                                                           "table",
+                                                           "text search configuration",
+                                                           "transform",
+                                                           "trigger",
+                                                           "type",
+                                                           "unique constraint",
+                                                           "view"};
+  return kinds;
+}
+
+std::string UnknownKind(absl::string_view pattern) {
+  absl::string_view kind;
+  absl::string_view name;
+  if (!SplitKind(pattern, kind, name)) return "";
+  const bool known =
+      std::any_of(SchemaKinds().begin(), SchemaKinds().end(),
+                  [&](const std::string& candidate) { return MatchesPattern(kind, candidate); });
+  return known ? "" : std::string(kind);
+}
+
 bool IsIgnored(const std::vector<std::string>& patterns, const SchemaKey& key,
                const SchemaObject* object) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {

@@ -46,6 +46,13 @@ void KeepSchemas(const std::vector<std::string>& names, Schema& schema);
 // Whether a pattern matches all of `text`: `*` stands for any characters, `?` for one. Pure.
 bool MatchesPattern(absl::string_view pattern, absl::string_view text);
 
+// The kinds that objects have, in order.
+const std::vector<std::string>& SchemaKinds();
+
+// The kind that a pattern names (`kind:schema.name`), if there is no such kind; empty otherwise. A
+// kind may have wildcards. Pure.
+std::string UnknownKind(absl::string_view pattern);
+
 // Whether one of the patterns leaves the object out: `schema.name`, or `kind:schema.name`, matched
 // with its kind and name, or with those of what it goes with. Pure.
 bool IsIgnored(const std::vector<std::string>& patterns, const SchemaKey& key,

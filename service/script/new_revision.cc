@@ -22,6 +22,10 @@
 namespace migd {
 namespace {
 
+// Of a revision that cannot be downgraded, above its sections.
+constexpr char kNoWayBack[] =
+    "\n-- lint:allow missing-down because the database was there before this revision\n";
+
 using Indices = std::vector<RevisionIndex>;
 
 // "a", "a and b", "a, b and c".
@@ -200,8 +204,10 @@ class Composer {
     revision_.path = MigrationFileName(revision_.id, revision_.message);
     absl::optional<SectionText> down;
     if (!wanted_.irreversible) down.emplace();
-    MigrationFile::ParseResult parsed = MigrationFile::Parse(
-        revision_.path, MigrationText(revision_, {true, wanted_.up_sql}, down));
+    std::string text = MigrationText(revision_, {true, wanted_.up_sql}, down);
+    // Lint would ask for what cannot be.
+    if (wanted_.irreversible) text.insert(text.find("\n-- migrate:up"), kNoWayBack);
+    MigrationFile::ParseResult parsed = MigrationFile::Parse(revision_.path, std::move(text));
     if (!wanted_.up_sql.empty() && !parsed.problems.empty()) {
       return errors::InvalidMigrations(revision_.path, parsed.problems);
     }

@@ -94,9 +94,7 @@ absl::StatusOr<std::vector<std::string>> ListNames(const std::string& path) {
     if (IsMigrationName(name)) names.push_back(std::move(name));
   }
   if (error) {
-    return errors::InvalidMigrations(
-        path, {absl::StrCat("the directory cannot be read: ", error.message(),
-                            "; create it, or name another one with --migrations")});
+    return errors::MigrationsUnreadable(path, error.message());
   }
   return names;
 }
@@ -187,6 +185,12 @@ absl::StatusOr<std::shared_ptr<const ScriptSet>> ScriptDirectory::Load() {
   if (!graph.ok()) return graph.status();
   loaded_ = std::make_shared<const ScriptSet>(*std::move(graph), std::move(files));
   return loaded_;
+}
+
+absl::StatusOr<size_t> ScriptDirectory::CountFiles() const {
+  const absl::StatusOr<std::vector<std::string>> names = ListNames(path_);
+  if (!names.ok()) return names.status();
+  return names->size();
 }
 
 std::vector<std::string> ScriptDirectory::FileProblems() {

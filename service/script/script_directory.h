@@ -48,8 +48,11 @@ class ScriptDirectory {
   // file is read again only if its size, its times or its inode changed, or if it was changed so
   // shortly before it was last read that its times cannot tell. errors::InvalidMigrations with
   // every problem of every file, and if the files are well-formed with every problem of their
-  // graph; also if the directory cannot be read.
+  // graph. errors::MigrationsUnreadable if the directory cannot be read.
   absl::StatusOr<std::shared_ptr<const ScriptSet>> Load();
+
+  // How many there are now; none is opened. errors::MigrationsUnreadable.
+  absl::StatusOr<size_t> CountFiles() const;
 
   // The problems of the files, each by itself, as the last Load() has read them. None also if what
   // it has failed for is how they fit together.

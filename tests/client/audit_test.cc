@@ -51,6 +51,7 @@ grpc::Status TwoPages(const ListAuditEntriesRequest& request, ListAuditEntriesRe
   AuditEntry& entry = *response->add_entries();
   entry.mutable_time()->set_seconds(1'787'738'651);
   entry.set_principal("token:deploy");
+  entry.set_address("ipv4:10.0.0.7:51000");
   entry.set_count(1);
   if (request.page_token().empty()) {
     entry.set_number(10);
@@ -74,10 +75,11 @@ TEST_F(AuditCommandsTest, ListsTheEntriesOfAllPages) {
   server_.handlers.list_audit = TwoPages;
   EXPECT_EQ(RunCommand(ListAuditCommand{"token:deploy", 50}), ExitCode::kDone);
   EXPECT_EQ(out_.text(),
-            "10  2026-08-26T10:04:11Z  token:deploy  refused PERMISSION_DENIED (7 times)  "
-            "Downgrade base\n"
-            "9   2026-08-26T10:04:11Z  token:deploy  accepted                             "
-            "Upgrade head  [7k2m]\n");
+            "10  2026-08-26T10:04:11Z  token:deploy from ipv4:10.0.0.7  "
+            "refused PERMISSION_DENIED (7 times)  Downgrade base\n"
+            "9   2026-08-26T10:04:11Z  token:deploy from ipv4:10.0.0.7  "
+            "accepted                             Upgrade head  [7k2m]\n");
+  EXPECT_THAT(err_.text(), testing::Not(HasSubstr("--limit")));
 }
 
 TEST_F(AuditCommandsTest, ListsNoMoreThanIsAskedFor) {
@@ -86,6 +88,20 @@ TEST_F(AuditCommandsTest, ListsNoMoreThanIsAskedFor) {
   EXPECT_EQ(RunCommand(ListAuditCommand{"token:deploy", 1}), ExitCode::kDone);
   EXPECT_THAT(out_.text(), HasSubstr("\"next_page_token\":\"more\""));
   EXPECT_THAT(out_.text(), testing::Not(HasSubstr("7k2m")));
+}
+
+TEST_F(AuditCommandsTest, SaysThatTheListWasCutOff) {
+  server_.handlers.list_audit = TwoPages;
+  EXPECT_EQ(RunCommand(ListAuditCommand{"token:deploy", 1}), ExitCode::kDone);
+  EXPECT_THAT(err_.text(), HasSubstr("there are older entries; a higher --limit shows them\n"));
+  server_.handlers.list_audit = [](const ListAuditEntriesRequest&,
+                                   ListAuditEntriesResponse* response) {
+    response->add_entries()->set_number(10);
+    response->set_next_page_token("more");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(ListAuditCommand{"", 1}), ExitCode::kDone);
+  EXPECT_THAT(err_.text(), HasSubstr("there are 9 older entries"));
 }
 
 TEST_F(AuditCommandsTest, TellsWhatToGiveToTheNextVerification) {
@@ -109,6 +125,8 @@ TEST_F(AuditCommandsTest, AnAuditThatWasChangedIsACheckThatDoesNotHold) {
     problem->set_kind(migration::v1::AuditProblem::KIND_CHANGED);
     problem->set_number(3);
     problem->set_message("entry 3 was changed after it was written");
+    response->set_newest_number(10);
+    response->set_newest_hash("cd34");
     return grpc::Status::OK;
   };
   EXPECT_EQ(RunCommand(VerifyAuditCommand()), ExitCode::kCheckFailed);

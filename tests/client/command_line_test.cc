@@ -387,10 +387,13 @@ TEST(ParseCommandLine, TheTraceComesFromTheEnvironment) {
 }
 
 TEST(ParseCommandLine, AKnownEntryOfTheAuditIsANumberAndAHash) {
-  const auto verify = ParseAs<VerifyAuditCommand>({"audit", "verify", "--known", "12:ab"});
+  const std::string hash(64, 'a');
+  const auto verify = ParseAs<VerifyAuditCommand>({"audit", "verify", "--known", "12:" + hash});
   EXPECT_EQ(verify.known_number, 12);
-  EXPECT_EQ(verify.known_hash, "ab");
-  for (const char* wrong : {"12", "12:", ":ab", "0:ab", "x:ab"}) {
+  EXPECT_EQ(verify.known_hash, hash);
+  for (const std::string& wrong :
+       {std::string("12"), std::string("12:"), ":" + hash, "0:" + hash, "x:" + hash,
+        "12:" + hash + "b", "12:" + hash.substr(1), "12:" + hash.substr(1) + "g"}) {
     const auto parsed = Parse({"audit", "verify", "--known", wrong});
     EXPECT_TRUE(std::holds_alternative<UsageError>(parsed)) << wrong;
   }
@@ -424,7 +427,7 @@ TEST(CommandLine, SaysWhatIsMissing) {
   EXPECT_EQ(ParseWrong({}).message, "no command given");
   EXPECT_EQ(ParseWrong({"upgrade"}).message, "REV is required");
   EXPECT_THAT(ParseWrong({"plan"}).message, HasSubstr("upgrade, downgrade or stamp"));
-  EXPECT_THAT(ParseWrong({"operations"}).message, HasSubstr("list, show, watch or cancel"));
+  EXPECT_EQ(ParseWrong({"operations", "frob"}).message, "not understood: frob");
 }
 
 TEST(CommandLine, RefusesValuesThatMeanNothing) {
@@ -478,8 +481,28 @@ TEST(CommandLine, ExplainsItself) {
   EXPECT_THAT(Help({"--version"}), StartsWith("migctl "));
   EXPECT_THAT(Help({"upgrade", "--help"}), HasSubstr("--lock-timeout"));
   EXPECT_THAT(Help({"plan", "stamp", "-h"}), HasSubstr("--purge"));
-  EXPECT_THAT(Help({"stamp", "--help"}), Not(HasSubstr("Excludes")));
+  for (const char* command : {"upgrade", "downgrade", "stamp", "lint", "wait"}) {
+    EXPECT_THAT(Help({command, "--help"}),
+                AllOf(Not(HasSubstr("Excludes")), Not(HasSubstr("Needs")), Not(HasSubstr("INT")),
+                      Not(HasSubstr("{"))))
+        << command;
+  }
+  EXPECT_THAT(Help({"downgrade", "--help"}), Not(HasSubstr("+2")));
   EXPECT_THAT(Help({"operations", "watch", "--help"}), HasSubstr("leaves the operation running"));
+}
+
+TEST(CommandLine, HelpTakesACommand) {
+  EXPECT_EQ(Help({"help"}), Help({"--help"}));
+  EXPECT_EQ(Help({"help", "upgrade"}), Help({"upgrade", "--help"}));
+  EXPECT_EQ(Help({"help", "operations", "watch"}), Help({"operations", "watch", "--help"}));
+  EXPECT_EQ(ParseWrong({"help", "operations", "frob"}).message,
+            "migctl operations has no command 'frob'");
+}
+
+TEST(CommandLine, OperationsAloneListsThem) {
+  EXPECT_EQ(ParseAs<ListOperationsCommand>({"operations"}).limit, ListOperationsCommand().limit);
+  EXPECT_EQ(ParseAs<ListOperationsCommand>({"operations", "list", "--limit", "3"}).limit, 3);
+  EXPECT_EQ(ParseAs<ShowOperationCommand>({"operations", "show", "7k2m"}).operation, "7k2m");
 }
 
 // --- wait, --detach, watching all ---

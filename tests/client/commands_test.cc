@@ -282,6 +282,16 @@ TEST_F(CommandsTest, WaitWarnsOfARevisionThatNoFileHasOrRefusesIt) {
   EXPECT_THAT(err_.text(), HasSubstr("error: core is at zz99, and migd has no file of zz99"));
 }
 
+TEST_F(CommandsTest, WaitWarnsWhereThereIsNothingToWaitFor) {
+  server_.handlers.wait = [](const WaitRequest&, WaitResponse* response) {
+    response->set_outcome(WaitResponse::OUTCOME_AT);
+    response->set_database("core");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(WaitCommand()), ExitCode::kDone);
+  EXPECT_THAT(err_.text(), HasSubstr("warning: migd has no migration files for core"));
+}
+
 TEST_F(CommandsTest, WaitPrintsTheResponseAsJson) {
   options_.output = OutputFormat::kJson;
   server_.handlers.wait = [](const WaitRequest&, WaitResponse* response) {
@@ -491,7 +501,43 @@ TEST_F(CommandsTest, NamesTheRequestIdWhenItIsNotKnownWhetherTheOperationWasAcce
   RunSettings run;
   run.request_id = "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71";
   EXPECT_EQ(RunCommand(UpgradeCommand{"head", run}), ExitCode::kUnreachable);
-  EXPECT_THAT(err_.text(), HasSubstr("--request-id 0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71"));
+  EXPECT_THAT(err_.text(), HasSubstr("the same command with --request-id "
+                                     "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71 attaches to it"));
+}
+
+TEST_F(CommandsTest, NamesNoRequestIdToWhoHasGivenOne) {
+  options_.timeout = absl::Milliseconds(50);
+  server_.handlers.upgrade = [](grpc::ServerContext* context, const UpgradeRequest&,
+                                FakeServer::Events*) {
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
+  };
+  RunSettings run;
+  run.request_id = "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71";
+  run.is_repeatable = true;
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", run}), ExitCode::kUnreachable);
+  EXPECT_THAT(err_.text(), HasSubstr("may have accepted it; the same command attaches to it"));
+}
+
+TEST_F(CommandsTest, NamesTheConfirmationOfACallThatWasConfirmedBeforehand) {
+  options_.timeout = absl::Milliseconds(500);
+  server_.handlers.plan = [](const migration::v1::PlanRequest&,
+                             migration::v1::PlanResponse* response) {
+    response->set_confirmation("c0de");
+    return grpc::Status::OK;
+  };
+  server_.handlers.upgrade = [](grpc::ServerContext* context, const UpgradeRequest& request,
+                                FakeServer::Events*) {
+    EXPECT_EQ(request.options().confirmation(), "c0de");
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
+  };
+  RunSettings run;
+  run.request_id = "0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71";
+  run.yes = true;
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", run}), ExitCode::kUnreachable);
+  EXPECT_THAT(err_.text(), HasSubstr("--request-id 0b9c5d0e-3f0a-4c8e-9d53-6f1f8a3c2b71 "
+                                     "--confirmation c0de in place of --yes attaches to it"));
 }
 
 TEST_F(CommandsTest, SaysHowToFollowAnOperationThatOutlastsTheTimeout) {
@@ -544,6 +590,7 @@ TEST_F(CommandsTest, GoesOnWhenAServerThatStopsEndsTheStreamTooEarly) {
   };
   EXPECT_EQ(RunCommand(UpgradeCommand{"head", {}}), ExitCode::kDone);
   EXPECT_THAT(err_.text(), HasSubstr("watching operation 7k2m again"));
+  EXPECT_THAT(err_.text(), HasSubstr("connected to migd again\n"));
 }
 
 TEST_F(CommandsTest, ReportsWhyAnOperationCannotBeWatchedAnyMore) {
@@ -738,6 +785,17 @@ TEST_F(CommandsTest, ListWarnsOfDatabasesThatCouldNotBeAsked) {
   };
   EXPECT_EQ(RunCommand(ListOperationsCommand{{Operation::STATE_INTERRUPTED}, 20}), ExitCode::kDone);
   EXPECT_EQ(err_.text(), "warning: the list may lack operations: shop does not answer\n");
+}
+
+TEST_F(CommandsTest, ListSaysThatItWasCutOff) {
+  server_.handlers.list = [](const migration::v1::ListOperationsRequest&,
+                             migration::v1::ListOperationsResponse* response) {
+    response->add_operations()->set_operation("7k2m");
+    response->set_next_page_token("more");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(RunCommand(ListOperationsCommand{{}, 1}), ExitCode::kDone);
+  EXPECT_EQ(err_.text(), "there are older operations; a higher --limit shows them\n");
 }
 
 TEST_F(CommandsTest, ShowOperationTellsWhereItIs) {

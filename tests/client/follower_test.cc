@@ -103,6 +103,31 @@ TEST_F(FollowerTest, DetachPrintsTheIdAndLeavesTheOperationToItself) {
             "7k2m\n");
 }
 
+TEST_F(FollowerTest, DetachSaysThatTheOperationItFoundIsOver) {
+  server_.handlers.upgrade = [](grpc::ServerContext*, const UpgradeRequest&,
+                                FakeServer::Events* events) {
+    events->Write(Accepted(1));
+    return grpc::Status::OK;
+  };
+  migration::v1::Operation state;
+  server_.handlers.get = [&state](const migration::v1::GetOperationRequest& request,
+                                  migration::v1::GetOperationResponse* response) {
+    EXPECT_EQ(request.operation(), "7k2m");
+    *response->mutable_operation() = state;
+    return grpc::Status::OK;
+  };
+  state.set_state(Operation::STATE_SUCCEEDED);
+  run_.detach = true;
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", run_}), ExitCode::kDone);
+  EXPECT_EQ(out_.text(), "7k2m\n");
+  EXPECT_EQ(err_.text(), "operation 7k2m is over already: succeeded\n");
+  state.set_state(Operation::STATE_FAILED);
+  state.mutable_error()->set_code("FAILED_PRECONDITION");
+  state.mutable_error()->set_reason("LINT_FAILED");
+  EXPECT_EQ(RunCommand(UpgradeCommand{"head", run_}), ExitCode::kFailed);
+  EXPECT_THAT(err_.text(), HasSubstr("[LINT_FAILED]"));
+}
+
 TEST_F(FollowerTest, DetachPrintsTheFirstEventAsJson) {
   options_.output = OutputFormat::kJson;
   server_.handlers.upgrade = [](grpc::ServerContext*, const UpgradeRequest&,
@@ -396,7 +421,27 @@ TEST_F(FollowerTest, WatchingAllGoesOnAfterTheLastMessage) {
   EXPECT_FALSE(follower.Follow().has_value());
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(shown, (std::vector<std::string>{"aaaa", "aaaa"}));
-  EXPECT_THAT(notes, ElementsAre(HasSubstr("watching again in 1ms")));
+  EXPECT_THAT(notes, ElementsAre(HasSubstr("watching again in 1ms"), "connected to migd again"));
+}
+
+TEST_F(FollowerTest, WatchingAllNamesTheDatabasesThatCannotBeAsked) {
+  server_.handlers.list = [](const migration::v1::ListOperationsRequest&,
+                             migration::v1::ListOperationsResponse* response) {
+    response->add_database_errors()->set_message("core does not answer");
+    return grpc::Status::OK;
+  };
+  server_.handlers.watch_all = [this](grpc::ServerContext* context, const WatchRequest&,
+                                      FakeServer::Events*) {
+    released_.Set();
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
+  };
+  std::future<ExitCode> exit_code =
+      std::async(std::launch::async, [this] { return RunCommand(WatchOperationCommand()); });
+  ASSERT_TRUE(released_.Wait());
+  interrupts_.Raise();
+  EXPECT_EQ(exit_code.get(), ExitCode::kInterrupted);
+  EXPECT_EQ(err_.text(), "warning: nothing is seen yet of what others run: core does not answer\n");
 }
 
 TEST_F(FollowerTest, WatchingAllReportsARefusal) {

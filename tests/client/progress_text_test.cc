@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "client/lock_text.h"
 #include "client/time_text.h"
 #include "tests/client/events.h"
 
@@ -294,6 +295,43 @@ TEST(LiveProgress, TakesUpAnOperationThatIsUnderWay) {
   EXPECT_THAT(progress.Consume(Snapshot(5, migration::v1::Operation::STATE_INTERRUPTED)), IsEmpty())
       << "it has been named";
   EXPECT_EQ(progress.LiveLine(absl::FromUnixSeconds(1787393051 + 4)), "");
+}
+
+TEST(LiveProgress, TakesUpAnOperationThatWaits) {
+  OperationEvent snapshot = Snapshot(2, migration::v1::Operation::STATE_PENDING);
+  snapshot.mutable_operation_snapshot()
+      ->mutable_operation()
+      ->mutable_waiting_for_mutex()
+      ->set_holder_operation("9x");
+  LiveProgress progress{Style(false)};
+  progress.Consume(snapshot);
+  EXPECT_EQ(progress.LiveLine(Second(3)), "    Waiting  for operation 9x  3s");
+}
+
+TEST(LogProgress, SaysThatAServerThatStopsHandsOver) {
+  OperationEvent event = EventAt(1);
+  event.mutable_operation_interrupted()->set_server("db1:77");
+  event.mutable_operation_interrupted()->set_handed_over(true);
+  LogProgress progress;
+  EXPECT_THAT(progress.Consume(event),
+              ElementsAre("2026-08-22T10:04:11Z cut off  db1:77 stops, and has handed it over: it "
+                          "goes on there or elsewhere"));
+}
+
+TEST(LogProgress, TellsTheSeverityOfAFindingAndWhatToWriteInstead) {
+  OperationEvent event = EventAt(1);
+  migration::v1::Finding& finding = *event.mutable_lint_finding();
+  finding.set_severity(migration::v1::SEVERITY_WARNING);
+  finding.set_path("a.sql");
+  finding.set_line(3);
+  finding.set_column(1);
+  finding.set_rule("missing-down");
+  finding.set_message("there is no way back");
+  finding.set_suggestion("write a down section");
+  LogProgress progress;
+  EXPECT_THAT(progress.Consume(event),
+              ElementsAre("2026-08-22T10:04:11Z lint     warning a.sql:3:1 missing-down: there is "
+                          "no way back; instead: write a down section"));
 }
 
 TEST(LogProgress, TakesUpAnOperationThatIsUnderWay) {

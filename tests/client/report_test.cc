@@ -351,6 +351,39 @@ to run it, and nothing else: migctl upgrade head --plan 5e1f5e1f5e1f
 )");
 }
 
+TEST(PlanText, SaysHowLargeAreTheTablesThatALockKeepsOthersFrom) {
+  const auto response = Parse<migration::v1::PlanResponse>(R"(
+    database: "core" resulting_revisions: "a91f" plan_hash: "5e1f"
+    steps { revision: "a91f" direction: DIRECTION_UPGRADE message: "m" transactional: true
+            statement_count: 2 resulting_revisions: "a91f"
+            statements { line: 3 summary: "ALTER TABLE a ..."
+                         locks { relation: "public.a" mode: LOCK_MODE_ACCESS_EXCLUSIVE
+                                 estimated_rows: 4000000 size_bytes: 1200000000 } }
+            statements { line: 4 summary: "ALTER TABLE b ..."
+                         locks { relation: "public.b" mode: LOCK_MODE_ACCESS_EXCLUSIVE
+                                 estimated_rows: -1 size_bytes: 8192 } } })");
+  const std::string text = PlanText(response, Piped());
+  EXPECT_NE(text.find("blocks reads and writes of public.a (1.2 GB, ~4,000,000 rows)\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("blocks reads and writes of public.b (8.2 kB, rows unknown)\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(PlanText, SaysWhatToPassToARunThatDestroys) {
+  const auto response = Parse<migration::v1::PlanResponse>(R"(
+    database: "core" resulting_revisions: "a91f" plan_hash: "5e1f5e1f5e1f5e1f" confirmation: "c0de"
+    steps { revision: "a91f" direction: DIRECTION_UPGRADE message: "m" }
+    losses { object_kind: "table" object_name: "public.c" estimated_rows: -1 size_bytes: 8192
+             revision: "a91f" statement_index: 1 })");
+  const std::string text = PlanText(response, Piped(), "migctl upgrade head");
+  EXPECT_NE(text.find("migctl upgrade head --plan 5e1f5e1f5e1f --confirmation c0de\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("table public.c, rows unknown, 8.2 kB"), std::string::npos) << text;
+}
+
 TEST(PlanText, ShowsWhatChangesWhereTheRowsAreTooMany) {
   const auto response = Parse<migration::v1::PlanResponse>(R"(
     database: "core" resulting_revisions: "d" plan_hash: "5e1f" rows_omitted: true
@@ -368,7 +401,7 @@ plan hash: 5e1f
 TEST(PlanText, SaysThatThereIsNothingToDo) {
   const auto response = Parse<migration::v1::PlanResponse>(
       R"(database: "core" starting_revisions: "a91f" resulting_revisions: "a91f" plan_hash: "5e")");
-  EXPECT_EQ(PlanText(response, Piped()), "nothing to do: core is at a91f already\nplan hash: 5e\n");
+  EXPECT_EQ(PlanText(response, Piped()), "nothing to do: core is at a91f already\n");
 }
 
 TEST(OutcomeText, SaysWhatWasDoneInOneLine) {
@@ -394,6 +427,13 @@ TEST(OutcomeText, SaysThatThereWasNothingToDo) {
   EXPECT_EQ(OutcomeText(outcome), "core is at a91f already: nothing to do\n");
 }
 
+TEST(OutcomeText, SaysThatThereAreNoFilesToUpgradeTo) {
+  OperationOutcome outcome;
+  outcome.Add(Accepted(1));
+  outcome.Add(Succeeded(2, 0, {}));
+  EXPECT_EQ(OutcomeText(outcome), "nothing was done: migd has no migration files for core\n");
+}
+
 TEST(OperationListText, IsALinePerOperation) {
   const auto response = Parse<migration::v1::ListOperationsResponse>(R"(
     operations { operation: "7k2m" database: "core" action: ACTION_UPGRADE targets: "head"
@@ -401,6 +441,34 @@ TEST(OperationListText, IsALinePerOperation) {
                  create_time { seconds: 1787392751 } })");
   EXPECT_EQ(OperationListText(response, Piped()),
             "7k2m  core  upgrade head  running  1/2  5m ago\n");
+}
+
+TEST(OperationListText, NamesTheReasonOfAFailure) {
+  const auto response = Parse<migration::v1::ListOperationsResponse>(R"(
+    operations { operation: "7k2m" database: "core" action: ACTION_UPGRADE targets: "head"
+                 state: STATE_FAILED step_count: 2 finished_step_count: 1
+                 create_time { seconds: 1787392751 }
+                 error { code: "FAILED_PRECONDITION" reason: "CHECKSUM_MISMATCH" } })");
+  EXPECT_EQ(OperationListText(response, Piped()),
+            "7k2m  core  upgrade head  failed  1/2  5m ago  CHECKSUM_MISMATCH\n");
+}
+
+TEST(OperationText, TellsWhoIsInTheWay) {
+  const auto blocked = Parse<migration::v1::Operation>(R"(
+    operation: "7k2m" state: STATE_RUNNING step_count: 3
+    position { step_index: 2 revision: "7c20"
+               lock_wait { relation: "users" lock_mode: "AccessExclusiveLock"
+                           blockers { pid: 4711 holds_lock: true }
+                           blockers { pid: 4712 holds_lock: true } } })");
+  const std::string text = OperationText(blocked, Piped());
+  EXPECT_NE(text.find("waits:      for AccessExclusiveLock on users, 1 more and behind pid 4711\n"
+                      "            and pid 4712\n"),
+            std::string::npos)
+      << text;
+  const auto pending = Parse<migration::v1::Operation>(R"(
+    operation: "7k2m" state: STATE_PENDING waiting_for_mutex { holder_operation: "9x" })");
+  EXPECT_NE(OperationText(pending, Piped()).find("waits:      for operation 9x\n"),
+            std::string::npos);
 }
 
 TEST(CancelText, TellsWhetherItCameTooLate) {

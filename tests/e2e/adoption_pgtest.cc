@@ -159,6 +159,8 @@ TEST_F(AdoptionTest, ABaselineMakesTheSameSchema) {
   ASSERT_EQ(baseline.exit_code, 0) << baseline.err;
   EXPECT_THAT(baseline.out, HasSubstr("aa10_as_it_was.sql"));
   EXPECT_THAT(baseline.err, HasSubstr("next: migctl stamp aa10 --verify"));
+  // Lint does not ask for a way back that cannot be.
+  EXPECT_THAT(Text({"lint", "--all"}), HasSubstr("0 errors, 0 warnings, 1 waived in 1 revision"));
   EXPECT_EQ(Dump(), before);
   EXPECT_THAT(Compared(Events({"stamp", "aa10", "--verify"})), IsEmpty());
   EXPECT_EQ(VersionRows(), "aa10");

@@ -53,6 +53,12 @@ TEST_F(AuditTest, HasTheBeginningAndTheEndOfEveryOperationAndWhatWasRefused) {
   EXPECT_EQ(newest["address"].text(), "unix");
 }
 
+TEST_F(AuditTest, SaysWhatWasAskedForInWords) {
+  Migctl({"upgrade", "head", "--lint=off", "--lock-timeout", "2s", "--resume"});
+  const Json oldest = Object({"audit", "list"})["entries"][1];
+  EXPECT_EQ(oldest["request"].text(), "head (lock_timeout=2s, resume, lint=off)");
+}
+
 TEST_F(AuditTest, ACallThatIsNotLetInIsThereToo) {
   directory().Write("migd.yaml",
                     absl::StrCat("authorization:\n  rules:\n    - principals: [unix:", getuid(),

@@ -172,6 +172,36 @@ TEST_F(CheckTest, AFileThatCannotBeReadIsNamedWithItsLine) {
   EXPECT_THAT(Result("files")["details"][0].text(), HasSubstr("aa10_test.sql:3: "));
 }
 
+TEST_F(CheckTest, ADirectoryWithoutFilesIsNotWell) {
+  auto outcomes = Outcomes({}, 3);
+  EXPECT_EQ(outcomes["files"], kFailed);
+  EXPECT_EQ(Result("files")["message"].text(), "there are none in " + migrations());
+  EXPECT_THAT(Result("files")["hint"].text(), HasSubstr("--migrations DIR"));
+  EXPECT_EQ(Outcomes({"--allow-pending"}, 3)["files"], kFailed);
+  EXPECT_THAT(migd().log(), HasSubstr("there are no migration files"));
+  // Nor do the gates let it pass without a word.
+  const Finished wait = Migctl({"wait", "--for", "0"});
+  EXPECT_THAT(wait.err, HasSubstr("migd has no migration files"));
+  EXPECT_THAT(Text({"upgrade", "head"}),
+              HasSubstr("nothing was done: migd has no migration files"));
+}
+
+TEST_F(CheckTest, ADirectoryThatIsNotThereIsSaidAtOnce) {
+  const std::string nowhere = directory().path() + "/nowhere";
+  const Migd server({"--database", TestCluster::Uri(database()), "--migrations", nowhere});
+  EXPECT_THAT(server.log(), AllOf(HasSubstr("the migration files cannot be read"),
+                                  HasSubstr("No such file or directory")));
+  const Finished check =
+      RunCommand({{TestVariable("MIGCTL"), "--server", server.address(), "check"}});
+  EXPECT_EQ(check.exit_code, 3);
+  EXPECT_THAT(check.out,
+              AllOf(HasSubstr("failed    files      the directory of the migration files cannot be "
+                              "read: " +
+                              nowhere),
+                    HasSubstr("hint: create it, or start migd with another one"),
+                    Not(HasSubstr("ok        files"))));
+}
+
 TEST_F(CheckTest, IdsThatAreNotUniqueAreNoFaultOfAFile) {
   AddFile("aa10_one.sql", "-- one\n-- Revision ID: aa10\n-- migrate:up\n");
   AddFile("aa10_two.sql", "-- two\n-- Revision ID: aa10\n-- migrate:up\n");

@@ -67,6 +67,8 @@ TEST_F(GuardTest, ADowngradeSaysWhatWillBeLostAndDoesNothing) {
 TEST_F(GuardTest, TheTokenOfThePlanConfirmsIt) {
   Fill();
   const Json plan = Object({"plan", "downgrade", "base"});
+  EXPECT_THAT(Text({"plan", "downgrade", "base"}),
+              HasSubstr(" --confirmation " + plan["confirmation"].text() + "\n"));
   Text({"downgrade", "base", "--confirmation", plan["confirmation"].text()});
   EXPECT_EQ(VersionRows(), "");
 }
@@ -74,9 +76,11 @@ TEST_F(GuardTest, TheTokenOfThePlanConfirmsIt) {
 TEST_F(GuardTest, TheTokenIsGoodForThatPlanOnly) {
   Fill();
   const Json plan = Object({"plan", "downgrade", "-1"});
-  EXPECT_EQ(
-      FailureOf({"downgrade", "base", "--confirmation", plan["confirmation"].text()}).reason(),
-      "CONFIRMATION_REQUIRED");
+  const Failure failure =
+      FailureOf({"downgrade", "base", "--confirmation", plan["confirmation"].text()});
+  EXPECT_EQ(failure.reason(), "CONFIRMATION_REQUIRED");
+  EXPECT_THAT(failure.text,
+              HasSubstr("the confirmation " + plan["confirmation"].text() + " is wrong"));
   Add({.id = "bb20",
        .revises = "aa10",
        .up = "CREATE TABLE empty (id int);",
@@ -166,7 +170,9 @@ TEST_F(GuardTest, OnATerminalTheNameOfTheDatabaseConfirms) {
   const Finished refused = OnTerminal({"downgrade", "base"}, "yes");
   EXPECT_EQ(refused.exit_code, 1) << refused.out << refused.err;
   EXPECT_THAT(refused.out,
-              AllOf(HasSubstr("table public.orders, ~1,000 rows"), HasSubstr("type the name")));
+              AllOf(HasSubstr("table public.orders, ~1,000 rows"), HasSubstr("type the name"),
+                    HasSubstr("\"yes\" is not the name of the database"),
+                    Not(HasSubstr("this would destroy"))));
   EXPECT_EQ(VersionRows(), "bb20");
 
   const Finished confirmed = OnTerminal({"downgrade", "base"}, name());

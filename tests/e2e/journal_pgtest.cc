@@ -69,6 +69,14 @@ class JournalE2eTest : public ServiceTest {
     }));
   }
 
+  // Runs an upgrade until it waits for a Blocker, and cancels it there.
+  Finished CancelWhileItWaits() {
+    Process upgrade(MigctlCommand({"upgrade", "head"}));
+    EXPECT_TRUE(SomebodyWaitsForALock());
+    upgrade.Signal(SIGINT);
+    return upgrade.Wait();
+  }
+
   std::string Settlement(const std::vector<Json>& events) {
     std::string settlements;
     for (const Json& settled : OfKind(events, "statement_settled")) {
@@ -77,6 +85,20 @@ class JournalE2eTest : public ServiceTest {
     return settlements;
   }
 };
+
+TEST_F(JournalE2eTest, ACancelledBuildSaysWhichIndexItHasLeft) {
+  AddSection("CREATE INDEX CONCURRENTLY t_id ON t (id);");
+  {
+    const Blocker blocker(database(), "INSERT INTO t VALUES (1)");
+    const Finished cancelled = CancelWhileItWaits();
+    EXPECT_EQ(cancelled.exit_code, 130);
+    EXPECT_THAT(cancelled.err, AllOf(HasSubstr("has left index public.t_id INVALID"),
+                                     HasSubstr("DROP INDEX CONCURRENTLY public.t_id")));
+  }
+  EXPECT_EQ(Query("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_id'::regclass"), "f");
+  Text({"upgrade", "head"});
+  EXPECT_EQ(Query("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_id'::regclass"), "t");
+}
 
 TEST_F(JournalE2eTest, AConcurrentBuildThatFinishedUnseenIsFoundDone) {
   AddSection("INSERT INTO t VALUES (1);\nCREATE INDEX CONCURRENTLY i ON t (id);");

@@ -127,6 +127,23 @@ TEST_F(MetricsTest, CountOperationsAsTheyEnd) {
   EXPECT_TRUE(AwaitMetric("migd_operations_running" + of_database + "} 0"));
 }
 
+TEST_F(MetricsTest, CountWhatIsRefusedApartFromWhatFails) {
+  StartMonitoredMigd();
+  Migctl({"upgrade", "aa10"});
+  Migctl({"upgrade", "nosuch"});
+  Migctl({"upgrade", "bb20", "--plan", "0123456789abcdef"});
+  Migctl({"downgrade", "base"});
+  const std::string database_label = "database=\"" + database().at("dbname") + "\",";
+  const auto count = [&](const std::string& action, const std::string& result) {
+    return "migd_operations_total{action=\"" + action + "\"," + database_label + "result=\"" +
+           result + "\"} ";
+  };
+  EXPECT_TRUE(AwaitMetric(count("upgrade", "refused") + "2"));
+  EXPECT_TRUE(AwaitMetric(count("downgrade", "refused") + "1"));
+  EXPECT_TRUE(AwaitMetric(count("upgrade", "failed") + "0"));
+  EXPECT_TRUE(AwaitMetric(count("downgrade", "failed") + "0"));
+}
+
 TEST_F(MetricsTest, TellOfWhoIsInTheWayOfWhom) {
   StartMonitoredMigd({"--lock-timeout", "0"});
   Migctl({"upgrade", "aa10"});

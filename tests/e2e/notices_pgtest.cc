@@ -34,6 +34,16 @@ TEST_F(NoticesTest, WhatAStatementSkipsIsNotToldTwice) {
   EXPECT_EQ(NoticesOf("CREATE TABLE IF NOT EXISTS a ();").size(), 0U);
 }
 
+TEST_F(NoticesTest, WhatADropDoesNotFindIsNotToldTwice) {
+  Query("CREATE TABLE a (); CREATE VIEW v AS SELECT FROM a");
+  EXPECT_EQ(NoticesOf("DROP TABLE IF EXISTS b, c;").size(), 0U);
+  Add({.id = "bb20", .revises = "aa10", .up = "DROP TABLE IF EXISTS b, a CASCADE;"});
+  const std::vector<Json> events = Events({"upgrade", "head", "--yes", "--lint=off"});
+  ASSERT_EQ(OfKind(events, "object_skipped").size(), 1U);
+  ASSERT_EQ(OfKind(events, "notice").size(), 1U);
+  EXPECT_THAT(OfKind(events, "notice")[0]["message"].text(), HasSubstr("drop cascades to view v"));
+}
+
 TEST_F(NoticesTest, ALongOneIsShortened) {
   const std::vector<Json> notices =
       NoticesOf("DO $$ BEGIN RAISE NOTICE '%', repeat('é', 3000000); END $$;");

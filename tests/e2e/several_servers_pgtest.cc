@@ -80,6 +80,12 @@ class SeveralServersTest : public ServiceTest {
 
   void Release() { reading_->abort(); }
 
+  // Without a word: one that is told to stop hands over what it runs.
+  void KillFirst() {
+    first_->process().Signal(SIGKILL);
+    first_.reset();
+  }
+
   // The revisions in the order in which they were applied.
   std::string Applied() const {
     return Query(
@@ -97,6 +103,10 @@ TEST_F(SeveralServersTest, AnotherServerListsAndShowsTheOperation) {
   const Json list = ObjectAt(*second_, {"operations", "list", "--state", "running"});
   ASSERT_EQ(list["operations"].size(), 1);
   const Json operation = list["operations"][0];
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StrContains(At(*second_, {"operations", "show", id}).out,
+                             "waits:      for AccessExclusiveLock on ");
+  }));
   EXPECT_EQ(operation["operation"].text(), id);
   EXPECT_EQ(operation["finished_step_count"].text(), "1");
   EXPECT_EQ(operation["position"]["revision"].text(), "cc30");
@@ -174,7 +184,7 @@ TEST_F(SeveralServersTest, ALivingServerTakesOverFromADeadOne) {
   const std::string id = BeginUpgrade();
   Process watcher(CommandAt(*second_, {"operations", "watch", id}));
   ASSERT_TRUE(watcher.WaitForOutput("blocked"));
-  first_.reset();
+  KillFirst();
   ASSERT_TRUE(watcher.WaitForOutput("resumed  by"));
   Release();
   const Finished watched = watcher.Wait();
@@ -183,6 +193,23 @@ TEST_F(SeveralServersTest, ALivingServerTakesOverFromADeadOne) {
                                  HasSubstr("applied  dd40")));
   EXPECT_EQ(Applied(), "aa10,bb20,cc30,dd40");
   EXPECT_EQ(Show(*second_, id)["finished_step_count"].text(), "3");
+}
+
+TEST_F(SeveralServersTest, WhatAServerGivesAwayWhenItStopsCountsAsNoAttempt) {
+  const std::string id = BeginUpgrade();
+  Process watcher(CommandAt(*second_, {"operations", "watch", id}));
+  ASSERT_TRUE(watcher.WaitForOutput("blocked"));
+  first_->process().Signal(SIGTERM);
+  EXPECT_EQ(first_->process().Wait().exit_code, 0);
+  EXPECT_THAT(first_->log(), AllOf(HasSubstr("an operation still runs: it is stopped"),
+                                   HasSubstr("operation handed over"), HasSubstr(id)));
+  ASSERT_TRUE(watcher.WaitForOutput("resumed  by"));
+  EXPECT_EQ(Show(*second_, id)["hand_over_count"].text(), "1");
+  Release();
+  const Finished watched = watcher.Wait();
+  EXPECT_EQ(watched.exit_code, 0) << watched.err;
+  EXPECT_THAT(watched.err,
+              AllOf(HasSubstr("stops, and has handed it over"), HasSubstr("attempt 2 of 4")));
 }
 
 TEST_F(SeveralServersTest, ARelativeTargetIsReachedOnceHoweverOftenItIsCutOff) {
@@ -199,7 +226,7 @@ TEST_F(SeveralServersTest, ARelativeTargetIsReachedOnceHoweverOftenItIsCutOff) {
 
 TEST_F(SeveralServersTest, AfterThreeAttemptsItFails) {
   const std::string id = BeginUpgrade();
-  first_.reset();
+  KillFirst();
   for (const std::string attempt : {"2", "3"}) {
     ASSERT_TRUE(Eventually([&] { return Show(*second_, id)["attempt"].text() == attempt; }));
     ASSERT_TRUE(SomebodyWaitsForALock());

@@ -129,6 +129,10 @@ TEST_F(VerifyTest, SchemasAndPatternsChooseWhatIsCompared) {
   EXPECT_THAT(Named(ignoring), ElementsAre("KIND_MISSING table billing.invoice"));
   EXPECT_EQ(ignoring["ignored_count"].text(), "2");
   EXPECT_THAT(Text({"verify", "--ignore", "*.*"}), HasSubstr("3 differences ignored"));
+  const Failure unknown = FailureOf({"verify", "--ignore", "bogus:public.x"});
+  EXPECT_EQ(unknown.reason(), "INVALID_REQUEST");
+  EXPECT_THAT(unknown.text,
+              AllOf(HasSubstr("\"bogus\" is no kind of object"), HasSubstr("check constraint, ")));
   EXPECT_EQ(FailureOf({"verify", "--schema", "biling"}).reason(), "INVALID_REQUEST");
 }
 

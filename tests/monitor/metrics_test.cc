@@ -96,6 +96,12 @@ TEST_F(MetricsTest, CountWhatThisServerFinishesByResult) {
   ExpectMetric("migd_last_success_timestamp_seconds{database=\"core\"} 1005");
 }
 
+TEST_F(MetricsTest, CountWhatIsRefusedByItself) {
+  Happen(Finished(State::STATE_FAILED, "UNKNOWN_REVISION"));
+  ExpectMetric("migd_operations_total{action=\"upgrade\",database=\"core\",result=\"refused\"} 1");
+  ExpectMetric("migd_operations_total{action=\"upgrade\",database=\"core\",result=\"failed\"} 0");
+}
+
 TEST_F(MetricsTest, LeaveWhatAnotherServerDoesToIt) {
   OperationEvent plan;
   plan.mutable_plan();
@@ -104,6 +110,16 @@ TEST_F(MetricsTest, LeaveWhatAnotherServerDoesToIt) {
   Happen(Finished(State::STATE_SUCCEEDED), 1, false);
   ExpectMetric(
       "migd_operations_total{action=\"upgrade\",database=\"core\",result=\"succeeded\"} 0");
+}
+
+TEST_F(MetricsTest, CountNoInterruptionWhereAServerThatStopsHandsOver) {
+  OperationEvent interrupted;
+  interrupted.mutable_operation_interrupted()->set_handed_over(true);
+  Happen(interrupted);
+  ExpectMetric("migd_operation_interruptions_total{database=\"core\"} 0");
+  interrupted.mutable_operation_interrupted()->set_handed_over(false);
+  Happen(interrupted, 1);
+  ExpectMetric("migd_operation_interruptions_total{database=\"core\"} 1");
 }
 
 TEST_F(MetricsTest, CountAnOperationThatIsTakenOverAsGone) {

@@ -1,6 +1,7 @@
 #include "service/operation/operation_state.h"
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -171,6 +172,69 @@ TEST(IsSameRequest, AnyDifferenceMakesItAnother) {
     change(changed);
     EXPECT_FALSE(IsSameRequest(request, changed)) << changed.DebugString();
   }
+}
+
+TEST_F(OperationStateTest, KeepsWhomItWaitsForWhileItDoes) {
+  Next().mutable_waiting_for_mutex()->set_holder_operation("9x");
+  Apply();
+  EXPECT_EQ(state_.waiting_for_mutex().holder_operation(), "9x");
+  ApplyPlan(1);
+  EXPECT_FALSE(state_.has_waiting_for_mutex());
+
+  ApplyStepStarted(2);
+  Next().mutable_lock_wait()->add_blockers()->set_pid(4711);
+  Apply();
+  EXPECT_EQ(state_.position().lock_wait().blockers(0).pid(), 4711);
+  Next().mutable_lock_wait();
+  Apply();
+  EXPECT_FALSE(state_.position().has_lock_wait());
+  Next().mutable_lock_wait()->add_blockers()->set_pid(4711);
+  Apply();
+  Next().mutable_statement_finished()->set_statement_index(1);
+  Apply();
+  EXPECT_FALSE(state_.position().has_lock_wait());
+}
+
+TEST_F(OperationStateTest, AnAttemptThatIsHandedOverIsNotOneOfThoseThatItHas) {
+  EXPECT_EQ(LastAttempt(state_), kMostAttempts);
+  Next().mutable_operation_interrupted();
+  Apply();
+  EXPECT_EQ(LastAttempt(state_), kMostAttempts);
+  Next().mutable_operation_interrupted()->set_handed_over(true);
+  Apply();
+  EXPECT_EQ(state_.hand_over_count(), 1);
+  EXPECT_EQ(LastAttempt(state_), kMostAttempts + 1);
+}
+
+// A failed operation as its end tells it.
+State FailedFor(const std::string& reason) {
+  State operation;
+  operation.set_state(State::STATE_FAILED);
+  operation.mutable_error()->set_reason(reason);
+  return operation;
+}
+
+TEST(IsRefused, WhatIsTurnedAwayBeforeItsFirstStep) {
+  for (const char* reason : {"UNKNOWN_REVISION", "CONFIRMATION_REQUIRED", "LINT_FAILED",
+                             "PLAN_STALE", "CHECKSUM_MISMATCH", "INSUFFICIENT_PRIVILEGE"}) {
+    EXPECT_TRUE(IsRefused(FailedFor(reason))) << reason;
+  }
+}
+
+TEST(IsRefused, NotWhatIsOutOfOrder) {
+  for (const char* reason : {"STATEMENT_FAILED", "BACKUP_FAILED", "DATABASE_UNAVAILABLE",
+                             "MUTEX_TIMEOUT", "OPERATION_INTERRUPTED", "INTERNAL"}) {
+    EXPECT_FALSE(IsRefused(FailedFor(reason))) << reason;
+  }
+}
+
+TEST(IsRefused, NotWhatAStatementOrALaterStepFailedWith) {
+  State operation = FailedFor("INSUFFICIENT_PRIVILEGE");
+  operation.mutable_error()->mutable_statement_failure()->set_revision("a");
+  EXPECT_FALSE(IsRefused(operation));
+  operation = FailedFor("CHECKSUM_MISMATCH");
+  operation.set_finished_step_count(1);
+  EXPECT_FALSE(IsRefused(operation));
 }
 
 }  // namespace

@@ -347,7 +347,9 @@ TEST_F(AuthorizationTest, AnUpgradeThatDestroysNeedsMoreThanAnOperator) {
   ASSERT_TRUE(UpgradeAs("operator", UpgradeOf("app", "aa01")).status.ok());
   const Streamed refused = UpgradeAs("operator", UpgradeOf("app", "aa02"));
   EXPECT_EQ(Verdict(refused.status), "PERMISSION_DENIED PERMISSION_DENIED");
-  EXPECT_EQ(refused.status.error_message(), "token:operator lacks the role destructive on app");
+  EXPECT_EQ(refused.status.error_message(),
+            "token:operator lacks the role destructive on app, which it needs because this would "
+            "destroy data");
   EXPECT_TRUE(app_.database().HasTable("aa01"));
   EXPECT_TRUE(UpgradeAs("destructive", UpgradeOf("app", "aa02")).status.ok());
   EXPECT_FALSE(app_.database().HasTable("aa01"));

@@ -145,5 +145,14 @@ TEST(CanonicalSql, LeavesAnythingElse) {
   }
 }
 
+TEST(UnknownKind, IsOneThatNoObjectHas) {
+  EXPECT_EQ(UnknownKind("bogus:public.x"), "bogus");
+  EXPECT_EQ(UnknownKind("tables:*"), "tables");
+  for (const char* pattern :
+       {"table:public.x", "*constraint:*", "public.x", "\"a:b\".c", "index:*"}) {
+    EXPECT_EQ(UnknownKind(pattern), "") << pattern;
+  }
+}
+
 }  // namespace
 }  // namespace migd

@@ -38,7 +38,8 @@ std::optional<Error> FeedFollower::Follow() {
   std::string told;
   while (true) {
     const int64_t before = messages_;
-    const grpc::Status status = reader_.Read(Open(), [this](const OperationEvent& event) {
+    const grpc::Status status = reader_.Read(Open(), [&](const OperationEvent& event) {
+      if (!std::exchange(told, "").empty()) note_("connected to migd again");
       Receive(event);
       return true;
     });

@@ -75,6 +75,11 @@ std::optional<Error> OperationFollower::Follow(const OpenStream& open) {
 
 bool OperationFollower::Receive(const OperationEvent& event) {
   ++messages_;
+  if (!told_.empty()) {
+    const std::lock_guard<std::mutex> one_at_a_time(observer_mutex_);
+    observer_.OnNote("connected to migd again");
+    told_.clear();
+  }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     // A replay after a broken stream may overlap with what was seen before.
@@ -184,8 +189,11 @@ Error OperationFollower::StreamError(const grpc::Status& status) const {
     error.set_hint(HowToFollow(outcome_.operation));
   } else if (!settings_.request_id.empty() && !HasServiceDetails(error) &&
              (reached_ || !NeverConnected(status))) {
-    error.set_hint(absl::StrCat("migd may have accepted it; the same command with --request-id ",
-                                settings_.request_id, " attaches to it then"));
+    const std::string how =
+        settings_.how_to_repeat.empty()
+            ? absl::StrCat("the same command with --request-id ", settings_.request_id)
+            : settings_.how_to_repeat;
+    error.set_hint(absl::StrCat("migd may have accepted it; ", how, " attaches to it then"));
   }
   return error;
 }

@@ -28,6 +28,9 @@ struct FollowSettings {
   bool wait_for_server = true;
   // The request_id of the call, which makes it safe to repeat; empty if it has none.
   std::string request_id;
+  // How a person repeats the call so that it finds the operation that it may have made; empty for
+  // the same command with the request_id.
+  std::string how_to_repeat;
   // For how long to try to reach a server again, and how long to pause before the first attempt;
   // each further pause is twice as long, up to the longest. A server that was killed takes its time
   // to start, and another one to notice that an operation is nobody's.

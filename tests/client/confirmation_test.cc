@@ -1,0 +1,59 @@
+// Asking whether data may be destroyed.
+#include "client/confirmation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+#include "tests/client/command_fixture.h"
+
+namespace migctl {
+namespace {
+
+using testing::HasSubstr;
+
+// What comes of a person who types `line`; of one who leaves, if it is nothing.
+std::optional<migration::v1::Error> AskWith(const std::optional<std::string>& line,
+                                            Captured& shown) {
+  migration::v1::Error error;
+  error.set_reason("CONFIRMATION_REQUIRED");
+  (*error.mutable_metadata())["database"] = "core";
+  (*error.mutable_metadata())["confirmation"] = "c0de";
+  EXPECT_TRUE(CanBeConfirmed(error));
+  Terminal out(shown.Sink(), TerminalTraits());
+  Terminal err(shown.Sink(), TerminalTraits());
+  Output output(OutputFormat::kText, out, err);
+  Prompt prompt;
+  prompt.available = true;
+  prompt.ask = [&](const std::string&) { return line; };
+  return AskForConfirmation(error, prompt, output);
+}
+
+TEST(AskForConfirmation, IsGivenByTheNameOfTheDatabase) {
+  Captured shown;
+  EXPECT_FALSE(AskWith("core", shown).has_value());
+  EXPECT_FALSE(AskWith(" core ", shown).has_value());
+  EXPECT_THAT(shown.text(), HasSubstr("This destroys data of database core"));
+}
+
+TEST(AskForConfirmation, CallsAWrongNameWrong) {
+  Captured shown;
+  const auto declined = AskWith("cor", shown);
+  ASSERT_TRUE(declined.has_value());
+  EXPECT_EQ(declined->message(), "\"cor\" is not the name of the database, core; nothing was done");
+  EXPECT_EQ(declined->reason(), "CONFIRMATION_REQUIRED");
+}
+
+TEST(AskForConfirmation, TakesNothingForNo) {
+  Captured shown;
+  for (const std::optional<std::string>& line : {std::optional<std::string>(""), {std::nullopt}}) {
+    const auto declined = AskWith(line, shown);
+    ASSERT_TRUE(declined.has_value());
+    EXPECT_EQ(declined->message(), "it was not confirmed; nothing was done");
+  }
+}
+
+}  // namespace
+}  // namespace migctl
