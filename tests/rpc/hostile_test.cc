@@ -235,12 +235,12 @@ TEST_F(HostileTest, AServerThatRanOutOfDescriptorsAcceptsAgainWhenItHasSome) {
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   std::vector<UniqueFd> clients;
   for (int i = 0; i < 10; ++i) clients.emplace_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in address = TcpAddress();
   // The lowest that is free, above which none is given from now on.
   const int next = UniqueFd(dup(0)).get();
   rlimit none = before;
   none.rlim_cur = static_cast<rlim_t>(next);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  const sockaddr_in address = TcpAddress();
   for (const UniqueFd& client : clients) {
     EXPECT_EQ(connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
               0);
@@ -416,15 +416,26 @@ TEST_F(HostileTest, AClientHasSoManyOperations) {
   database_.HoldMutex({});
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<grpc::ClientReader<migration::v1::OperationEvent>>> running;
+  constexpr char kRequestId[] = "3c0a4d3e-5f0b-4f57-9a55-0d7a0c3f7f10";
   migration::v1::UpgradeRequest request;
   request.set_target("aa01");
+  request.set_request_id(kRequestId);
   migration::v1::OperationEvent event;
+  std::string first;
   for (int i = 0; i < limits.operations_per_client; ++i) {
     contexts.push_back(std::make_unique<grpc::ClientContext>());
     running.push_back(stub_->Upgrade(contexts.back().get(), request));
     ASSERT_TRUE(running.back()->Read(&event));
+    if (i == 0) first = event.operation();
+    request.clear_request_id();
   }
   EXPECT_EQ(Verdict(Upgrade("aa01").status), "RESOURCE_EXHAUSTED LIMIT_REACHED");
+  // Whoever lost the connection, and asks again for what is there, takes nothing more.
+  request.set_request_id(kRequestId);
+  grpc::ClientContext repeated;
+  const auto again = stub_->Upgrade(&repeated, request);
+  ASSERT_TRUE(again->Read(&event));
+  EXPECT_EQ(event.operation(), first);
   database_.ReleaseMutex();
   EXPECT_TRUE(Eventually([&] { return Upgrade("aa01").status.ok(); }));
 }
