@@ -79,7 +79,9 @@ bool Acceptor::AcceptSome(const Source& source) {
     const int yes = 1;  // no matter for unix sockets, which refuse it
     setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     const int descriptor = source.handler(std::move(connection));
-    if (descriptor >= 0) open_[descriptor] = InodeOf(descriptor);
+    // One that is closed by now is none.
+    const unsigned long inode = descriptor < 0 ? 0 : InodeOf(descriptor);
+    if (inode != 0) open_[descriptor] = inode;
   }
   return true;
 }
