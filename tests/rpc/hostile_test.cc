@@ -95,6 +95,22 @@ class HostileTest : public RpcTest {
     return NewStub()->Current(&context, migration::v1::CurrentRequest(), &response);
   }
 
+  // How long a call takes, over a new connection: the median of several.
+  absl::Duration MedianOfCurrent() const {
+    std::vector<absl::Duration> durations;
+    for (int i = 0; i < 25; ++i) {
+      const absl::Time begin = absl::Now();
+      EXPECT_TRUE(Current().ok());
+      durations.push_back(absl::Now() - begin);
+    }
+    std::sort(durations.begin(), durations.end());
+    return durations[durations.size() / 2];
+  }
+  // Whether calls are as quick as they were, but for what a busy machine does to both.
+  static bool IsAsQuickAs(absl::Duration before, absl::Duration now) {
+    return now < 20 * std::max(before, absl::Milliseconds(2));
+  }
+
   // The status of a call of any method with any bytes; of a stream, as soon as it says something.
   static grpc::Status CallMethod(const std::shared_ptr<grpc::Channel>& channel,
                                  const std::string& method, const std::string& request) {
@@ -191,6 +207,7 @@ TEST_F(HostileTest, ThousandsOfIdleConnectionsLeaveRoomForOthers) {
   // Both ends are in this process.
   const int count = static_cast<int>(std::min<rlim_t>(10'000, (descriptors.rlim_cur - 1000) / 2));
   ASSERT_GT(count, 100);
+  const absl::Duration before = MedianOfCurrent();
   {
     const Others others([this] { return Current(); });
     std::vector<UniqueFd> idle;
@@ -199,7 +216,9 @@ TEST_F(HostileTest, ThousandsOfIdleConnectionsLeaveRoomForOthers) {
       // Some are half there.
       if (i % 3 == 0) Send(idle.back(), "PRI * HT");
     }
+    // Behind all of them in the queue of those that are to be accepted.
     EXPECT_TRUE(Current().ok());
+    EXPECT_PRED2(IsAsQuickAs, before, MedianOfCurrent());
   }
   EXPECT_TRUE(Current().ok());
 }
@@ -354,6 +373,7 @@ TEST_F(HostileTest, TextsThatMeanSomethingElsewhereAreTexts) {
 }
 
 TEST_F(HostileTest, WhoDoesNotReadHoldsNobodyUp) {
+  const absl::Duration before = MedianOfCurrent();
   const auto slow = NewStub();
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<grpc::ClientReader<migration::v1::OperationEvent>>> unread;
@@ -368,6 +388,7 @@ TEST_F(HostileTest, WhoDoesNotReadHoldsNobodyUp) {
     EXPECT_TRUE(Upgrade("aa03").status.ok());
     EXPECT_TRUE(Downgrade("base").status.ok());
   }
+  EXPECT_PRED2(IsAsQuickAs, before, MedianOfCurrent());
   for (const auto& context : contexts) context->TryCancel();
 }
 
