@@ -99,8 +99,9 @@ bool ParseLintGate(const std::string& text, migration::v1::LintGate& into);
 
 // Reads the databases, `listen`, `insecure`, `tls`, `authorization`, `limits`, `metrics_listen`,
 // `metrics_tls`, `metrics_token_file`, `log_format`, `shutdown_grace`, `takeover_after` and
-// `postgres_programs` of a YAML file over `config`. InvalidRequest names the line of what is wrong: an unknown key, a
-// value that is not of its form, a name given twice. README.md shows an example of everything.
+// `postgres_programs` of a YAML file over `config`. InvalidRequest names the line of what is wrong:
+// an unknown key, a value that is not of its form, a name given twice. README.md shows an example
+// of everything.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
 }  // namespace migd

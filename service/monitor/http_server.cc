@@ -169,6 +169,8 @@ void HttpServer::AddRoutes() {
                             {"Content-Security-Policy", kContentPolicy},
                             {"Referrer-Policy", "no-referrer"},
                             {"X-Content-Type-Options", "nosniff"}});
+  // What answers say of it; the connections keep it.
+  http.set_keep_alive_timeout(absl::ToInt64Seconds(HttpConnection::kLongestIdle));
   http.set_pre_routing_handler(
       [this](const httplib::Request& request, httplib::Response& response) {
         return Refuses(request, response) ? httplib::Server::HandlerResponse::Handled
