@@ -19,8 +19,9 @@ namespace {
 // A stream keeps a thread as long as it lasts: they must leave some to the others.
 constexpr int kThreads = 32;
 constexpr int kMostStreams = 16;
-// More than may wait: those that are answered have their place, too.
-constexpr int kMostConnections = 1024;
+// More than may wait: those that are answered have their place, too. So many descriptors the server
+// of calls leaves to others.
+constexpr int kMostConnections = 512;
 
 // A stream has something to say at least so often: its client knows that it lives, and the server
 // that the client does. And at most so often, whatever happens.
