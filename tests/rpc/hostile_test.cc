@@ -90,7 +90,9 @@ class HostileTest : public RpcTest {
   // A call over a new connection.
   grpc::Status Current() const {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(2));
+    // However long the machine takes to make the connection.
+    context.set_wait_for_ready(true);
     migration::v1::CurrentResponse response;
     return NewStub()->Current(&context, migration::v1::CurrentRequest(), &response);
   }
