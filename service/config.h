@@ -60,6 +60,8 @@ struct Config {
   bool insecure = false;
   // Where metrics, probes and the status page are; empty: nowhere.
   std::string metrics_listen;
+  // They are encrypted with the certificate of `tls`.
+  bool metrics_tls = false;
   // A file with the token that they need; empty: none.
   std::string metrics_token_file;
   LogFormat log_format = LogFormat::kText;
@@ -96,9 +98,10 @@ std::string ProblemOfTls(const TlsOptions& tls);
 bool ParseLintGate(const std::string& text, migration::v1::LintGate& into);
 
 // Reads the databases, `listen`, `insecure`, `tls`, `authorization`, `limits`, `metrics_listen`,
-// `metrics_token_file`, `log_format`, `shutdown_grace`, `takeover_after` and `postgres_programs` of
-// a YAML file over `config`. InvalidRequest names the line of what is wrong: an unknown key, a
-// value that is not of its form, a name given twice. README.md shows an example of everything.
+// `metrics_tls`, `metrics_token_file`, `log_format`, `shutdown_grace`, `takeover_after` and
+// `postgres_programs` of a YAML file over `config`. InvalidRequest names the line of what is wrong:
+// an unknown key, a value that is not of its form, a name given twice. README.md shows an example
+// of everything.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
 }  // namespace migd

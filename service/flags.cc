@@ -146,6 +146,9 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
       app.add_option("--metrics-listen", config.metrics_listen,
                      "serve metrics, health and a status page by HTTP: HOST:PORT or unix:PATH")
           ->type_name("ADDR");
+  auto* metrics_tls = app.add_flag("--metrics-tls", config.metrics_tls,
+                                   "encrypt them, but on a unix socket, with the certificate of "
+                                   "--tls-cert, without asking for one");
   auto* metrics_token =
       app.add_option("--metrics-token-file", config.metrics_token_file,
                      "a file with the token that metrics and the status page need")
@@ -294,6 +297,7 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
     // What is typed wins.
     if (!typed.listen.empty()) config.listen = typed.listen;
     if (metrics_listen->count() > 0) config.metrics_listen = typed.metrics_listen;
+    if (metrics_tls->count() > 0) config.metrics_tls = typed.metrics_tls;
     if (metrics_token->count() > 0) config.metrics_token_file = typed.metrics_token_file;
     if (log_format->count() > 0) config.log_format = typed.log_format;
   }
@@ -303,6 +307,9 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
       return Mistaken(absl::StrCat(problem, ": --tls-cert and --tls-key"));
     }
     config.tls = tls;
+  }
+  if (config.metrics_tls && !config.tls) {
+    return {absl::nullopt, Complain("--metrics-tls needs --tls-cert and --tls-key")};
   }
   if (config.listen.empty()) config.listen = {"127.0.0.1:7433"};
   return {config, 0, ""};

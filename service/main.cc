@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -12,12 +13,15 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/log.h"
+#include "service/base/mutex.h"
 #include "service/config.h"
 #include "service/flags.h"
 #include "service/monitor/monitor.h"
@@ -39,6 +43,9 @@ namespace {
 
 // The embedded cluster's database, and the name of the one that is none, if no name is given.
 constexpr char kDefaultName[] = "app";
+
+// What comes after the grace of operations is over in a few seconds, and takes so long at most.
+constexpr absl::Duration kLongestStop = absl::Seconds(20);
 
 // What the main thread waits for: to be told to stop or to read the configuration anew, or that the
 // embedded server has ended.
@@ -159,7 +166,8 @@ ViewerCheck ViewersOf(const Config& config, const Server& server) {
 std::unique_ptr<Monitor> MakeMonitor(const Config& config) {
   MonitorOptions options;
   options.address = config.metrics_listen;
-  options.allow_network = config.insecure;
+  options.allow_network = config.insecure || config.metrics_tls;
+  options.use_tls = config.metrics_tls;
   options.version = kVersion;
   return std::make_unique<Monitor>(std::move(options));
 }
@@ -209,9 +217,21 @@ absl::StatusOr<Parts> Build(const Config& config) {
   if (parts.monitor == nullptr) return parts;
   const absl::Status started =
       parts.monitor->Start(*parts.catalog, *parts.operations, parts.server->announcements(),
-                           ViewersOf(config, *parts.server));
+                           ViewersOf(config, *parts.server), parts.server->tls());
   if (!started.ok()) return started;
   return parts;
+}
+
+// The databases that a configuration has: rules may name those that come with a restart only.
+std::set<std::string> NamesOf(const Config& config, const Catalog& catalog) {
+  std::set<std::string> names;
+  for (const DatabaseConfig& database : config.databases) {
+    if (!database.name.empty()) names.insert(database.name);
+  }
+  if (!names.empty()) return names;
+  // The one of the flags, whose name is that of its PostgreSQL database.
+  for (const Workspace* workspace : catalog.workspaces()) names.insert(workspace->name);
+  return names;
 }
 
 // Reads the configuration anew, and applies what can be applied while migd serves. One that has a
@@ -219,8 +239,10 @@ absl::StatusOr<Parts> Build(const Config& config) {
 void Reload(const Config& running, const std::function<CommandLine()>& read, const Parts& parts) {
   NotifyReloading();
   const CommandLine fresh = read();
-  const absl::Status admission =
-      fresh.config ? parts.server->Reload(fresh.config->authorization) : absl::OkStatus();
+  const absl::Status admission = fresh.config
+                                     ? parts.server->Reload(fresh.config->authorization,
+                                                            NamesOf(*fresh.config, *parts.catalog))
+                                     : absl::OkStatus();
   const std::string problem = fresh.config ? std::string(admission.message()) : fresh.problem;
   if (!problem.empty()) {
     LogError("the configuration was not read anew: it has a mistake; what was read before holds",
@@ -235,9 +257,41 @@ void Reload(const Config& running, const std::function<CommandLine()>& read, con
   NotifyReady();
 }
 
+// Ends the process (1) if stopping does not come to an end: what waits for a PostgreSQL that took a
+// question and has frozen cannot be told to stop. Operations that were under way are taken up like
+// those of a server that was killed.
+class LastResort {
+ public:
+  ~LastResort() {
+    {
+      MutexLock lock(mutex_);
+      is_over_ = true;
+      changed_.NotifyAll();
+    }
+    if (thread_.joinable()) thread_.join();
+  }
+
+  // Once.
+  void Arm(absl::Duration limit) {
+    thread_ = std::thread([this, deadline = absl::Now() + limit] {
+      MutexLock lock(mutex_);
+      while (!is_over_ && absl::Now() < deadline) changed_.WaitFor(mutex_, deadline - absl::Now());
+      if (is_over_) return;
+      LogError("stopping takes too long; what is left of this process is ended");
+      std::_Exit(1);
+    });
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
 // Serves until a signal says to stop (0) or the embedded server ends by itself (1).
 int ServeUntilStopped(const Config& config, const std::function<CommandLine()>& read,
-                      const sigset_t& signals, Parts& parts) {
+                      const sigset_t& signals, Parts& parts, LastResort& last_resort) {
   int exit_code = 0;
   int received = SIGCHLD;
   while ((received == SIGCHLD || received == SIGHUP) && exit_code == 0) {
@@ -251,8 +305,10 @@ int ServeUntilStopped(const Config& config, const std::function<CommandLine()>& 
   } else {
     LogError("the embedded PostgreSQL has ended; see postgres.log in its directory");
   }
+  const absl::Duration grace = exit_code == 0 ? config.shutdown_grace : absl::ZeroDuration();
+  last_resort.Arm(grace + kLongestStop);
   if (parts.monitor != nullptr) parts.monitor->SetDraining();
-  parts.server->Shutdown(exit_code == 0 ? config.shutdown_grace : absl::ZeroDuration());
+  parts.server->Shutdown(grace);
   if (parts.monitor != nullptr) parts.monitor->Stop();
   LogInfo("stopped");
   return exit_code;
@@ -289,6 +345,8 @@ int Main(int argc, const char* const* argv) {
   google::protobuf::SetLogHandler(nullptr);
   RaiseDescriptorLimit();
 
+  // Outlives the parts, whose end it bounds.
+  LastResort last_resort;
   auto parts = Build(*command_line.config);
   if (!parts.ok()) return Fail(parts.status());
   for (const std::string& address : parts->server->addresses()) {
@@ -299,7 +357,8 @@ int Main(int argc, const char* const* argv) {
   }
   NotifyReady();
   return ServeUntilStopped(
-      *command_line.config, [&] { return ReadCommandLine(argc, argv); }, signals, *parts);
+      *command_line.config, [&] { return ReadCommandLine(argc, argv); }, signals, *parts,
+      last_resort);
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ std::vector<std::string> SettingsThatNeedARestart(const Config& running, const C
   Compare("limits", running.limits, fresh.limits, differences);
   Compare("shutdown_grace", running.shutdown_grace, fresh.shutdown_grace, differences);
   Compare("metrics_listen", running.metrics_listen, fresh.metrics_listen, differences);
+  Compare("metrics_tls", running.metrics_tls, fresh.metrics_tls, differences);
   Compare("metrics_token_file", running.metrics_token_file, fresh.metrics_token_file, differences);
   Compare("log_format", running.log_format, fresh.log_format, differences);
   Compare("postgres_programs", running.postgres_programs, fresh.postgres_programs, differences);

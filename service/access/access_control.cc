@@ -36,20 +36,21 @@ absl::optional<absl::string_view> BearerToken(absl::string_view header) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AccessControl>> AccessControl::Make(
-    absl::optional<AccessPolicy> policy, std::set<std::string> databases) {
-  std::unique_ptr<AccessControl> control(new AccessControl(std::move(databases)));
-  const absl::Status status = control->Reload(std::move(policy));
+    absl::optional<AccessPolicy> policy, const std::set<std::string>& databases) {
+  std::unique_ptr<AccessControl> control(new AccessControl());
+  const absl::Status status = control->Reload(std::move(policy), databases);
   if (!status.ok()) return status;
   return control;
 }
 
-absl::Status AccessControl::Reload(absl::optional<AccessPolicy> policy) {
+absl::Status AccessControl::Reload(absl::optional<AccessPolicy> policy,
+                                   const std::set<std::string>& databases) {
   MutexLock reload_lock(reload_mutex_);
   std::vector<std::string> watched;
   if (policy && !policy->tokens_file.empty()) watched = {policy->tokens_file};
   // Watched before it is read, so that no change falls between the two.
   auto watch = std::make_unique<FileWatch>(watched, [this] { ReloadTokens(); });
-  auto state = Read(std::move(policy));
+  auto state = Read(std::move(policy), databases);
   if (!state.ok()) return state.status();
   {
     MutexLock lock(mutex_);
@@ -91,10 +92,10 @@ AccessControl::StatePointer AccessControl::state() const {
 }
 
 absl::StatusOr<AccessControl::StatePointer> AccessControl::Read(
-    absl::optional<AccessPolicy> policy) const {
+    absl::optional<AccessPolicy> policy, const std::set<std::string>& databases) {
   auto state = std::make_shared<State>();
   if (policy) {
-    const absl::Status status = CheckDatabases(*policy, databases_);
+    const absl::Status status = CheckDatabases(*policy, databases);
     if (!status.ok()) return status;
     if (!policy->tokens_file.empty()) {
       auto tokens = TokenList::Read(policy->tokens_file);

@@ -23,11 +23,11 @@ class AccessControl {
  public:
   // `databases` are those that rules may name. InvalidRequest for a rule that names another, and
   // for a file of tokens that cannot be taken.
-  static absl::StatusOr<std::unique_ptr<AccessControl>> Make(absl::optional<AccessPolicy> policy,
-                                                             std::set<std::string> databases);
+  static absl::StatusOr<std::unique_ptr<AccessControl>> Make(
+      absl::optional<AccessPolicy> policy, const std::set<std::string>& databases);
 
   // Takes another policy from now on. The errors of Make, with which everything stays as it is.
-  absl::Status Reload(absl::optional<AccessPolicy> policy);
+  absl::Status Reload(absl::optional<AccessPolicy> policy, const std::set<std::string>& databases);
 
   // Nobody is asked who they are.
   bool is_open() const;
@@ -48,13 +48,13 @@ class AccessControl {
   };
   using StatePointer = std::shared_ptr<const State>;
 
-  explicit AccessControl(std::set<std::string> databases) : databases_(std::move(databases)) {}
+  AccessControl() = default;
 
   StatePointer state() const;
-  absl::StatusOr<StatePointer> Read(absl::optional<AccessPolicy> policy) const;
+  static absl::StatusOr<StatePointer> Read(absl::optional<AccessPolicy> policy,
+                                           const std::set<std::string>& databases);
   void ReloadTokens();
 
-  const std::set<std::string> databases_;
   // One Reload at a time.
   Mutex reload_mutex_;
   mutable Mutex mutex_;

@@ -3,8 +3,10 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -108,6 +110,7 @@ absl::StatusOr<TlsIdentity> ReadTlsFiles(const TlsFiles& files) {
     return Problem(files.key,
                    absl::StrCat("is not the key of the first certificate in ", files.certificate));
   }
+  identity.begins = ToTime(X509_get0_notBefore(chain.front().get()));
   identity.expires = ToTime(X509_get0_notAfter(chain.front().get()));
 
   if (files.client_ca.empty()) return identity;
@@ -121,18 +124,44 @@ absl::StatusOr<TlsIdentity> ReadTlsFiles(const TlsFiles& files) {
 }
 
 absl::Status CheckValidity(const TlsIdentity& identity, absl::Time now) {
-  const std::vector<Certificate> chain = ParseCertificates(identity.certificate);
-  if (chain.empty()) return errors::InvalidRequest("tls", "there is no certificate");
-  const absl::Time begin = ToTime(X509_get0_notBefore(chain.front().get()));
-  if (now < begin) {
+  if (now < identity.begins) {
     return errors::InvalidRequest(
-        "tls", absl::StrCat("the certificate holds only from ", Text(begin), " on"));
+        "tls", absl::StrCat("the certificate holds only from ", Text(identity.begins), " on"));
   }
   if (now >= identity.expires) {
     return errors::InvalidRequest(
         "tls", absl::StrCat("the certificate has expired at ", Text(identity.expires)));
   }
   return absl::OkStatus();
+}
+
+std::string ExpiryWarning(const TlsIdentity& identity, absl::Time now) {
+  const absl::Status validity = CheckValidity(identity, now);
+  if (!validity.ok()) return std::string(validity.message());
+  constexpr absl::Duration kAhead = absl::Hours(30 * 24);
+  const absl::Duration left = identity.expires - now;
+  if (left >= std::min(kAhead, (identity.expires - identity.begins) / 4)) return "";
+  return absl::StrCat("the certificate expires at ", Text(identity.expires), ", in ",
+                      left / absl::Hours(24) >= 2
+                          ? absl::StrCat(absl::ToInt64Hours(left) / 24, " days")
+                          : absl::FormatDuration(absl::Trunc(left, absl::Minutes(1))));
+}
+
+absl::StatusOr<std::shared_ptr<SSL_CTX>> NewServerContext(const TlsIdentity& identity) {
+  std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  std::vector<Certificate> chain = ParseCertificates(identity.certificate);
+  const Key key = ParseKey(identity.key);
+  bool is_good = context != nullptr && !chain.empty() && key != nullptr &&
+                 SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) == 1 &&
+                 SSL_CTX_use_certificate(context.get(), chain.front().get()) == 1 &&
+                 SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1;
+  for (size_t i = 1; is_good && i < chain.size(); ++i) {
+    // Takes a reference of its own.
+    is_good = SSL_CTX_add1_chain_cert(context.get(), chain[i].get()) == 1;
+  }
+  ERR_clear_error();
+  if (!is_good) return errors::Internal("OpenSSL does not take the certificate and its key");
+  return context;
 }
 
 }  // namespace migd

@@ -1,11 +1,14 @@
 // The key and the certificates of TLS, looked at before they are used.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+
+struct ssl_ctx_st;
 
 namespace migd {
 
@@ -36,7 +39,8 @@ struct TlsIdentity {
   std::string certificate;
   std::string key;
   std::string client_ca;
-  // Until when the server's certificate holds.
+  // From when and until when the server's certificate holds.
+  absl::Time begins;
   absl::Time expires;
 };
 
@@ -48,5 +52,14 @@ absl::StatusOr<TlsIdentity> ReadTlsFiles(const TlsFiles& files);
 // OK if the server's certificate holds at `now`; InvalidRequest says since or until when it does
 // not.
 absl::Status CheckValidity(const TlsIdentity& identity, absl::Time now);
+
+// What is to be said at `now` about the server's certificate, in words: that it does not hold, or
+// that it ends soon: within a month, or a quarter of its time if that is less. "" while there is
+// nothing to say.
+std::string ExpiryWarning(const TlsIdentity& identity, absl::Time now);
+
+// What OpenSSL serves `identity` with, by TLS 1.2 and newer, without asking clients for a
+// certificate. Internal if OpenSSL does not take what ReadTlsFiles has found good.
+absl::StatusOr<std::shared_ptr<ssl_ctx_st>> NewServerContext(const TlsIdentity& identity);
 
 }  // namespace migd

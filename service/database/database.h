@@ -353,6 +353,10 @@ class Database {
   // Ends a session of this database. False if there is none of this pid any more;
   // InsufficientPrivilege if the role may not end it.
   virtual absl::StatusOr<bool> TerminateSession(int pid) = 0;
+
+  // The server stops: whoever waits for a connection, now or later, does so for a moment only. The
+  // default is for what never waits.
+  virtual void Hurry() {}
 };
 
 }  // namespace migd

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "migration/v1/operation.pb.h"
 #include "migration/v1/revision.pb.h"
 
@@ -91,6 +92,10 @@ class OperationStore {
 
   // The operations whose id begins with `id`, at most ten; one whose id it is comes alone.
   virtual absl::StatusOr<std::vector<OperationRecord>> Find(absl::string_view id) = 0;
+
+  // The operation that was made with this request_id; nothing if there is none, or if it is empty.
+  virtual absl::StatusOr<absl::optional<OperationRecord>> FindRequest(
+      absl::string_view request_id) = 0;
 
   // The newest operations with a number below `before_number` in one of `states` (in any, if that
   // is empty), newest first, at most `limit`.

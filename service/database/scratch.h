@@ -32,6 +32,10 @@ class ScratchSource {
  public:
   virtual ~ScratchSource() = default;
 
+  // Ends what goes on in the background, soon: for many that end together. The default is for what
+  // does nothing there.
+  virtual void EndBackground() {}
+
   // An empty one.
   virtual absl::StatusOr<std::unique_ptr<Scratch>> MakeEmpty() = 0;
   // One with the schema of the database and the rows of its version table, and no other data.

@@ -1,8 +1,6 @@
 #include "service/monitor/http_server.h"
 
 #include <httplib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -11,23 +9,19 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
-#include "service/base/errors.h"
 #include "service/monitor/page_files.h"
 
 namespace migd {
 namespace {
 
-// Each connection takes a thread while it is open: streams must leave some to the others, and none
-// that is silent keeps one for long.
-constexpr size_t kThreads = 32;
+// A stream keeps a thread as long as it lasts: they must leave some to the others.
+constexpr int kThreads = 32;
 constexpr int kMostStreams = 16;
-constexpr time_t kTimeoutSeconds = 5;
-constexpr time_t kIdleSeconds = 2;
-constexpr size_t kLongestBody = 1024;
+// More than may wait: those that are answered have their place, too. So many descriptors the server
+// of calls leaves to others.
+constexpr int kMostConnections = 512;
 
 // A stream has something to say at least so often: its client knows that it lives, and the server
 // that the client does. And at most so often, whatever happens.
@@ -38,12 +32,6 @@ constexpr absl::Duration kBetweenEvents = absl::Milliseconds(200);
 constexpr char kContentPolicy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-// As httplib's own, but for SO_REUSEPORT, by which a second server would share the port silently.
-void SetSocketOptions(socket_t socket) {
-  const int yes = 1;
-  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-}
 
 void AddPage(httplib::Server& server, const std::string& path, absl::string_view contents,
              const std::string& type) {
@@ -111,78 +99,79 @@ bool SendNews(StatusBoard& board, StreamPlace& place, httplib::DataSink& sink) {
 
 }  // namespace
 
+// httplib's routes and answers. Its own loop for connections ends for good at a lack of
+// descriptors, and lends each connection a thread; so it is given connections here.
+class HttpServer::Handler : public httplib::Server {
+ public:
+  // Any but INVALID_SOCKET says that it serves.
+  Handler() { svr_sock_ = 0; }
+
+  // Streams end when they would go on.
+  void EndStreams() { svr_sock_ = INVALID_SOCKET; }
+
+  // Answers one request. False if the connection is to be closed.
+  bool Answer(httplib::Stream& stream, bool is_last) {
+    bool is_closed = false;
+    return process_request(stream, is_last, is_closed, nullptr) && !is_closed && !is_last;
+  }
+};
+
 HttpServer::HttpServer(Listener listener, bool is_local, HttpContents contents)
     : listener_(std::move(listener)),
       is_local_(is_local),
       contents_(std::move(contents)),
-      server_(std::make_unique<httplib::Server>()) {}
+      handler_(std::make_unique<Handler>()),
+      acceptor_(kMostConnections) {}
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address,
                                                               bool allow_network,
                                                               HttpContents contents) {
   const bool is_local = Listener::Prepare(address, /*allow_network=*/false).ok();
-  auto listener = Listener::Prepare(address, allow_network);
+  auto listener = Listener::Open(address, allow_network);
   if (!listener.ok()) return listener.status();
   std::unique_ptr<HttpServer> server(
       new HttpServer(*std::move(listener), is_local, std::move(contents)));
-  httplib::Server& http = *server->server_;
-  http.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
-  http.set_socket_options(SetSocketOptions);
-  http.set_read_timeout(kTimeoutSeconds);
-  http.set_write_timeout(kTimeoutSeconds);
-  http.set_keep_alive_timeout(kIdleSeconds);
-  http.set_payload_max_length(kLongestBody);
-  http.set_default_headers({{"Cache-Control", "no-store"},
-                            {"Content-Security-Policy", kContentPolicy},
-                            {"Referrer-Policy", "no-referrer"},
-                            {"X-Content-Type-Options", "nosniff"}});
   server->AddRoutes();
-  const absl::Status bound = server->Bind();
-  if (!bound.ok()) return bound;
-  server->thread_ = std::thread([&http] { http.listen_after_bind(); });
+  server->connections_ = std::make_unique<HttpConnections>(
+      kThreads, [handler = server->handler_.get()](HttpConnection& connection, bool is_last) {
+        return handler->Answer(connection, is_last);
+      });
+  for (const UniqueFd& socket : server->listener_.sockets()) {
+    server->acceptor_.Add(socket.get(), [raw = server.get()](UniqueFd connection) {
+      return raw->Take(std::move(connection));
+    });
+  }
+  server->acceptor_.Start();
   return server;
 }
 
 HttpServer::~HttpServer() {
   if (contents_.board != nullptr) contents_.board->Close();
-  if (!thread_.joinable()) return;
-  // stop() does nothing to a server that has not come to listen yet.
-  while (!server_->is_running()) absl::SleepFor(absl::Milliseconds(1));
-  server_->stop();
-  thread_.join();
-  absl::string_view path = address_;
-  if (absl::ConsumePrefix(&path, "unix:")) unlink(std::string(path).c_str());
+  acceptor_.Stop();
+  handler_->EndStreams();
+  connections_.reset();
 }
 
-absl::Status HttpServer::Bind() {
-  absl::string_view address = listener_.address();
-  address_ = std::string(address);
-  bool bound = false;
-  if (absl::ConsumePrefix(&address, "unix:")) {
-    // The listener has the lock: nobody serves what is left there.
-    unlink(std::string(address).c_str());
-    server_->set_address_family(AF_UNIX);
-    bound = server_->bind_to_port(std::string(address), 1);
-  } else {
-    const size_t colon = address.rfind(':');
-    std::string host(address.substr(0, colon));
-    host = std::string(absl::StripPrefix(absl::StripSuffix(host, "]"), "["));
-    int port = 0;
-    const bool is_number = absl::SimpleAtoi(address.substr(colon + 1), &port);
-    if (is_number && port == 0)
-      port = server_->bind_to_any_port(host);
-    else if (!server_->bind_to_port(host, port))
-      port = -1;
-    bound = port > 0;
-    address_ = absl::StrCat(address.substr(0, colon), ":", port);
+int HttpServer::Take(UniqueFd connection) {
+  const int descriptor = connection.get();
+  HttpConnection::TlsPointer tls;
+  if (contents_.tls != nullptr && !listener_.is_unix()) {
+    const auto context = contents_.tls();
+    tls.reset(SSL_new(context.get()));  // keeps the context
+    if (tls == nullptr) return -1;
   }
-  if (bound) return absl::OkStatus();
-  return errors::InvalidRequest("metrics_listen",
-                                absl::StrCat(listener_.address(), ": cannot listen there"));
+  connections_->Add(std::make_unique<HttpConnection>(std::move(connection), std::move(tls)));
+  return descriptor;
 }
 
 void HttpServer::AddRoutes() {
-  httplib::Server& http = *server_;
+  httplib::Server& http = *handler_;
+  http.set_default_headers({{"Cache-Control", "no-store"},
+                            {"Content-Security-Policy", kContentPolicy},
+                            {"Referrer-Policy", "no-referrer"},
+                            {"X-Content-Type-Options", "nosniff"}});
+  // What answers say of it; the connections keep it.
+  http.set_keep_alive_timeout(absl::ToInt64Seconds(HttpConnection::kLongestIdle));
   http.set_pre_routing_handler(
       [this](const httplib::Request& request, httplib::Response& response) {
         return Refuses(request, response) ? httplib::Server::HandlerResponse::Handled

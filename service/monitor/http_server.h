@@ -5,15 +5,18 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "service/base/unique_fd.h"
+#include "service/monitor/http_connections.h"
 #include "service/monitor/status_board.h"
+#include "service/rpc/acceptor.h"
 #include "service/rpc/listener.h"
 
+struct ssl_ctx_st;
+
 namespace httplib {
-class Server;
 struct Request;
 struct Response;
 }  // namespace httplib
@@ -37,13 +40,14 @@ struct HttpContents {
   std::function<bool()> is_ready;
   // What tells nothing about databases, /healthz and /readyz, needs no token.
   ViewerCheck viewers;
+  // With what a new connection is encrypted, but for those of a unix socket. Not set: they are not.
+  std::function<std::shared_ptr<ssl_ctx_st>()> tls = nullptr;
   // Outlives the server.
   StatusBoard* board = nullptr;
 };
 
-// Serves from its start to its end, by a fixed number of threads. A token comes as
-// `Authorization: Bearer TOKEN`, or, since a browser asks for that itself, as the password of
-// `Basic` with any name.
+// Serves from its start to its end. A token comes as `Authorization: Bearer TOKEN`, or, since a
+// browser asks for that itself, as the password of `Basic` with any name.
 class HttpServer {
  public:
   // InvalidRequest for an address that is not of its form, is taken, or would be open to a network
@@ -55,12 +59,15 @@ class HttpServer {
   ~HttpServer();
 
   // With the port that was chosen where port 0 was asked for.
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return listener_.address(); }
 
  private:
+  class Handler;
+
   HttpServer(Listener listener, bool is_local, HttpContents contents);
 
-  absl::Status Bind();
+  // Takes a connection that was accepted. Returns its descriptor; -1 if it is closed already.
+  int Take(UniqueFd connection);
   void AddRoutes();
   // Refuses a request (true) that may not see what it asks for.
   bool Refuses(const httplib::Request& request, httplib::Response& response) const;
@@ -73,10 +80,10 @@ class HttpServer {
   // Only this machine reaches it.
   const bool is_local_;
   const HttpContents contents_;
-  std::string address_;
   std::atomic<int> streams_ = 0;
-  std::unique_ptr<httplib::Server> server_;
-  std::thread thread_;
+  std::unique_ptr<Handler> handler_;
+  std::unique_ptr<HttpConnections> connections_;
+  Acceptor acceptor_;  // last: its thread uses everything above
 };
 
 }  // namespace migd

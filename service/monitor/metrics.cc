@@ -128,7 +128,9 @@ Metrics::Metrics(const std::string& version)
                       "Objects that the last comparison of the schema with its files found to "
                       "differ; there is none before the first.")),
       last_success_(AddGauge(registry_, "migd_last_success_timestamp_seconds",
-                             "When an operation on the database last succeeded.")) {
+                             "When an operation on the database last succeeded.")),
+      certificate_expiry_(AddGauge(registry_, "migd_certificate_expiry_timestamp_seconds",
+                                   "Until when the server's certificate holds.")) {
   AddGauge(registry_, "migd_build_info", "The version of this server.")
       .Add({{"version", version}})
       .Set(1);
@@ -145,6 +147,10 @@ std::string Metrics::Text() const {
 }
 
 // --- Calls ---
+
+void Metrics::SetCertificateExpiry(absl::Time expires) {
+  certificate_expiry_.Add({}).Set(absl::ToDoubleSeconds(expires - absl::UnixEpoch()));
+}
 
 void Metrics::CallStarted(const CallName& call) {
   calls_started_.Add(LabelsOf(call)).Increment();

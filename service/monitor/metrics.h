@@ -34,6 +34,8 @@ class Metrics : public CallObserver, public OperationObserver {
   std::string Text() const;
 
   void SetDatabase(const DatabaseStatus& status);
+  // Until when the server's certificate holds.
+  void SetCertificateExpiry(absl::Time expires);
 
   void CallStarted(const CallName& call) override;
   void MessageReceived(const CallName& call) override;
@@ -93,6 +95,8 @@ class Metrics : public CallObserver, public OperationObserver {
   Gauges& revision_info_;
   Gauges& drift_;
   Gauges& last_success_;
+  // Without a gauge where there is no certificate.
+  Gauges& certificate_expiry_;
 
   Mutex mutex_;
   std::map<std::string, Unfinished> unfinished_ ABSL_GUARDED_BY(mutex_);

@@ -53,9 +53,13 @@ Monitor::Monitor(MonitorOptions options)
       waker_(*this) {}
 
 absl::Status Monitor::Start(const Catalog& catalog, OperationManager& operations,
-                            Announcements& announcements, ViewerCheck viewers) {
+                            Announcements& announcements, ViewerCheck viewers, const Tls* tls) {
   HttpContents contents;
-  contents.metrics = [this] { return metrics_.Text(); };
+  contents.metrics = [this, tls] {
+    if (tls != nullptr) metrics_.SetCertificateExpiry(tls->expires());
+    return metrics_.Text();
+  };
+  if (options_.use_tls && tls != nullptr) contents.tls = [tls] { return tls->context(); };
   contents.is_ready = [this] { return !draining_; };
   contents.viewers = std::move(viewers);
   contents.board = &board_;

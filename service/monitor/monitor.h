@@ -12,6 +12,7 @@
 #include "service/monitor/metrics.h"
 #include "service/monitor/operation_feed.h"
 #include "service/monitor/status_board.h"
+#include "service/rpc/tls.h"
 
 namespace migd {
 
@@ -20,6 +21,8 @@ struct MonitorOptions {
   std::string address;
   // Also where a network reaches it.
   bool allow_network = false;
+  // Serve with the server's certificate, but on a unix socket.
+  bool use_tls = false;
   std::string version;
 };
 
@@ -36,9 +39,10 @@ class Monitor {
   // Is to be told of calls.
   CallObserver& calls() { return metrics_; }
 
-  // InvalidRequest as HttpServer::Start. All must stay until Stop.
+  // InvalidRequest as HttpServer::Start. All must stay until Stop. `tls`, null without one, has the
+  // server's certificate.
   absl::Status Start(const Catalog& catalog, OperationManager& operations,
-                     Announcements& announcements, ViewerCheck viewers);
+                     Announcements& announcements, ViewerCheck viewers, const Tls* tls);
 
   // The server takes no new operations any more: it is not ready.
   void SetDraining() { draining_ = true; }

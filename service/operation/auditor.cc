@@ -43,12 +43,14 @@ AuditQueue::AuditQueue(AuditStore& store, std::string database)
     : store_(store), database_(std::move(database)), thread_([this] { Run(); }) {}
 
 AuditQueue::~AuditQueue() {
-  {
-    MutexLock lock(mutex_);
-    ending_ = true;
-    changed_.NotifyAll();
-  }
+  End();
   thread_.join();
+}
+
+void AuditQueue::End() {
+  MutexLock lock(mutex_);
+  ending_ = true;
+  changed_.NotifyAll();
 }
 
 void AuditQueue::Add(AuditEntry entry) {
@@ -113,6 +115,10 @@ void AuditQueue::Write() {
   } else {
     LogInfo("the audit is written again", {{"database", database_}});
   }
+}
+
+Auditor::~Auditor() {
+  for (const auto& [name, queue] : queues_) queue->End();
 }
 
 void Auditor::Follow(Workspace& workspace) {

@@ -30,8 +30,11 @@ class AuditQueue {
 
   // `store` must outlive it; `database` is its name, for the log.
   AuditQueue(AuditStore& store, std::string database);
-  // Tries once more to write what waits.
+  // Ends, and waits until that is done.
   ~AuditQueue();
+
+  // Tries once more, soon, to write what waits; what is added from now on may be lost.
+  void End();
 
   void Add(migration::v1::AuditEntry entry) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -60,6 +63,8 @@ class Auditor {
  public:
   // `server` is the name of this server in the entries.
   explicit Auditor(std::string server) : server_(std::move(server)) {}
+  // Tries once more to write what waits, for all databases at a time.
+  ~Auditor();
 
   // `workspace` must outlive it. Does nothing for one without an audit (--offline).
   void Follow(Workspace& workspace);

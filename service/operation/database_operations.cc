@@ -124,44 +124,37 @@ DatabaseOperations::~DatabaseOperations() {
 
 // --- Starting, finding, cancelling ---
 
-void DatabaseOperations::Start(migration::v1::Operation wanted, OnAccepted on_accepted) {
+void DatabaseOperations::Start(migration::v1::Operation wanted, OnAccepted on_accepted,
+                               MayMake may_make) {
   JoinEnded();
-  bool draining = false;
-  {
-    MutexLock lock(mutex_);
-    draining = draining_;
-  }
-  if (draining) {
-    // A repetition is still told of the operation that it made.
-    const auto known = FindRequest(wanted.request_id());
-    if (known != nullptr && IsSameRequest(known->Snapshot(), wanted)) return on_accepted(known);
-    return on_accepted(errors::Draining());
-  }
+  // A repetition is told of the operation that it made, also where there may be no more of them.
+  const auto known = FindRequest(wanted.request_id());
+  if (known != nullptr && IsSameRequest(known->Snapshot(), wanted)) return on_accepted(known);
   auto run = std::make_shared<Run>();
-  const absl::Status started =
-      StartThread(run, [this, run, wanted = std::move(wanted), on_accepted]() mutable {
-        auto accepted = Accept(std::move(wanted));
-        if (!accepted.ok()) return on_accepted(accepted.status());
-        if (!accepted->is_new) return on_accepted(accepted->operation);
-        turnstile_.Join(accepted->operation->id());
-        {
-          MutexLock lock(mutex_);
-          run->operation = accepted->operation;
-          accepting_.erase(run->operation->id());
-          if (draining_) {
-            run->hand_over = true;
-            run->cancellation.Request("the server shuts down");
-          }
-        }
-        on_new_();
-        on_accepted(accepted->operation);
-        RunToEnd(*run);
-      });
+  const absl::Status started = StartThread(run, [this, run, wanted = std::move(wanted), on_accepted,
+                                                 may_make = std::move(may_make)]() mutable {
+    auto accepted = Accept(std::move(wanted), may_make);
+    if (!accepted.ok()) return on_accepted(accepted.status());
+    if (!accepted->is_new) return on_accepted(accepted->operation);
+    turnstile_.Join(accepted->operation->id());
+    {
+      MutexLock lock(mutex_);
+      run->operation = accepted->operation;
+      accepting_.erase(run->operation->id());
+      if (draining_) {
+        run->hand_over = true;
+        run->cancellation.Request("the server shuts down");
+      }
+    }
+    on_new_();
+    on_accepted(accepted->operation);
+    RunToEnd(*run);
+  });
   if (!started.ok()) on_accepted(started);
 }
 
 absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
-    migration::v1::Operation wanted) {
+    migration::v1::Operation wanted, const MayMake& may_make) {
   const MutexLock accepting(accept_mutex_);
   {
     MutexLock lock(mutex_);
@@ -170,6 +163,12 @@ absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
   if (const auto known = FindRequest(wanted.request_id()); known != nullptr) {
     if (IsSameRequest(known->Snapshot(), wanted)) return Accepted{known, false};
     return errors::RequestIdReused(wanted.request_id(), known->id());
+  }
+  const absl::Status may = may_make == nullptr ? absl::OkStatus() : may_make();
+  if (!may.ok()) {
+    // The one that it repeats may be so old, or of another server, that only the store knows it.
+    const auto stored = store_.FindRequest(wanted.request_id());
+    return stored.ok() && *stored ? Repeated(**stored, wanted) : may;
   }
   OperationRecord record;
   record.server = server_.number;
@@ -196,10 +195,7 @@ absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
     accepting_.erase(operation.operation());
   }
   if (!stored.ok()) return stored.status();
-  if (!is_new && !IsSameRequest(stored->operation, operation)) {
-    return errors::RequestIdReused(operation.request_id(), stored->operation.operation());
-  }
-  if (!is_new) return Accepted{Recall(*stored), false};
+  if (!is_new) return Repeated(*stored, operation);
   LogEvent(operation, *events.front());
   return Accepted{Know(*stored, events, true), true};
 }
@@ -213,6 +209,12 @@ bool DatabaseOperations::FindsNothingToDo(const State& wanted) const {
   const auto plan = PlanAction(**scripts, dated->rows, wanted.action(),
                                {wanted.targets().begin(), wanted.targets().end()}, false);
   return plan.ok() && plan->steps.empty();
+}
+
+absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Repeated(
+    const OperationRecord& stored, const migration::v1::Operation& wanted) {
+  if (IsSameRequest(stored.operation, wanted)) return Accepted{Recall(stored), false};
+  return errors::RequestIdReused(wanted.request_id(), stored.operation.operation());
 }
 
 std::shared_ptr<Operation> DatabaseOperations::FindHere(absl::string_view id) const {
@@ -761,6 +763,7 @@ absl::StatusOr<StoredEvents> DatabaseOperations::ReadEvents(const std::string& i
 
 absl::Status DatabaseOperations::StartThread(const RunPointer& run, std::function<void()> body) {
   MutexLock lock(mutex_);
+  if (draining_) return errors::Draining();
   const int running = CountRunning();
   if (running >= kMostRunning) return errors::TooManyOperations(kMostRunning);
   try {
@@ -858,6 +861,8 @@ void DatabaseOperations::Drain(absl::Duration grace) {
     for (const RunPointer& run : runs_) let_go(*run);
     runs.swap(runs_);
   }
+  // What waits for the database from now on is not worth long waiting.
+  workspace_.database->Hurry();
   for (const RunPointer& run : runs) run->thread.join();
   MutexLock lock(mutex_);
   if (!stopping_at_) stopping_at_ = absl::Now() + kLastWords;

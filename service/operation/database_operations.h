@@ -61,11 +61,14 @@ class DatabaseOperations {
   ~DatabaseOperations();
 
   using OnAccepted = std::function<void(absl::StatusOr<std::shared_ptr<Operation>>)>;
+  // Why there may be no new operation; OK if there may.
+  using MayMake = std::function<absl::Status()>;
   // Makes an operation of `wanted` (of which what the caller says is set), and runs it; or finds
-  // the one that the same request has made. Tells `on_accepted`, mostly mostly on another thread,
-  // when it is stored, or why it is not: RequestIdReused, Draining, TooManyOperations, the errors
-  // of OperationStore.
-  void Start(migration::v1::Operation wanted, OnAccepted on_accepted);
+  // the one that the same request has made. Tells `on_accepted`, mostly on another thread, when it
+  // is stored, or why it is not: RequestIdReused, Draining, TooManyOperations, what `may_make` says
+  // (null: nothing), the errors of OperationStore. Neither is called after Drain has returned, but
+  // for the call of Start itself.
+  void Start(migration::v1::Operation wanted, OnAccepted on_accepted, MayMake may_make = nullptr);
 
   // The operation with this id if it is known without asking the store; null otherwise.
   std::shared_ptr<Operation> FindHere(absl::string_view id) const;
@@ -84,7 +87,8 @@ class DatabaseOperations {
   absl::Status Cancel(const Operation& operation, const std::string& why);
 
   // Takes no new operation from now on, gives those that run `grace` to end, then interrupts them
-  // and leaves them to other servers. Returns when none runs.
+  // and leaves them to other servers. Returns when none runs. After the grace nobody waits long for
+  // the database any more (Database::Hurry), whatever for.
   void Drain(absl::Duration grace);
 
   const Workspace& workspace() const { return workspace_; }
@@ -110,11 +114,15 @@ class DatabaseOperations {
   };
 
   // --- On the thread of an operation ---
-  absl::StatusOr<Accepted> Accept(migration::v1::Operation wanted);
+  absl::StatusOr<Accepted> Accept(migration::v1::Operation wanted, const MayMake& may_make);
   // Whether the operation has nothing to do, as far as a look beforehand tells: as when many
   // replicas of a service start. A crash of PostgreSQL may take it back, and the start need not
   // wait for the disk.
   bool FindsNothingToDo(const migration::v1::Operation& wanted) const;
+  // What the call that has made a stored operation already is told, and the other that has its
+  // request_id.
+  absl::StatusOr<Accepted> Repeated(const OperationRecord& stored,
+                                    const migration::v1::Operation& wanted);
   // Runs an operation to its end, through interruptions.
   void RunToEnd(Run& run);
   ExecuteResult RunOnce(Run& run);
@@ -166,7 +174,8 @@ class DatabaseOperations {
   void ForgetFinished(const Operation& but) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // All events of an operation behind a sequence.
   absl::StatusOr<StoredEvents> ReadEvents(const std::string& id, int64_t after_sequence);
-  // Runs `body` as the thread of `run`. TooManyOperations.
+  // Runs `body` as the thread of `run`. TooManyOperations; Draining, since nobody would wait for
+  // its end.
   absl::Status StartThread(const RunPointer& run, std::function<void()> body)
       ABSL_LOCKS_EXCLUDED(mutex_);
   RunPointer FindRun(const std::string& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -91,14 +91,12 @@ void OperationManager::Follow(Workspace& workspace) {
 }
 
 void OperationManager::Start(const Workspace& workspace, migration::v1::Operation wanted,
-                             DatabaseOperations::OnAccepted on_accepted) {
+                             DatabaseOperations::OnAccepted on_accepted,
+                             DatabaseOperations::MayMake may_make) {
   DatabaseOperations* operations = Of(workspace.name);
-  if (operations == nullptr) {
-    workers_.Submit([on_accepted] { on_accepted(errors::Offline()); });
-    return;
-  }
+  if (operations == nullptr) return on_accepted(errors::Offline());
   wanted.set_database(workspace.name);
-  operations->Start(std::move(wanted), std::move(on_accepted));
+  operations->Start(std::move(wanted), std::move(on_accepted), std::move(may_make));
 }
 
 OperationManager::Found OperationManager::Find(absl::string_view id,

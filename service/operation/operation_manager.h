@@ -61,7 +61,8 @@ class OperationManager {
   // Makes an operation of `wanted` on a workspace that is followed; see DatabaseOperations::Start.
   // Offline.
   void Start(const Workspace& workspace, migration::v1::Operation wanted,
-             DatabaseOperations::OnAccepted on_accepted);
+             DatabaseOperations::OnAccepted on_accepted,
+             DatabaseOperations::MayMake may_make = nullptr);
 
   using Found = absl::StatusOr<std::shared_ptr<Operation>>;
   // The operation among those of some databases whose id is or begins with `id`. UnknownOperation

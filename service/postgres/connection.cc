@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <new>
@@ -58,16 +59,25 @@ ConnectFailure FailureOf(PGconn* connection) {
   return ConnectFailure(std::move(sqlstate), ToValidUtf8(message));
 }
 
-// Waits until the handshake can go on.
-bool WaitForSocket(PGconn* connection, PostgresPollingStatusType wanted, absl::Time deadline) {
-  pollfd socket = {PQsocket(connection),
-                   static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+// Waits until the handshake can go on. `deadline` comes closer when `hurry` is requested.
+bool WaitForSocket(PGconn* connection, PostgresPollingStatusType wanted, absl::Time& deadline,
+                   const Hurry* hurry) {
+  // poll(2) passes over what is negative.
+  std::array<pollfd, 2> awaited = {
+      pollfd{PQsocket(connection),
+             static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0},
+      pollfd{hurry == nullptr ? -1 : hurry->descriptor(), POLLIN, 0}};
   while (true) {
     const absl::Duration left = std::min(deadline - absl::Now(), absl::Minutes(1));
     if (left <= absl::ZeroDuration()) return false;
-    const int ready = poll(&socket, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1);
-    if (ready > 0) return true;
+    const int ready =
+        poll(awaited.data(), awaited.size(), static_cast<int>(absl::ToInt64Milliseconds(left)) + 1);
     if (ready < 0 && errno != EINTR) return false;
+    if (ready > 0 && awaited[0].revents != 0) return true;
+    if (ready > 0 && awaited[1].revents != 0) {
+      deadline = std::min(deadline, absl::Now() + Hurry::kPatience);
+      awaited[1].fd = -1;
+    }
   }
 }
 
@@ -75,15 +85,16 @@ bool WaitForSocket(PGconn* connection, PostgresPollingStatusType wanted, absl::T
 
 namespace internal {
 
-ConnectPolicy::ConnectPolicy(const std::string& conninfo, absl::Duration timeout)
-    : pqxx::connectionpolicy(conninfo), timeout_(timeout) {}
+ConnectPolicy::ConnectPolicy(const std::string& conninfo, absl::Duration timeout,
+                             const Hurry* hurry)
+    : pqxx::connectionpolicy(conninfo), timeout_(timeout), hurry_(hurry) {}
 
 ConnectPolicy::handle ConnectPolicy::do_startconnect(handle old) {
   if (old != nullptr) return old;
   // libpqxx would connect again by itself, to a session without the mutex and the transaction.
   if (connected_before_) throw ConnectFailure("", "the connection was lost");
-  const absl::Time deadline =
-      timeout_ > absl::ZeroDuration() ? absl::Now() + timeout_ : absl::InfiniteFuture();
+  const absl::Time begin = absl::Now();
+  absl::Time deadline = timeout_ > absl::ZeroDuration() ? begin + timeout_ : absl::InfiniteFuture();
   OwnedConnection connection(PQconnectStart(options().c_str()));
   if (connection == nullptr) throw std::bad_alloc();
   // The verbose form brings the SQLSTATE of a refusal, which libpq offers in no other way.
@@ -91,8 +102,10 @@ ConnectPolicy::handle ConnectPolicy::do_startconnect(handle old) {
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   while (PQstatus(connection.get()) != CONNECTION_BAD && status != PGRES_POLLING_OK &&
          status != PGRES_POLLING_FAILED) {
-    if (!WaitForSocket(connection.get(), status, deadline)) {
-      throw ConnectFailure("", absl::StrCat("no answer within ", absl::FormatDuration(timeout_)));
+    if (!WaitForSocket(connection.get(), status, deadline, hurry_)) {
+      throw ConnectFailure(
+          "", absl::StrCat("no answer within ", absl::FormatDuration(absl::Trunc(
+                                                    deadline - begin, absl::Milliseconds(1)))));
     }
     status = PQconnectPoll(connection.get());
   }
@@ -110,8 +123,8 @@ ConnectPolicy::handle ConnectPolicy::do_disconnect(handle old) noexcept {
 
 }  // namespace internal
 
-Connection::Connection(const std::string& conninfo, absl::Duration timeout)
-    : PolicyHolder{{conninfo, timeout}}, pqxx::connection_base(policy) {
+Connection::Connection(const std::string& conninfo, absl::Duration timeout, const Hurry* hurry)
+    : PolicyHolder{{conninfo, timeout, hurry}}, pqxx::connection_base(policy) {
   try {
     init();
   } catch (...) {

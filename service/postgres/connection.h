@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "service/postgres/hurry.h"
 
 namespace migd {
 
@@ -29,7 +30,7 @@ namespace internal {
 // Connects as libpq does, and keeps the handle and the SQLSTATE of a refusal.
 class ConnectPolicy : public pqxx::connectionpolicy {
  public:
-  ConnectPolicy(const std::string& conninfo, absl::Duration timeout);
+  ConnectPolicy(const std::string& conninfo, absl::Duration timeout, const Hurry* hurry);
   handle do_startconnect(handle old) override;
   handle do_disconnect(handle old) noexcept override;
 
@@ -37,6 +38,7 @@ class ConnectPolicy : public pqxx::connectionpolicy {
 
  private:
   const absl::Duration timeout_;
+  const Hurry* const hurry_;
   bool connected_before_ = false;
   PGconn* connection_ = nullptr;
 };
@@ -55,7 +57,8 @@ struct PolicyHolder {
 class Connection : private internal::PolicyHolder, public pqxx::connection_base {
  public:
   // Connects. ConnectFailure if that fails, or takes longer than `timeout`; zero sets no limit.
-  Connection(const std::string& conninfo, absl::Duration timeout);
+  // `hurry`, which may be null, leaves little time once it is requested.
+  Connection(const std::string& conninfo, absl::Duration timeout, const Hurry* hurry = nullptr);
   ~Connection() noexcept;
 
   // Null once libpqxx has found the connection lost, and closed it: ask for it each time. libpq's

@@ -53,7 +53,7 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::Connect(
   connection.insert(KeepaliveDefaults().begin(), KeepaliveDefaults().end());
   return Translated(options_.name, [&]() -> absl::StatusOr<std::unique_ptr<PostgresSession>> {
     return PostgresSession::Open(
-        std::make_unique<Connection>(FormatConninfo(connection), options_.connect_timeout),
+        std::make_unique<Connection>(FormatConninfo(connection), options_.connect_timeout, &hurry_),
         options_.name, options_.version_table);
   });
 }

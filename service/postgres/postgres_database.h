@@ -11,6 +11,7 @@
 #include "service/base/mutex.h"
 #include "service/database/database.h"
 #include "service/postgres/conninfo.h"
+#include "service/postgres/hurry.h"
 #include "service/postgres/postgres_session.h"
 
 namespace migd {
@@ -50,6 +51,7 @@ class PostgresDatabase : public Database {
   absl::StatusOr<absl::optional<migration::v1::StatementProgress>> ReadProgress(int pid) override;
   absl::StatusOr<int> CountBlockedSessions() override;
   absl::StatusOr<bool> TerminateSession(int pid) override;
+  void Hurry() override { hurry_.Request(); }
 
   // The name for errors.
   const std::string& name() const { return options_.name; }
@@ -116,6 +118,7 @@ class PostgresDatabase : public Database {
   void LeaveReader();
 
   const PostgresOptions options_;
+  migd::Hurry hurry_;
   Mutex mutex_;
   CondVar reader_left_;
   int readers_ ABSL_GUARDED_BY(mutex_) = 0;

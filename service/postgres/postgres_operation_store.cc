@@ -418,6 +418,15 @@ absl::StatusOr<std::vector<OperationRecord>> PostgresOperationStore::Find(absl::
                                   ", number DESC LIMIT ", kMostCandidates));
 }
 
+absl::StatusOr<absl::optional<OperationRecord>> PostgresOperationStore::FindRequest(
+    absl::string_view request_id) {
+  if (request_id.empty()) return absl::optional<OperationRecord>();
+  auto found = ReadRecords(absl::StrCat("request_id = ", QuoteLiteral(request_id)));
+  if (!found.ok()) return found.status();
+  return found->empty() ? absl::optional<OperationRecord>()
+                        : absl::make_optional(std::move(found->front()));
+}
+
 absl::StatusOr<std::vector<OperationRecord>> PostgresOperationStore::List(
     const std::vector<Operation::State>& states, int64_t before_number, int limit) {
   std::vector<std::string> names;

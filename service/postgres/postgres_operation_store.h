@@ -24,6 +24,8 @@ class PostgresOperationStore : public OperationStore {
       const OperationRecord& record, const StoredEvents& accepted,
       Durability durability = Durability::kSurvivesCrash) override;
   absl::StatusOr<std::vector<OperationRecord>> Find(absl::string_view id) override;
+  absl::StatusOr<absl::optional<OperationRecord>> FindRequest(
+      absl::string_view request_id) override;
   absl::StatusOr<std::vector<OperationRecord>> List(
       const std::vector<migration::v1::Operation::State>& states, int64_t before_number,
       int limit) override;

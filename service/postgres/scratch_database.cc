@@ -382,12 +382,14 @@ PostgresScratchSource::PostgresScratchSource(PostgresDatabase& live, ScratchOpti
     : live_(live), options_(std::move(options)) {}
 
 PostgresScratchSource::~PostgresScratchSource() {
-  {
-    MutexLock lock(mutex_);
-    ending_ = true;
-    changed_.NotifyAll();
-  }
+  EndBackground();
   if (sweeper_.joinable()) sweeper_.join();
+}
+
+void PostgresScratchSource::EndBackground() {
+  MutexLock lock(mutex_);
+  ending_ = true;
+  changed_.NotifyAll();
 }
 
 absl::StatusOr<int> PostgresScratchSource::RemoveLeftovers() {

@@ -42,6 +42,8 @@ class PostgresScratchSource : public ScratchSource {
   // Ends KeepRemovingLeftovers.
   ~PostgresScratchSource() override;
 
+  void EndBackground() override;
+
   absl::StatusOr<std::unique_ptr<Scratch>> MakeEmpty() override;
   absl::StatusOr<std::unique_ptr<Scratch>> CopySchema() override;
   absl::StatusOr<std::string> DumpSchema() override;

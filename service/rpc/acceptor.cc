@@ -65,6 +65,7 @@ void Acceptor::Run() {
     if (awaited[0].revents != 0) return;
     has_descriptors = true;
     for (const Source& source : sources_) has_descriptors = AcceptSome(source) && has_descriptors;
+    if (!has_descriptors) Complain("no file descriptors are left; connections wait");
   }
 }
 
@@ -79,7 +80,9 @@ bool Acceptor::AcceptSome(const Source& source) {
     const int yes = 1;  // no matter for unix sockets, which refuse it
     setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     const int descriptor = source.handler(std::move(connection));
-    if (descriptor >= 0) open_[descriptor] = InodeOf(descriptor);
+    // One that is closed by now is none.
+    const unsigned long inode = descriptor < 0 ? 0 : InodeOf(descriptor);
+    if (inode != 0) open_[descriptor] = inode;
   }
   return true;
 }
@@ -94,12 +97,15 @@ bool Acceptor::HasRoom() {
     }
   }
   if (has_room()) return true;
-  if (now >= next_complaint_) {
-    next_complaint_ = now + kBetweenComplaints;
-    LogWarning("too many connections; new ones are closed",
-               {{"limit", absl::StrCat(most_connections_)}});
-  }
+  Complain(absl::StrCat("more than ", most_connections_, " connections; new ones are closed"));
   return false;
+}
+
+void Acceptor::Complain(const std::string& problem) {
+  const absl::Time now = absl::Now();
+  if (now < next_complaint_) return;
+  next_complaint_ = now + kBetweenComplaints;
+  LogWarning(problem);
 }
 
 }  // namespace migd

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -11,9 +12,10 @@
 
 namespace migd {
 
-// Accepts connections and hands them to others, on a thread of its own. gRPC 1.51 could do so by
-// itself, but stops to listen for good when it has run out of descriptors once (CVE-2023-4785), has
-// no limit to how many there are, and does not tell who is at the other end of a unix socket.
+// Accepts connections and hands them to others, on a thread of its own, those of gRPC and those of
+// HTTP. gRPC 1.51 could do so by itself, but stops to listen for good when it has run out of
+// descriptors once (CVE-2023-4785), has no limit to how many there are, and does not tell who is at
+// the other end of a unix socket.
 class Acceptor {
  public:
   // At most `most_connections` are open at a time; more are closed at once.
@@ -43,6 +45,8 @@ class Acceptor {
   // False if the process has no descriptor left.
   bool AcceptSome(const Source& source);
   bool HasRoom();
+  // Now and then.
+  void Complain(const std::string& problem);
 
   const int most_connections_;
   std::vector<Source> sources_;

@@ -54,6 +54,7 @@ absl::Status AnswerListAuditEntries(const Catalog& catalog,
 
 absl::Status AnswerVerifyAudit(const Catalog& catalog,
                                const migration::v1::VerifyAuditRequest& request,
+                               const Cancellation& cancellation,
                                migration::v1::VerifyAuditResponse& response) {
   const auto audit = FindAudit(catalog, request.database());
   if (!audit.ok()) return audit.status();
@@ -63,6 +64,7 @@ absl::Status AnswerVerifyAudit(const Catalog& catalog,
     const auto entries = (*audit)->ListOldest(last, kChunk);
     if (!entries.ok()) return entries.status();
     if (entries->empty()) break;
+    if (cancellation.requested()) return errors::OperationCancelled(cancellation.why());
     for (const migration::v1::AuditEntry& entry : *entries) checker.Add(entry);
     last = entries->back().number();
   }

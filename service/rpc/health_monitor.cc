@@ -54,4 +54,8 @@ HealthMonitor::HealthMonitor(const Catalog& catalog, grpc::HealthCheckServiceInt
   }
 }
 
+void HealthMonitor::End() {
+  for (const auto& poller : pollers_) poller->End();
+}
+
 }  // namespace migd

@@ -25,6 +25,11 @@ class HealthMonitor {
 
   // Both must outlive it.
   HealthMonitor(const Catalog& catalog, grpc::HealthCheckServiceInterface& health);
+  // Ends, and waits for questions that are under way.
+  ~HealthMonitor() { End(); }
+
+  // Asks no more from now on.
+  void End();
 
  private:
   std::vector<std::unique_ptr<RowPoller>> pollers_;

@@ -28,6 +28,9 @@ struct Limits {
   int scratch_calls_per_client = 4;
   // How many operations that have not ended one principal has, on all databases.
   int operations_per_client = 100;
+  // How long a call that reads may take if it brings no deadline of its own; not of those that take
+  // long by their nature (CallKind::lasts).
+  absl::Duration read_deadline = absl::Seconds(60);
   // How long a connection may take to become one.
   absl::Duration handshake_timeout = absl::Seconds(20);
   // After so long a client is asked to connect anew, so that a certificate that is revoked is not

@@ -135,6 +135,7 @@ MigrationServiceImpl::MigrationServiceImpl(const Catalog& catalog, const Admissi
       calls_(calls),
       operations_(operations),
       most_operations_(limits.operations_per_client),
+      deadlines_(limits.read_deadline),
       short_calls_("calls", limits.calls_per_client),
       scratch_calls_("calls with a scratch database", limits.scratch_calls_per_client),
       lasting_calls_("streams and waiting calls", limits.streams_per_client),
@@ -184,15 +185,20 @@ absl::StatusOr<Caller> MigrationServiceImpl::AdmitNamedOrSomewhere(
 }
 
 template <typename Answer>
-grpc::Status MigrationServiceImpl::AnswerTo(const absl::StatusOr<Caller>& caller,
+grpc::Status MigrationServiceImpl::AnswerTo(grpc::ServerContextBase& context, const CallKind& call,
+                                            const absl::StatusOr<Caller>& caller,
                                             const Answer& answer) {
   if (!caller.ok()) return ToGrpcStatus(caller.status());
   const auto place = short_calls_.Take(*caller);
-  return ToGrpcStatus(place.ok() ? answer(*caller) : place.status());
+  if (!place.ok()) return ToGrpcStatus(place.status());
+  if (call.lasts) return ToGrpcStatus(answer(*caller));
+  const CallDeadlines::Watch watch(deadlines_, context);
+  const absl::Status status = answer(*caller);
+  return watch.status().ok() ? ToGrpcStatus(status) : watch.status();
 }
 
 template <typename Answer>
-grpc::Status MigrationServiceImpl::AnswerWithScratch(const grpc::ServerContextBase& context,
+grpc::Status MigrationServiceImpl::AnswerWithScratch(grpc::ServerContextBase& context,
                                                      const CallKind& call,
                                                      const std::string& database,
                                                      const Answer& answer) {
@@ -226,11 +232,11 @@ absl::Status MigrationServiceImpl::CheckOperationsOf(const Caller& caller) const
 }
 
 template <typename Answer>
-grpc::Status MigrationServiceImpl::AnswerIfAdmitted(const grpc::ServerContextBase& context,
+grpc::Status MigrationServiceImpl::AnswerIfAdmitted(grpc::ServerContextBase& context,
                                                     const CallKind& call,
                                                     const std::string& database,
                                                     const Answer& answer) {
-  return AnswerTo(Admit(context, call, database), answer);
+  return AnswerTo(context, call, Admit(context, call, database), answer);
 }
 
 grpc::Status MigrationServiceImpl::Current(grpc::ServerContext* context,
@@ -355,7 +361,6 @@ EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase
     const NeededRole needed = RoleForOperation(call, wanted, **workspace);
     status = admission_.Check(*caller, needed.role, database, needed.why);
   }
-  if (status.ok()) status = CheckOperationsOf(*caller);
   const auto terms = TermsOf(*caller, database);
   if (status.ok()) status = terms.status();
   if (!status.ok()) {
@@ -377,7 +382,8 @@ EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase
                 auditor_.Note(wanted.database(), RefusedEntry(call, wanted, accepted.status()));
               }
               on_accepted(accepted);
-            });
+            },
+            [this, caller = *caller] { return CheckOperationsOf(caller); });
       },
       options);
 }
@@ -419,17 +425,20 @@ EventReactor* MigrationServiceImpl::Stamp(grpc::CallbackServerContext* context,
 grpc::Status MigrationServiceImpl::GetOperation(grpc::ServerContext* context,
                                                 const migration::v1::GetOperationRequest* request,
                                                 migration::v1::GetOperationResponse* response) {
-  return AnswerTo(AdmitSomewhere(*context, calls::kGetOperation), [&](const Caller& caller) {
-    const auto operation = operations_.Find(request->operation(), admission_.Visible(caller));
-    if (operation.ok()) *response->mutable_operation() = (*operation)->Snapshot();
-    return operation.status();
-  });
+  return AnswerTo(*context, calls::kGetOperation, AdmitSomewhere(*context, calls::kGetOperation),
+                  [&](const Caller& caller) {
+                    const auto operation =
+                        operations_.Find(request->operation(), admission_.Visible(caller));
+                    if (operation.ok()) *response->mutable_operation() = (*operation)->Snapshot();
+                    return operation.status();
+                  });
 }
 
 grpc::Status MigrationServiceImpl::ListOperations(
     grpc::ServerContext* context, const migration::v1::ListOperationsRequest* request,
     migration::v1::ListOperationsResponse* response) {
-  return AnswerTo(AdmitNamedOrSomewhere(*context, calls::kListOperations, request->database()),
+  return AnswerTo(*context, calls::kListOperations,
+                  AdmitNamedOrSomewhere(*context, calls::kListOperations, request->database()),
                   [&](const Caller& caller) {
                     return FillOperations(operations_, admission_.Visible(caller), *request,
                                           *response);
@@ -486,7 +495,8 @@ grpc::Status MigrationServiceImpl::CancelOperation(
     grpc::ServerContext* context, const migration::v1::CancelOperationRequest* request,
     migration::v1::CancelOperationResponse* response) {
   return AnswerTo(
-      AdmitSomewhere(*context, calls::kCancelOperation), [&](const Caller& caller) -> absl::Status {
+      *context, calls::kCancelOperation, AdmitSomewhere(*context, calls::kCancelOperation),
+      [&](const Caller& caller) -> absl::Status {
         const auto operation = operations_.Find(request->operation(), admission_.Visible(caller));
         if (!operation.ok()) return operation.status();
         absl::Status status =
@@ -545,7 +555,8 @@ grpc::Status MigrationServiceImpl::VerifyAudit(grpc::ServerContext* context,
                                                const migration::v1::VerifyAuditRequest* request,
                                                migration::v1::VerifyAuditResponse* response) {
   return AnswerIfAdmitted(*context, calls::kVerifyAudit, request->database(), [&](const Caller&) {
-    return AnswerVerifyAudit(catalog_, *request, *response);
+    CallCancellation call(*context);
+    return AnswerVerifyAudit(catalog_, *request, call.cancellation(), *response);
   });
 }
 

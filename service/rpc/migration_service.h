@@ -11,6 +11,7 @@
 #include "service/operation/auditor.h"
 #include "service/operation/operation_manager.h"
 #include "service/rpc/admission.h"
+#include "service/rpc/call_deadlines.h"
 #include "service/rpc/call_terms.h"
 #include "service/rpc/call_tracker.h"
 #include "service/rpc/catalog.h"
@@ -122,14 +123,15 @@ class MigrationServiceImpl final : public MigrationServiceBase {
                                                const CallKind& call, const std::string& database);
   // Answers a call with `answer(caller)`, a status, if the caller was admitted.
   template <typename Answer>
-  grpc::Status AnswerTo(const absl::StatusOr<Caller>& caller, const Answer& answer);
+  grpc::Status AnswerTo(grpc::ServerContextBase& context, const CallKind& call,
+                        const absl::StatusOr<Caller>& caller, const Answer& answer);
   // The same for a call that is about a database, if the caller may make it.
   template <typename Answer>
-  grpc::Status AnswerIfAdmitted(const grpc::ServerContextBase& context, const CallKind& call,
+  grpc::Status AnswerIfAdmitted(grpc::ServerContextBase& context, const CallKind& call,
                                 const std::string& database, const Answer& answer);
   // The same for one that makes a scratch database.
   template <typename Answer>
-  grpc::Status AnswerWithScratch(const grpc::ServerContextBase& context, const CallKind& call,
+  grpc::Status AnswerWithScratch(grpc::ServerContextBase& context, const CallKind& call,
                                  const std::string& database, const Answer& answer);
   // A place for a call that lasts, and how long its caller is admitted: as long as they may read
   // the database, or if it names none, those that they may read now. LimitReached.
@@ -146,6 +148,7 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   CallTracker& calls_;
   OperationManager& operations_;
   const int most_operations_;
+  CallDeadlines deadlines_;
   ClientQuota short_calls_;
   ClientQuota scratch_calls_;
   ClientQuota lasting_calls_;

@@ -22,12 +22,14 @@ RowPoller::RowPoller(Database& database, absl::Duration interval,
       thread_([this] { Run(); }) {}
 
 RowPoller::~RowPoller() {
-  {
-    MutexLock lock(mutex_);
-    finished_ = true;
-    changed_.NotifyAll();
-  }
+  End();
   thread_.join();
+}
+
+void RowPoller::End() {
+  MutexLock lock(mutex_);
+  finished_ = true;
+  changed_.NotifyAll();
 }
 
 int64_t RowPoller::Join() {

@@ -28,8 +28,11 @@ class RowPoller {
   // and may call back.
   RowPoller(Database& database, absl::Duration interval,
             std::function<void(const Reading&)> on_reading);
-  // Waits for the end of a reading that is under way.
+  // Ends, and waits for a reading that is under way.
   ~RowPoller();
+
+  // Reads no more from now on. For many that end together: their waiting does not add up.
+  void End();
 
   // Somebody wants the rows from now on, until Leave. They are read soon, and the number of the
   // first reading that begins after this call is returned: those before it may be out of date.

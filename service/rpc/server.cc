@@ -16,6 +16,7 @@
 #include "grpc/health/v1/health.pb.h"
 #include "service/base/errors.h"
 #include "service/database/audit_chain.h"
+#include "service/rpc/reflection_guard.h"
 
 namespace migd {
 namespace {
@@ -29,20 +30,24 @@ constexpr absl::Duration kPingTimeout = absl::Seconds(20);
 // What calls that wait for nothing but their client get to end by themselves.
 constexpr absl::Duration kLastGrace = absl::Seconds(2);
 
+// Notes calls that are refused before they are read.
+OnRefused NoteIn(Auditor& auditor) {
+  return [&auditor](absl::string_view rpc, const absl::Status& why) {
+    // What is called may be any text; and gRPC does not say where the connection comes from.
+    const auto* service =
+        migration::v1::OperationEvent::descriptor()->file()->pool()->FindServiceByName(
+            migration::v1::MigrationService::service_full_name());
+    const bool is_known = service->FindMethodByName(std::string(rpc)) != nullptr;
+    auditor.Note("", RefusedEntry(is_known ? rpc : "unknown", "unknown", why));
+  };
+}
+
 // Plain text, or what `tls` has.
 std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const Tls* tls, const Admission& admission,
                                                        Auditor& auditor) {
   if (tls == nullptr) return grpc::InsecureServerCredentials();
   auto credentials = tls->NewCredentials();
-  credentials->SetAuthMetadataProcessor(
-      NewAdmissionProcessor(admission, [&auditor](absl::string_view rpc, const absl::Status& why) {
-        // What is called may be any text; and gRPC does not say where the connection comes from.
-        const auto* service =
-            migration::v1::OperationEvent::descriptor()->file()->pool()->FindServiceByName(
-                migration::v1::MigrationService::service_full_name());
-        const bool is_known = service->FindMethodByName(std::string(rpc)) != nullptr;
-        auditor.Note("", RefusedEntry(is_known ? rpc : "unknown", "unknown", why));
-      }));
+  credentials->SetAuthMetadataProcessor(NewAdmissionProcessor(admission, NoteIn(auditor)));
   return credentials;
 }
 
@@ -86,7 +91,8 @@ void SetLimits(const Limits& limits, grpc::ServerBuilder& builder) {
 
 Server::Server(const ServerOptions& options, const Catalog& catalog, OperationManager& operations,
                std::unique_ptr<AccessControl> access)
-    : operations_(operations),
+    : catalog_(catalog),
+      operations_(operations),
       access_(std::move(access)),
       admission_(catalog, peers_, *access_),
       auditor_(NameOfServer()),
@@ -106,7 +112,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
 
   std::set<std::string> names;
   for (const Workspace* workspace : catalog.workspaces()) names.insert(workspace->name);
-  auto access = AccessControl::Make(options.authorization, std::move(names));
+  auto access = AccessControl::Make(options.authorization, names);
   if (!access.ok()) return access.status();
   std::unique_ptr<Server> server(new Server(options, catalog, operations, *std::move(access)));
   if (options.tls) {
@@ -126,6 +132,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   builder.RegisterService(&server->service_);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(server->calls_.NewFactory());
+  interceptors.push_back(NewReflectionGuard(server->admission_, NoteIn(server->auditor_)));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
@@ -181,8 +188,9 @@ void Server::AcceptConnections() {
   acceptor_.Start();
 }
 
-absl::Status Server::Reload(absl::optional<AccessPolicy> authorization) {
-  return access_->Reload(std::move(authorization));
+absl::Status Server::Reload(absl::optional<AccessPolicy> authorization,
+                            const std::set<std::string>& databases) {
+  return access_->Reload(std::move(authorization), databases);
 }
 
 Server::~Server() {
@@ -192,6 +200,12 @@ Server::~Server() {
 void Server::Shutdown(absl::Duration grace) {
   // For good: what is found out about databases from now on changes it no more.
   server_->GetHealthCheckService()->Shutdown();
+  // Whatever waits for a database is told before anything is waited for: however many of them do
+  // not answer, that takes as long as one.
+  health_monitor_->End();
+  for (Workspace* workspace : catalog_.workspaces()) {
+    if (workspace->scratch != nullptr) workspace->scratch->EndBackground();
+  }
   operations_.Drain(grace);
   service_.EndWaits();
   acceptor_.Stop();

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,9 +65,14 @@ class Server {
   bool is_open() const { return access_->is_open(); }
   bool MayReadAll(absl::string_view token) const { return admission_.MayReadAll(token); }
 
-  // Takes another `authorization` from now on, for open streams, too. InvalidRequest, with which
-  // all stays as it is. Tokens and certificates need no such call: their files are watched.
-  absl::Status Reload(absl::optional<AccessPolicy> authorization);
+  // What the connections are encrypted with; null for plain text.
+  const Tls* tls() const { return tls_.get(); }
+
+  // Takes another `authorization` from now on, for open streams, too, whose rules may name
+  // `databases`: also some that are not served. InvalidRequest, with which all stays as it is.
+  // Tokens and certificates need no such call: their files are watched.
+  absl::Status Reload(absl::optional<AccessPolicy> authorization,
+                      const std::set<std::string>& databases);
 
   // Says NOT_SERVING, lets the operations end for `grace`, leaves what still runs to other servers,
   // then sends those who wait away and ends what is left of the calls. Returns when all has ended.
@@ -80,6 +86,7 @@ class Server {
   // Lets the acceptor hand the connections of all listeners to gRPC.
   void AcceptConnections();
 
+  const Catalog& catalog_;
   OperationManager& operations_;
   const std::unique_ptr<AccessControl> access_;
   UnixPeers peers_;

@@ -64,8 +64,6 @@ absl::StatusOr<std::unique_ptr<Tls>> Tls::Make(const TlsOptions& options) {
   tls->watch_ = std::make_unique<FileWatch>(std::move(paths), [raw = tls.get()] { raw->Reload(); });
   auto identity = ReadTlsFiles(options.files);
   if (!identity.ok()) return identity.status();
-  const absl::Status validity = CheckValidity(*identity, absl::Now());
-  if (!validity.ok()) LogWarning("tls", {{"problem", std::string(validity.message())}});
   struct stat about = {};
   if (stat(options.files.key.c_str(), &about) == 0 && (about.st_mode & S_IROTH) != 0) {
     LogWarning("the private key can be read by everybody", {{"file", options.files.key}});
@@ -74,7 +72,39 @@ absl::StatusOr<std::unique_ptr<Tls>> Tls::Make(const TlsOptions& options) {
           {{"certificate", options.files.certificate}, {"expires", Text(identity->expires)}});
   const absl::Status published = tls->Publish(*std::move(identity));
   if (!published.ok()) return published;
+  tls->reminder_ = std::thread([raw = tls.get()] { raw->Remind(); });
   return tls;
+}
+
+Tls::~Tls() {
+  {
+    MutexLock lock(mutex_);
+    ending_ = true;
+    ended_.NotifyAll();
+  }
+  if (reminder_.joinable()) reminder_.join();
+}
+
+void Tls::Remind() {
+  MutexLock lock(mutex_);
+  while (!ending_) {
+    const std::string warning = ExpiryWarning(current_, absl::Now());
+    if (!warning.empty()) {
+      LogWarning("tls", {{"problem", warning}, {"certificate", options_.files.certificate}});
+    }
+    const absl::Time next = absl::Now() + absl::Hours(24);
+    while (!ending_ && absl::Now() < next) ended_.WaitFor(mutex_, next - absl::Now());
+  }
+}
+
+std::shared_ptr<ssl_ctx_st> Tls::context() const {
+  MutexLock lock(mutex_);
+  return context_;
+}
+
+absl::Time Tls::expires() const {
+  MutexLock lock(mutex_);
+  return current_.expires;
 }
 
 std::shared_ptr<grpc::ServerCredentials> Tls::NewCredentials() const {
@@ -95,6 +125,9 @@ std::shared_ptr<grpc::ServerCredentials> Tls::NewCredentials() const {
 
 absl::Status Tls::Publish(TlsIdentity identity) {
   if (identity.certificate != current_.certificate || identity.key != current_.key) {
+    auto context = NewServerContext(identity);
+    if (!context.ok()) return context.status();
+    context_ = *std::move(context);
     const absl::Status status =
         identity_.Replace(absl::StrCat(identity.certificate, "\n", identity.key));
     if (!status.ok()) return status;
@@ -122,6 +155,8 @@ void Tls::Reload() {
   }
   LogInfo("certificates reloaded",
           {{"certificate", options_.files.certificate}, {"expires", Text(current_.expires)}});
+  const std::string warning = ExpiryWarning(current_, now);
+  if (!warning.empty()) LogWarning("tls", {{"problem", warning}});
 }
 
 }  // namespace migd

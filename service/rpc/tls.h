@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -42,23 +43,36 @@ class Tls {
  public:
   // The errors of ReadTlsFiles. A certificate that does not hold at present is only logged.
   static absl::StatusOr<std::unique_ptr<Tls>> Make(const TlsOptions& options);
+  ~Tls();
 
   // Credentials for listeners, which must not outlive this object.
   std::shared_ptr<grpc::ServerCredentials> NewCredentials() const;
+
+  // What others than gRPC serve a new connection with, without asking clients for a certificate.
+  std::shared_ptr<ssl_ctx_st> context() const;
+  // Until when the certificate in use holds.
+  absl::Time expires() const;
 
  private:
   explicit Tls(TlsOptions options) : options_(std::move(options)) {}
   // Lets gRPC see `identity` from its next look on.
   absl::Status Publish(TlsIdentity identity) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Reload();
+  // Logs, at the beginning and once a day, that the certificate ends soon.
+  void Remind();
 
   const TlsOptions options_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  CondVar ended_;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   TlsIdentity current_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<ssl_ctx_st> context_ ABSL_GUARDED_BY(mutex_);
   // The certificate with its key. The path of neither changes.
   MemoryFile identity_;
   MemoryFile client_ca_;
-  std::unique_ptr<FileWatch> watch_;  // last: its thread uses everything above
+  // Last: their threads use everything above.
+  std::unique_ptr<FileWatch> watch_;
+  std::thread reminder_;
 };
 
 }  // namespace migd

@@ -215,6 +215,7 @@ void WaitRoom::Close() {
     MutexLock lock(mutex_);
     closed_ = true;
     waiters.swap(waiters_);
+    for (const auto& [workspace, desk] : desks_) desk->poller().End();
     changed_.NotifyAll();
   }
   for (const auto& [ticket, waiter] : waiters) {

@@ -62,5 +62,22 @@ TEST_F(ReadTlsFilesTest, TellsUntilWhenTheCertificateHolds) {
               HasSubstr("holds only from"));
 }
 
+TEST(ExpiryWarning, ComesAMonthAheadOrInTheLastQuarterOfItsTime) {
+  TlsIdentity identity;
+  identity.begins = absl::Now();
+  identity.expires = identity.begins + absl::Hours(24 * 365);
+  EXPECT_EQ(ExpiryWarning(identity, identity.expires - absl::Hours(24 * 31)), "");
+  EXPECT_THAT(ExpiryWarning(identity, identity.expires - absl::Hours(24 * 9 + 1)),
+              HasSubstr("in 9 days"));
+  EXPECT_THAT(ExpiryWarning(identity, identity.expires - absl::Minutes(90)), HasSubstr("in 1h30m"));
+  EXPECT_THAT(ExpiryWarning(identity, identity.expires), HasSubstr("has expired"));
+  EXPECT_THAT(ExpiryWarning(identity, identity.begins - absl::Hours(1)),
+              HasSubstr("holds only from"));
+
+  identity.expires = identity.begins + absl::Hours(24);
+  EXPECT_EQ(ExpiryWarning(identity, identity.expires - absl::Hours(7)), "");
+  EXPECT_THAT(ExpiryWarning(identity, identity.expires - absl::Hours(5)), HasSubstr("in 5h"));
+}
+
 }  // namespace
 }  // namespace migd

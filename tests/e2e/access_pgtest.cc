@@ -71,6 +71,8 @@ TEST_F(AccessTest, AConfigurationThatIsWrongIsNamedWithItsLine) {
               HasSubstr("/nowhere/cert.pem: cannot be read"));
   EXPECT_THAT(ProblemWith("limits:\n  message_size: 2GiB\n"), HasSubstr(":2: must be 1GiB"));
   EXPECT_THAT(ProblemWith("limits:\n  threads: 0\n"), HasSubstr(":2: must be a number from 1"));
+  EXPECT_THAT(ProblemWith("limits:\n  read_deadline: 0\n"), HasSubstr(":2: must not be 0"));
+  EXPECT_THAT(ProblemWith("metrics_tls: true\n"), HasSubstr("--metrics-tls needs --tls-cert"));
 }
 
 TEST_F(AccessTest, HashTokenPrintsTheLineOfATokenThatItReadsOrMakes) {

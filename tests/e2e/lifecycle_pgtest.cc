@@ -10,6 +10,7 @@
 #include "service/base/unique_fd.h"
 #include "service/postgres/conninfo.h"
 #include "service/postgres/embedded_cluster.h"
+#include "tests/support/connection_proxy.h"
 #include "tests/support/service_fixture.h"
 
 namespace migd {
@@ -102,6 +103,92 @@ TEST_F(LifecycleTest, SighupWithAMistakeChangesNothing) {
   EXPECT_THAT(migd().log(), AllOf(HasSubstr("migd.yaml:5: unknown key protekted"),
                                   Not(HasSubstr("migd --help"))));
   EXPECT_EQ(Migctl({"upgrade", "head"}).exit_code, 0);
+}
+
+TEST_F(LifecycleTest, SighupTakesARuleForADatabaseThatComesWithARestart) {
+  const auto write = [&](const std::string& databases, const std::string& rule_for) {
+    directory().Write(
+        "migd.yaml",
+        absl::StrCat("authorization:\n  rules:\n    - principals: [\"unix:*\"]\n      databases: [",
+                     rule_for, "]\n      role: admin\ndatabases:\n  app:\n    url: ",
+                     TestCluster::Uri(database()), "\n    migrations: ", migrations(), "\n",
+                     databases));
+  };
+  write("", "app");
+  StartMigdWithConfig(config());
+  ASSERT_EQ(Migctl({"current"}).exit_code, 0);
+
+  write("", "app, billing");
+  migd().process().Signal(SIGHUP);
+  ASSERT_TRUE(WaitForLog("what was read before holds"));
+  EXPECT_THAT(migd().log(), HasSubstr("a rule names the database billing"));
+
+  write("  billing:\n    url: postgresql:///billing\n", "app, billing");
+  migd().process().Signal(SIGHUP);
+  ASSERT_TRUE(WaitForLog("the configuration was read anew")) << migd().log();
+  EXPECT_THAT(migd().log(), HasSubstr("setting=\"databases.billing (new)\""));
+  EXPECT_EQ(Migctl({"current", "--database", "app"}).exit_code, 0);
+}
+
+// --- Stopping ---
+
+// Takes connections to PostgreSQL, and answers none.
+class SilentServer {
+ public:
+  explicit SilentServer(const std::string& directory)
+      : directory_(directory), socket_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    (directory + "/.s.PGSQL.5432").copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(listen(socket_.get(), SOMAXCONN), 0);
+  }
+
+  std::string conninfo() const { return absl::StrCat("host=", directory_, " dbname=silent"); }
+
+ private:
+  const std::string directory_;
+  const UniqueFd socket_;
+};
+
+TEST_F(LifecycleTest, StopsThoughNoneOfItsDatabasesAnswers) {
+  const SilentServer silent(directory().path());
+  Add({.id = "aa10", .up = "CREATE TABLE a ();"});
+  // To wait until connecting is given up would take hours.
+  std::string text = absl::StrCat("shutdown_grace: 0\nmetrics_listen: unix:", directory().path(),
+                                  "/metrics\ndatabases:\n");
+  for (const char* name : {"one", "two", "three"}) {
+    absl::StrAppend(&text, "  ", name, ":\n    url: ", silent.conninfo(),
+                    "\n    connect_timeout: 1h\n    migrations: ", migrations(), "\n");
+  }
+  directory().Write("migd.yaml", text);
+  StartMigdWithConfig(config());
+  Process upgrade(MigctlCommand({"upgrade", "head", "--database", "one"}));
+  Process wait(MigctlCommand({"wait", "head", "--database", "two"}));
+  Process show(MigctlCommand({"operations", "list"}));
+  EXPECT_NE(HealthOf("database/three"), 0);
+  migd().process().Signal(SIGTERM);
+  const Finished stopped = migd().process().Wait();
+  EXPECT_EQ(stopped.exit_code, 0) << stopped.err;
+  EXPECT_THAT(stopped.err, HasSubstr("info stopped"));
+}
+
+TEST_F(LifecycleTest, EndsThoughPostgresHasFrozenOverAQuestion) {
+  ConnectionProxy proxy(database());
+  directory().Write("migd.yaml", absl::StrCat("shutdown_grace: 0\ndatabases:\n  app:\n    url: ",
+                                              FormatConninfo(proxy.connection()),
+                                              "\n    migrations: ", migrations(), "\n"));
+  StartMigdWithConfig(config());
+  ASSERT_TRUE(Eventually([&] { return HealthOf("database/app") == 0; })) << migd().log();
+  proxy.Hold();
+  // What follows the store asks at least once a second.
+  Process ask(MigctlCommand({"current"}));
+  EXPECT_TRUE(Eventually([&] { return HealthOf("") == 0; }));
+  absl::SleepFor(absl::Seconds(2));
+  migd().process().Signal(SIGTERM);
+  const Finished stopped = migd().process().Wait();
+  EXPECT_EQ(stopped.exit_code, 1) << stopped.err;
+  EXPECT_THAT(stopped.err, HasSubstr("stopping takes too long"));
 }
 
 // What sd_notify(3) sends to.

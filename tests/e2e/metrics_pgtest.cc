@@ -14,6 +14,7 @@
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "tests/e2e/monitored_service.h"
+#include "tests/support/test_ca.h"
 
 namespace migd {
 namespace {
@@ -203,6 +204,32 @@ TEST_F(MetricsTest, NeedATokenIfThereIsOne) {
   EXPECT_EQ(client.Get("/metrics")->status, 200);
   client.set_bearer_token_auth("wrong");
   EXPECT_EQ(client.Get("/metrics")->status, 401);
+}
+
+TEST_F(MetricsTest, AreEncryptedWithTheCertificateOfTheServerWhoseEndTheyTell) {
+  const TestCa ca;
+  const absl::Time end = absl::Now() + absl::Hours(1);
+  const Issued issued =
+      ca.Issue({"localhost", "DNS:localhost,IP:127.0.0.1", end - absl::Hours(20), end});
+  const Arguments flags = {"--metrics-tls", "--tls-cert",
+                           directory().Write("cert.pem", issued.certificate), "--tls-key",
+                           directory().Write("key.pem", issued.key)};
+  StartMonitoredMigd(flags);
+  httplib::SSLClient client("127.0.0.1", port());
+  client.set_ca_cert_path(directory().Write("ca.pem", ca.certificate()).c_str());
+  client.enable_server_certificate_verification(true);
+  const auto metrics = client.Get("/metrics");
+  ASSERT_TRUE(metrics) << httplib::to_string(metrics.error());
+  EXPECT_THAT(metrics->body, HasSubstr(absl::StrCat("migd_certificate_expiry_timestamp_seconds ",
+                                                    absl::ToUnixSeconds(end))));
+  EXPECT_TRUE(migd().process().WaitForOutput("the certificate expires at"));
+}
+
+TEST_F(MetricsTest, EncryptionNeedsACertificate) {
+  const Finished start = RunCommand(
+      {{TestVariable("MIGD"), "--offline", "--metrics-listen", authority(), "--metrics-tls"}});
+  EXPECT_EQ(start.exit_code, 2);
+  EXPECT_THAT(start.err, HasSubstr("--metrics-tls needs --tls-cert and --tls-key"));
 }
 
 TEST_F(MetricsTest, PromtoolFindsNothingWrong) {

@@ -39,6 +39,7 @@ class MonitoredServiceTest : public ServiceTest {
     migd();
   }
 
+  int port() const { return port_; }
   std::string authority() const { return absl::StrCat("127.0.0.1:", port_); }
   std::string url() const { return absl::StrCat("http://", authority()); }
 

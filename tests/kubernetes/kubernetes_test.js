@@ -266,12 +266,13 @@ test("with TLS each object is of its type", () => {
 test("with TLS the probes and the policy name the metrics' port, and files are mounted", () => {
   const [withTls, upgrade, policy] = patched;
   const [container] = withTls.spec.template.spec.containers;
-  const { listen, insecure, tls, ...settings } = parse("tls/config.yaml")[0];
-  const { listen: _, insecure: told, ...same } = config;
-  // The metrics know no TLS.
-  assert.deepEqual([settings, insecure, told], [same, true, true]);
+  const { listen, metrics_tls, tls, ...settings } = parse("tls/config.yaml")[0];
+  const { listen: _, insecure, ...same } = config;
+  // Nothing is in plain text any more, the metrics included.
+  assert.deepEqual([settings, metrics_tls, insecure], [same, true, true]);
   for (const probe of [container.startupProbe, container.livenessProbe, container.readinessProbe]) {
     assert.equal(probe.grpc, undefined);
+    assert.equal(probe.httpGet.scheme, "HTTPS");
     assert.ok(container.ports.some(({ name }) => name === probe.httpGet.port));
   }
   const { containerPort } = container.ports.find(({ name }) => name === "metrics");

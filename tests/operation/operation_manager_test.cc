@@ -186,6 +186,30 @@ TEST_F(OperationManagerTest, AFailureIsTheEndOfTheOperationNotOfTheServer) {
   EXPECT_EQ(EndOf(Start()), State::STATE_SUCCEEDED);
 }
 
+TEST_F(OperationManagerTest, WhoMayMakeNoMoreIsToldOfWhatTheRequestHasMade) {
+  const OperationPointer first = Start(RequestWithId());
+  EndOf(first);
+  const auto none = [] { return errors::LimitReached("somebody", "operations", 1); };
+  const auto ask = [&](OperationManager& manager, const State& request) {
+    std::promise<absl::StatusOr<OperationPointer>> promise;
+    manager.Start(
+        fake_.workspace(), request, [&](const auto& accepted) { promise.set_value(accepted); },
+        none);
+    return promise.get_future().get();
+  };
+  // As this server remembers it, and as another finds it in the store.
+  Server other(fake_);
+  for (Server* server : {server_.get(), &other}) {
+    const auto repeated = ask(server->manager(), RequestWithId());
+    ASSERT_TRUE(repeated.ok()) << repeated.status();
+    EXPECT_EQ((*repeated)->id(), first->id());
+    EXPECT_EQ(errors::ReasonOf(ask(server->manager(), RequestWithId("a")).status()),
+              ErrorReason::ERROR_REASON_REQUEST_ID_REUSED);
+    EXPECT_EQ(errors::ReasonOf(ask(server->manager(), Request()).status()),
+              ErrorReason::ERROR_REASON_LIMIT_REACHED);
+  }
+}
+
 TEST_F(OperationManagerTest, WithoutADatabaseThereAreNoOperations) {
   Workspace offline;
   offline.name = "offline";

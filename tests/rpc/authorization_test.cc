@@ -1,5 +1,6 @@
 // Who may make which call, over a unix socket. What TLS adds is in tls_test.cc.
 
+#include <grpcpp/generic/generic_stub.h>
 #include <unistd.h>
 
 #include <functional>
@@ -81,6 +82,11 @@ class AuthorizationTest : public RpcTest {
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = NewStub();
+  }
+
+  absl::Status Reload(absl::optional<AccessPolicy> policy,
+                      const std::set<std::string>& databases = {"app", "billing"}) {
+    return server_->Reload(std::move(policy), databases);
   }
 
   static std::unique_ptr<grpc::ClientContext> As(const std::string& token) {
@@ -420,7 +426,7 @@ TEST_F(AuthorizationTest, WhoBringsWhatIsNoTokenIsNobody) {
 TEST_F(AuthorizationTest, TheUserOfAUnixSocketIsKnown) {
   EXPECT_EQ(VerdictOfCurrent("", "app"), "PERMISSION_DENIED PERMISSION_DENIED");
   policy_.rules.push_back({{absl::StrCat("unix:", getuid())}, {"app"}, migration::v1::ROLE_VIEWER});
-  ASSERT_TRUE(server_->Reload(policy_).ok());
+  ASSERT_TRUE(Reload(policy_).ok());
   EXPECT_EQ(VerdictOfCurrent("", "app"), "OK");
   migration::v1::WhoAmIResponse response;
   ASSERT_TRUE(CallAs("", &Stub::WhoAmI, migration::v1::WhoAmIRequest(), response).ok());
@@ -429,7 +435,7 @@ TEST_F(AuthorizationTest, TheUserOfAUnixSocketIsKnown) {
 
 TEST_F(AuthorizationTest, WhatAnonymousMayEverybodyMay) {
   policy_.rules.push_back({{"anonymous"}, {"billing"}, migration::v1::ROLE_VIEWER});
-  ASSERT_TRUE(server_->Reload(policy_).ok());
+  ASSERT_TRUE(Reload(policy_).ok());
   const auto anonymous = migration::v1::MigrationService::NewStub(
       grpc::CreateChannel(server_->addresses()[1], grpc::InsecureChannelCredentials()));
   migration::v1::CurrentResponse response;
@@ -466,16 +472,69 @@ TEST_F(AuthorizationTest, AFileOfTokensThatIsWrongChangesNothing) {
 TEST_F(AuthorizationTest, AnotherPolicyIsTakenOrRefusedAsAWhole) {
   AccessPolicy wrong = policy_;
   wrong.rules = {{{"token:viewer"}, {"nothere"}, migration::v1::ROLE_ADMIN}};
-  const absl::Status status = server_->Reload(wrong);
+  const absl::Status status = Reload(wrong);
   EXPECT_THAT(std::string(status.message()), HasSubstr("nothere"));
   EXPECT_EQ(VerdictOfCurrent("viewer", "app"), "OK");
   AccessPolicy other = policy_;
   other.rules = {{{"token:viewer"}, {"billing"}, migration::v1::ROLE_VIEWER}};
-  ASSERT_TRUE(server_->Reload(other).ok());
+  ASSERT_TRUE(Reload(other).ok());
   EXPECT_EQ(VerdictOfCurrent("viewer", "app"), "PERMISSION_DENIED PERMISSION_DENIED");
   EXPECT_EQ(VerdictOfCurrent("viewer", "billing"), "OK");
-  ASSERT_TRUE(server_->Reload(absl::nullopt).ok());
+  ASSERT_TRUE(Reload(absl::nullopt).ok());
   EXPECT_EQ(VerdictOfCurrent("", "app"), "OK");
+}
+
+TEST_F(AuthorizationTest, ARuleMayNameADatabaseThatComesWithARestartOnly) {
+  policy_.rules.push_back({{"token:nobody"}, {"new", "billing"}, migration::v1::ROLE_VIEWER});
+  ASSERT_TRUE(Reload(policy_, {"app", "billing", "new"}).ok());
+  EXPECT_EQ(VerdictOfCurrent("nobody", "billing"), "OK");
+  EXPECT_EQ(VerdictOfCurrent("nobody", "new"), "NOT_FOUND UNKNOWN_DATABASE");
+  EXPECT_EQ(VerdictOfCurrent("viewer", "new"), "PERMISSION_DENIED PERMISSION_DENIED");
+}
+
+// Asks gRPC's reflection something, and returns how it ended; with an answer, OK.
+grpc::StatusCode Reflect(const std::shared_ptr<grpc::Channel>& channel, const std::string& token) {
+  grpc::GenericStub stub(channel);
+  grpc::ClientContext context;
+  if (!token.empty()) context.AddMetadata("authorization", "Bearer " + TokenOf(token));
+  grpc::CompletionQueue queue;
+  const auto call = stub.PrepareCall(
+      &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  const auto await = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  call->StartCall(&queue);
+  await();
+  const grpc::Slice list_services("\x3a\x01*");
+  call->WriteLast(grpc::ByteBuffer(&list_services, 1), grpc::WriteOptions(), &queue);
+  await();
+  grpc::ByteBuffer answer;
+  call->Read(&answer, &queue);
+  const bool is_answered = await();
+  grpc::Status status;
+  call->Finish(&status, &queue);
+  await();
+  queue.Shutdown();
+  EXPECT_EQ(is_answered, status.ok()) << status.error_message();
+  return status.error_code();
+}
+
+TEST_F(AuthorizationTest, ReflectionIsForThoseWhoAreSomebody) {
+  for (const std::string& address : server_->addresses()) {
+    const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+    // Over a unix socket a user is known.
+    EXPECT_EQ(Reflect(channel, ""), address == server_->addresses()[0]
+                                        ? grpc::StatusCode::OK
+                                        : grpc::StatusCode::UNAUTHENTICATED);
+    EXPECT_EQ(Reflect(channel, "unheard-of"), grpc::StatusCode::UNAUTHENTICATED) << address;
+    EXPECT_EQ(Reflect(channel, "viewer"), grpc::StatusCode::OK) << address;
+  }
+  ASSERT_TRUE(Reload(absl::nullopt).ok());
+  const auto open =
+      grpc::CreateChannel(server_->addresses()[1], grpc::InsecureChannelCredentials());
+  EXPECT_EQ(Reflect(open, ""), grpc::StatusCode::OK);
 }
 
 }  // namespace

@@ -291,10 +291,16 @@ TEST_F(TlsTest, AnotherCertificateIsTakenForNewConnections) {
   grpc::ClientContext before;
   ASSERT_TRUE(open->WhoAmI(&before, migration::v1::WhoAmIRequest(), &response).ok());
 
+  const auto context_before = server_->tls()->context();
+  const absl::Time end = absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now())) + absl::Hours(9);
+
   const TestCa next("next");
-  Install(next.Issue({"server", kNames}));
+  Install(next.Issue({"server", kNames, absl::Now() - absl::Hours(1), end}));
   EXPECT_TRUE(Eventually([&] { return Outcome({next.certificate()}) == "OK"; }));
   EXPECT_EQ(Outcome({ca_.certificate()}), "UNAVAILABLE");
+  // HTTP serves with it, too, and the metrics tell its end.
+  EXPECT_NE(server_->tls()->context(), context_before);
+  EXPECT_EQ(server_->tls()->expires(), end);
   // What is open goes on.
   grpc::ClientContext after;
   EXPECT_TRUE(open->WhoAmI(&after, migration::v1::WhoAmIRequest(), &response).ok());

@@ -20,6 +20,10 @@
 #include "gtest/gtest.h"
 #include "tests/rpc/rpc_fixture.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#include <sanitizer/allocator_interface.h>
+#endif
+
 namespace migd {
 namespace {
 
@@ -37,8 +41,13 @@ absl::Duration SoakTime() {
                                                              : absl::Seconds(10);
 }
 
-// What malloc has given out. 0 where a sanitizer has its own; that one looks for leaks itself.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// What is in use of the sanitizer's own malloc.
+size_t BytesInUse() { return __sanitizer_get_current_allocated_bytes(); }
+#else
+// What malloc has given out.
 size_t BytesInUse() { return mallinfo2().uordblks + mallinfo2().hblkhd; }
+#endif
 
 class SoakTest : public RpcTest {
  protected:

@@ -141,6 +141,17 @@ absl::StatusOr<OperationRecord> FakeOperationStore::Insert(const OperationRecord
   return ToRecord(entry);
 }
 
+absl::StatusOr<absl::optional<OperationRecord>> FakeOperationStore::FindRequest(
+    absl::string_view request_id) {
+  MutexLock lock(mutex_);
+  if (!fault_.ok()) return fault_;
+  for (const auto& [id, entry] : entries_) {
+    const bool is_it = !request_id.empty() && entry.record.operation.request_id() == request_id;
+    if (is_it) return absl::make_optional(ToRecord(entry));
+  }
+  return absl::optional<OperationRecord>();
+}
+
 absl::StatusOr<std::vector<OperationRecord>> FakeOperationStore::Find(absl::string_view id) {
   MutexLock lock(mutex_);
   if (!fault_.ok()) return fault_;

@@ -140,6 +140,15 @@ TEST_P(OperationStoreContract, ARequestIdIsStoredOnce) {
   EXPECT_THAT(Sequences("b", 0), IsEmpty());
 }
 
+TEST_P(OperationStoreContract, FindsTheOperationOfARequest) {
+  EXPECT_FALSE(store_.FindRequest("one")->has_value());
+  Insert(NewRecord("a", "one"));
+  Insert(NewRecord("b"));
+  EXPECT_EQ((*store_.FindRequest("one"))->operation.operation(), "a");
+  EXPECT_FALSE(store_.FindRequest("two")->has_value());
+  EXPECT_FALSE(store_.FindRequest("")->has_value());
+}
+
 TEST_P(OperationStoreContract, FindsByTheBeginningOfAnId) {
   Insert(NewRecord("ab"));
   Insert(NewRecord("abc"));
