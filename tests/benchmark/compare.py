@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Measures migd beside psql and beside other migration tools. `compare.py --help` says how."""
+
+import argparse
+import json
+import pathlib
+import sys
+import tempfile
+
+from comparison import report, tools
+from comparison.bench import SMALLEST, Bench, Sizes
+from comparison.processes import Failure
+from comparison.workloads import PROJECT, all_workloads
+
+
+def parse_arguments() -> argparse.Namespace:
+    names = [workload.name for workload in all_workloads()]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD",
+                        help=f"measure these only: {', '.join(names)}")
+    parser.add_argument("--rounds", type=int, default=5, help="in each, every tool has its turn (5)")
+    parser.add_argument("--quick", action="store_true", help="one round")
+    parser.add_argument("--smallest", action="store_true", help="little of everything, in one round")
+    parser.add_argument("--no-peers", action="store_true", help="psql and migd alone")
+    parser.add_argument("--programs", type=pathlib.Path, default=PROJECT / "build/bench",
+                        metavar="DIR", help="the build that is measured (build/bench)")
+    parser.add_argument("--results", type=pathlib.Path, default=PROJECT / "build/bench-results",
+                        metavar="DIR", help="where the results go (build/bench-results)")
+    parser.add_argument("--directory", default="/var/tmp", metavar="DIR",
+                        help="where databases and files are while it runs (/var/tmp)")
+    arguments = parser.parse_args()
+    unknown = set(arguments.workloads) - set(names)
+    if unknown:
+        parser.error(f"there is no workload {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    if arguments.quick or arguments.smallest:
+        arguments.rounds = 1
+    return arguments
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    with tempfile.TemporaryDirectory(prefix="migd-bench-", dir=arguments.directory) as directory:
+        path = pathlib.Path(directory)
+        path.chmod(0o755)  # PostgreSQL runs as another user
+        bench = Bench(path, tools.Psql(), tools.Migd(arguments.programs / "service/migd",
+                                                     arguments.programs / "client/migctl"),
+                      [], arguments.rounds, SMALLEST if arguments.smallest else Sizes(), None)
+        try:
+            rows = run(bench, arguments.workloads)
+        except Failure as failure:
+            sys.exit(f"error: {failure}")
+        finally:
+            bench.close()
+    write(arguments.results, rows)
+    return 0
+
+
+def run(bench: Bench, chosen: list[str]) -> list[report.Row]:
+    rows = []
+    for workload in all_workloads():
+        if chosen and workload.name not in chosen:
+            continue
+        title = workload.title(bench)
+        bench.say(title)
+        row = report.Row(workload.name, title, workload.goal, workload.run(bench))
+        bench.say(f"  migd {report.number(row.ratio('migd'))} of psql")
+        rows.append(row)
+    return rows
+
+
+def write(results: pathlib.Path, rows: list[report.Row]) -> None:
+    table = report.table(rows, {})
+    print(table)
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "table.md").write_text(table)
+    (results / "raw.json").write_text(json.dumps({"workloads": report.raw(rows)}, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

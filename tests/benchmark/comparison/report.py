@@ -1,0 +1,60 @@
+"""The results, for people and for programs."""
+
+import dataclasses
+
+from comparison.measure import Series
+
+
+@dataclasses.dataclass
+class Row:
+    """A workload and what each tool took in it."""
+
+    name: str
+    title: str
+    goal: float | None
+    series: dict[str, Series]
+
+    def ratio(self, tool: str) -> float | None:
+        if tool not in self.series:
+            return None
+        return self.series[tool].ratio_to(self.series["psql"])
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1000:.1f} ms"
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def table(rows: list[Row], tools: dict[str, str]) -> str:
+    """Markdown. `tools` are titles by names, in the order of the columns, without psql and migd."""
+    header = ["workload", "psql", "migd", "ratio", "goal", "CPU psql", "CPU migd", *tools.values()]
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1)]
+    for row in rows:
+        psql, migd = row.series.get("psql", Series()), row.series.get("migd", Series())
+        ratio = row.ratio("migd")
+        met = row.goal is not None and ratio is not None and ratio <= row.goal
+        lines.append([
+            row.title, duration(psql.wall()), duration(migd.wall()),
+            f"**{number(ratio)}**", "" if row.goal is None else
+            f"≤ {row.goal:.2f}{' ✓' if met else ''}", duration(psql.cpu()),
+            duration(migd.cpu()), *(number(row.ratio(tool)) for tool in tools)])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def raw(rows: list[Row]) -> list[dict]:
+    """Everything that was measured, in seconds."""
+    return [{"workload": row.name, "title": row.title, "goal": row.goal,
+             "tools": {name: {"ratio": row.ratio(name), "problem": series.problem,
+                              "rounds": [[dataclasses.asdict(sample) for sample in samples]
+                                         for samples in series.rounds]}
+                       for name, series in row.series.items()}}
+            for row in rows]
