@@ -7,7 +7,7 @@ import pathlib
 import sys
 import tempfile
 
-from comparison import report, tools
+from comparison import peers, report, tools
 from comparison.bench import SMALLEST, Bench, Sizes
 from comparison.processes import Failure
 from comparison.workloads import PROJECT, all_workloads
@@ -44,15 +44,27 @@ def main() -> int:
         path.chmod(0o755)  # PostgreSQL runs as another user
         bench = Bench(path, tools.Psql(), tools.Migd(arguments.programs / "service/migd",
                                                      arguments.programs / "client/migctl"),
-                      [], arguments.rounds, SMALLEST if arguments.smallest else Sizes(), None)
+                      available_peers(arguments), arguments.rounds, SMALLEST if arguments.smallest else Sizes(), None)
         try:
             rows = run(bench, arguments.workloads)
         except Failure as failure:
             sys.exit(f"error: {failure}")
         finally:
             bench.close()
-    write(arguments.results, rows)
+    write(arguments.results, rows, {peer.name: peer.title for peer in bench.peers})
     return 0
+
+
+def available_peers(arguments: argparse.Namespace) -> list[tools.Tool]:
+    """Those that can be run here; which cannot, and why, is said."""
+    available = []
+    for peer in [] if arguments.no_peers else peers.all_peers():
+        try:
+            peer.version()
+            available.append(peer)
+        except (tools.Unavailable, Failure) as problem:
+            print(f"{peer.title} is left out: {problem}", file=sys.stderr)
+    return available
 
 
 def run(bench: Bench, chosen: list[str]) -> list[report.Row]:
@@ -68,8 +80,8 @@ def run(bench: Bench, chosen: list[str]) -> list[report.Row]:
     return rows
 
 
-def write(results: pathlib.Path, rows: list[report.Row]) -> None:
-    table = report.table(rows, {})
+def write(results: pathlib.Path, rows: list[report.Row], titles: dict[str, str]) -> None:
+    table = report.table(rows, titles)
     print(table)
     results.mkdir(parents=True, exist_ok=True)
     (results / "table.md").write_text(table)

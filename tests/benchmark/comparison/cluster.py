@@ -2,8 +2,10 @@
 
 import os
 import pathlib
-import signal
+import secrets
 import shutil
+import signal
+import socket
 import subprocess
 import time
 
@@ -11,18 +13,19 @@ from comparison import processes
 
 PROGRAMS = pathlib.Path("/usr/lib/postgresql/15/bin")
 SUPERUSER = "postgres"
-# Names the socket; nothing listens on TCP.
-PORT = 5432
 START_SECONDS = 60
 # How long a backend takes to go after its client has; its time counts when it is gone.
 SETTLE_SECONDS = 0.01
 
 
 class Cluster:
-    """PostgreSQL with its defaults but for `fsync`, gone with `close`. As root it runs as `postgres`."""
+    """PostgreSQL with its defaults but for `fsync`, gone with `close`. As root it runs as `postgres`.
+    Besides its socket it listens on loopback, for what knows TCP only; there it wants the password."""
 
     def __init__(self, directory: pathlib.Path, durable: bool):
-        self.durable = durable
+        self.password = secrets.token_hex(16)
+        self.port = _free_port()
+        self._durable = durable
         self._count = 0
         self._directory = directory
         self._socket_directory = directory / "run"
@@ -59,7 +62,7 @@ class Cluster:
                 f"--dbname={self.url(database)}"]
 
     def url(self, database: str) -> str:
-        return f"postgresql://{SUPERUSER}@/{database}?host={self._socket_directory}&port={PORT}"
+        return f"postgresql://{SUPERUSER}@/{database}?host={self._socket_directory}&port={self.port}"
 
     @property
     def socket_directory(self) -> pathlib.Path:
@@ -77,14 +80,21 @@ class Cluster:
         return total
 
     def _initialize(self) -> None:
+        password_file = self._socket_directory / "password"
+        password_file.touch(mode=0o600)
+        password_file.write_text(self.password)
+        if os.geteuid() == 0:
+            shutil.chown(password_file, "postgres", "postgres")
         processes.output_of(self._as_user([
             str(PROGRAMS / "initdb"), f"--pgdata={self._data}", f"--username={SUPERUSER}",
-            "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]))
+            # Who can enter the socket's directory may connect.
+            "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password_file}",
+            "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]))
 
     def _start(self) -> subprocess.Popen:
-        settings = {"listen_addresses": "", "port": PORT,
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port,
                     "unix_socket_directories": self._socket_directory,
-                    "fsync": "on" if self.durable else "off"}
+                    "fsync": "on" if self._durable else "off"}
         command = [str(PROGRAMS / "postgres"), "-D", str(self._data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
@@ -95,7 +105,7 @@ class Cluster:
                 stderr=subprocess.STDOUT, cwd=self._directory, start_new_session=True)
         deadline = time.monotonic() + START_SECONDS
         ready = [str(PROGRAMS / "pg_isready"), "--quiet", f"--host={self._socket_directory}",
-                 f"--port={PORT}"]
+                 f"--port={self.port}"]
         while subprocess.run(ready, check=False).returncode != 0:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise processes.Failure(f"PostgreSQL does not start:\n{self._log.read_text()}")
@@ -107,3 +117,9 @@ class Cluster:
         # PostgreSQL refuses to run as root.
         user = ["--reuid=postgres", "--regid=postgres", "--init-groups"]
         return ["setpriv", "--pdeathsig=INT", *(user if os.geteuid() == 0 else []), "--", *command]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
