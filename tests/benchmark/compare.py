@@ -2,19 +2,22 @@
 """Measures migd beside psql and beside other migration tools. `compare.py --help` says how."""
 
 import argparse
+import dataclasses
 import json
 import pathlib
+import signal
 import sys
 import tempfile
 
 from comparison import peers, report, tools
 from comparison.bench import SMALLEST, Bench, Sizes
+from comparison.figures import Figure, Growth, all_studies
 from comparison.processes import Failure
 from comparison.workloads import PROJECT, all_workloads
 
 
 def parse_arguments() -> argparse.Namespace:
-    names = [workload.name for workload in all_workloads()]
+    names = [one.name for one in (*all_workloads(), *all_studies())]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD",
                         help=f"measure these only: {', '.join(names)}")
@@ -39,19 +42,22 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse_arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit("error: interrupted"))
     with tempfile.TemporaryDirectory(prefix="migd-bench-", dir=arguments.directory) as directory:
         path = pathlib.Path(directory)
         path.chmod(0o755)  # PostgreSQL runs as another user
         bench = Bench(path, tools.Psql(), tools.Migd(arguments.programs / "service/migd",
                                                      arguments.programs / "client/migctl"),
-                      available_peers(arguments), arguments.rounds, SMALLEST if arguments.smallest else Sizes(), None)
+                      available_peers(arguments), arguments.rounds, SMALLEST if arguments.smallest else Sizes(),
+                      arguments.programs / "tests/load_client")
         try:
-            rows = run(bench, arguments.workloads)
+            results = run(bench, arguments.workloads)
         except Failure as failure:
             sys.exit(f"error: {failure}")
         finally:
             bench.close()
-    write(arguments.results, rows, {peer.name: peer.title for peer in bench.peers})
+    write(arguments.results, results, {peer.name: peer.title for peer in bench.peers})
     return 0
 
 
@@ -67,8 +73,15 @@ def available_peers(arguments: argparse.Namespace) -> list[tools.Tool]:
     return available
 
 
-def run(bench: Bench, chosen: list[str]) -> list[report.Row]:
-    rows = []
+@dataclasses.dataclass
+class Results:
+    rows: list[report.Row] = dataclasses.field(default_factory=list)
+    figures: list[Figure] = dataclasses.field(default_factory=list)
+    growths: list[Growth] = dataclasses.field(default_factory=list)
+
+
+def run(bench: Bench, chosen: list[str]) -> Results:
+    results = Results()
     for workload in all_workloads():
         if chosen and workload.name not in chosen:
             continue
@@ -76,16 +89,28 @@ def run(bench: Bench, chosen: list[str]) -> list[report.Row]:
         bench.say(title)
         row = report.Row(workload.name, title, workload.goal, workload.run(bench))
         bench.say(f"  migd {report.number(row.ratio('migd'))} of psql")
-        rows.append(row)
-    return rows
+        results.rows.append(row)
+    for study in all_studies():
+        if chosen and study.name not in chosen:
+            continue
+        bench.say(study.title)
+        for told in study.run(bench):
+            (results.growths if isinstance(told, Growth) else results.figures).append(told)
+    return results
 
 
-def write(results: pathlib.Path, rows: list[report.Row], titles: dict[str, str]) -> None:
-    table = report.table(rows, titles)
-    print(table)
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "table.md").write_text(table)
-    (results / "raw.json").write_text(json.dumps({"workloads": report.raw(rows)}, indent=1))
+def write(directory: pathlib.Path, results: Results, titles: dict[str, str]) -> None:
+    tables = [make(of) for make, of in (
+        (lambda rows: report.table(rows, titles), results.rows),
+        (report.figure_table, results.figures), (report.growth_table, results.growths)) if of]
+    text = "\n".join(tables)
+    print(text)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "table.md").write_text(text)
+    (directory / "raw.json").write_text(json.dumps({
+        "workloads": report.raw(results.rows),
+        "figures": [dataclasses.asdict(figure) for figure in results.figures],
+        "growth": [dataclasses.asdict(growth) for growth in results.growths]}, indent=1))
 
 
 if __name__ == "__main__":

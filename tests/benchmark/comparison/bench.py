@@ -28,14 +28,18 @@ class Sizes:
     calls_per_client: int = 50
     kept_channel_calls: int = 2000
     events: int = 1_000_000
-    plan_revisions: tuple[int, ...] = (10_000, 100_000)
     watchers: int = 1000
+    watched_migrations: int = 100
+    # Of migrations, statements, revisions and watchers.
+    growth: tuple[tuple[int, ...], ...] = (
+        (250, 1000, 4000), (1250, 5000, 20_000), (1000, 10_000, 100_000), (10, 100, 1000))
+    growth_rounds: int = 3
 
 
 # To see that everything works.
 SMALLEST = Sizes(small=5, small_files=5, many_files=10, statements=20, large_bytes=100_000, repeats=1,
                  clients=3, calls_per_client=2, kept_channel_calls=5, events=100,
-                 plan_revisions=(10, 20), watchers=5)
+                 watchers=5, watched_migrations=2, growth=((2, 3), (5, 10), (2, 3), (1, 2)))
 
 
 @dataclasses.dataclass
@@ -49,7 +53,7 @@ class Bench:
     peers: list[Tool]
     rounds: int
     sizes: Sizes
-    load_client: pathlib.Path | None
+    load_client: pathlib.Path
     _clusters: dict[bool, Cluster] = dataclasses.field(default_factory=dict)
     _files: dict[tuple[str, str], pathlib.Path] = dataclasses.field(default_factory=dict)
 

@@ -14,13 +14,14 @@ class Sample:
     PostgreSQL."""
 
     wall: float
-    client: float
-    server: float
-    postgres: float
+    # None where it was not asked for.
+    client: float | None = None
+    server: float | None = None
+    postgres: float | None = None
 
     @property
-    def cpu(self) -> float:
-        return self.client + self.server + self.postgres
+    def cpu(self) -> float | None:
+        return None if self.client is None else self.client + self.server + self.postgres
 
 
 def timed(cluster: Cluster, command: Command, server_pid: int | None = None) -> Sample:
@@ -50,7 +51,8 @@ class Series:
 
     def cpu(self) -> float | None:
         """The mean: PostgreSQL's is known in hundredths of a second only."""
-        samples = [sample.cpu for samples in self.rounds for sample in samples]
+        samples = [sample.cpu for samples in self.rounds for sample in samples
+                   if sample.cpu is not None]
         return statistics.fmean(samples) if samples else None
 
     def ratio_to(self, baseline: "Series") -> float | None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from comparison.figures import Figure, Growth
 from comparison.measure import Series
 
 
@@ -25,7 +26,9 @@ def duration(seconds: float | None) -> str:
         return "-"
     if seconds >= 1:
         return f"{seconds:.2f} s"
-    return f"{seconds * 1000:.1f} ms"
+    if seconds >= 0.001:
+        return f"{seconds * 1000:.1f} ms"
+    return f"{seconds * 1e6:.0f} µs"
 
 
 def number(value: float | None) -> str:
@@ -47,6 +50,29 @@ def table(rows: list[Row], tools: dict[str, str]) -> str:
             f"**{number(ratio)}**", "" if row.goal is None else
             f"≤ {row.goal:.2f}{' ✓' if met else ''}", duration(psql.cpu()),
             duration(migd.cpu()), *(number(row.ratio(tool)) for tool in tools)])
+    return markdown(lines)
+
+
+def figure_table(figures: list[Figure]) -> str:
+    lines = [["of migd alone", "measured", "goal"], ["---"] * 3]
+    lines += [[figure.title, figure.text, figure.goal + (" ✓" if figure.met else "")]
+              for figure in figures]
+    return markdown(lines)
+
+
+def growth_table(growths: list[Growth]) -> str:
+    lines = [["cost as work grows", "three sizes", "time", "of one", "one at the largest / smallest"],
+             ["---", "---:", "---:", "---:", "---:"]]
+    for growth in growths:
+        lines.append([
+            growth.title, " / ".join(f"{size:,}" for size in growth.sizes) + f" {growth.unit}s",
+            " / ".join(duration(seconds) for seconds in growth.seconds),
+            " / ".join(duration(seconds) for seconds in growth.of_one()),
+            number(growth.quotient())])
+    return markdown(lines)
+
+
+def markdown(lines: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -88,6 +88,18 @@ def large_migration(size: int) -> Chain:
                                   down=("DROP TABLE places",)),))
 
 
+def eventful_migration(events: int) -> Chain:
+    """One migration that tells about so much: as many notices as are passed on of each statement."""
+    name = f"events-{events}"
+    notices = 100
+    statement = (f"DO $$ BEGIN FOR i IN 1..{notices} LOOP RAISE NOTICE 'row % was looked at', i;"
+                 " END LOOP; END $$")
+    # The end of the statement is told as well.
+    return Chain(name, (Migration(1, _revision(name, 1), "look at rows",
+                                  up=(statement,) * -(-events // (notices + 1)),
+                                  down=("SELECT 1",)),))
+
+
 def project_migrations(directory: pathlib.Path) -> Chain:
     """This project's own: nine tables, and indexes outside a transaction."""
     found = {}

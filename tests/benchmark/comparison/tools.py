@@ -226,8 +226,12 @@ class MigdSession(Session):
         return self.call("history")
 
     def mark_applied(self):
-        processes.run(self.call("stamp", "heads"))
+        processes.run(self.call("stamp", "heads", "--no-verify"))
 
     def close(self):
         self._server.terminate()
         self._server.wait()
+
+    def restart(self) -> None:
+        self.close()
+        self.start()

@@ -8,7 +8,8 @@ import typing
 
 from comparison import samples
 from comparison.bench import Bench, once
-from comparison.measure import Series, timed
+from comparison.figures import load
+from comparison.measure import Sample, Series, timed
 from comparison.samples import Chain
 from comparison.tools import Session, Tool
 
@@ -149,6 +150,23 @@ def first_call(bench: Bench) -> dict[str, Series]:
     return bench.take_turns([bench.psql, bench.migd], measure)
 
 
+def kept_channel(bench: Bench) -> dict[str, Series]:
+    """Current on a kept channel, and in turn with it SELECT on a kept connection, in one process. The
+    medians stand for the round."""
+    cluster = bench.cluster()
+    database = cluster.create_database()
+    chain = samples.small_migrations(bench.sizes.small_files)
+    series = {"psql": Series(), "migd": Series()}
+    with bench.session(bench.migd, chain, cluster, database) as session:
+        session.mark_applied()
+        for _ in range(bench.rounds):
+            told = load(bench, "select", session.address, cluster.url(database),
+                        str(bench.sizes.kept_channel_calls))
+            series["psql"].rounds.append([Sample(told["select"]["p50"])])
+            series["migd"].rounds.append([Sample(told["current"]["p50"])])
+    return series
+
+
 def all_workloads() -> list[Workload]:
     """In the order in which they run."""
     small = SmallMigrations()
@@ -173,6 +191,8 @@ def all_workloads() -> list[Workload]:
                  first_call),
         Workload("history", title("`history` of {sizes.many_files:,}"), 5.0,
                  bind(command, lambda session: session.history(), files("many_files"))),
+        Workload("kept", title("Current on a kept channel, p50; SELECT on a kept connection"), 4.0,
+                 kept_channel),
         Workload("nine-tables", title("nine tables on an empty database"), 1.2,
                  bind(apply, project_chain)),
         Workload("nine-exist", title("nine tables where all exist"), 1.2, apply_where_all_exists),
