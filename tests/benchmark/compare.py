@@ -2,16 +2,14 @@
 """Measures migd beside psql and beside other migration tools. `compare.py --help` says how."""
 
 import argparse
-import dataclasses
-import json
 import pathlib
 import signal
 import sys
 import tempfile
 
-from comparison import peers, report, tools
+from comparison import machine, output, peers, report, tools
 from comparison.bench import SMALLEST, Bench, Sizes
-from comparison.figures import Figure, Growth, all_studies
+from comparison.figures import Growth, all_studies
 from comparison.processes import Failure
 from comparison.workloads import PROJECT, all_workloads
 
@@ -31,6 +29,8 @@ def parse_arguments() -> argparse.Namespace:
                         metavar="DIR", help="where the results go (build/bench-results)")
     parser.add_argument("--directory", default="/var/tmp", metavar="DIR",
                         help="where databases and files are while it runs (/var/tmp)")
+    parser.add_argument("--publish", action="store_true",
+                        help="show the results in README.md, and keep them in tests/benchmark/results")
     arguments = parser.parse_args()
     unknown = set(arguments.workloads) - set(names)
     if unknown:
@@ -49,15 +49,20 @@ def main() -> int:
         path.chmod(0o755)  # PostgreSQL runs as another user
         bench = Bench(path, tools.Psql(), tools.Migd(arguments.programs / "service/migd",
                                                      arguments.programs / "client/migctl"),
-                      available_peers(arguments), arguments.rounds, SMALLEST if arguments.smallest else Sizes(),
+                      available_peers(arguments), arguments.rounds,
+                      SMALLEST if arguments.smallest else Sizes(),
                       arguments.programs / "tests/load_client")
         try:
+            where = machine.describe(path, bench.cluster().version(), bench.versions())
             results = run(bench, arguments.workloads)
         except Failure as failure:
             sys.exit(f"error: {failure}")
         finally:
             bench.close()
-    write(arguments.results, results, {peer.name: peer.title for peer in bench.peers})
+    output.write(arguments.results, results, where, bench)
+    print((arguments.results / output.TABLE).read_text())
+    if arguments.publish:
+        output.publish(arguments.results, PROJECT)
     return 0
 
 
@@ -73,15 +78,8 @@ def available_peers(arguments: argparse.Namespace) -> list[tools.Tool]:
     return available
 
 
-@dataclasses.dataclass
-class Results:
-    rows: list[report.Row] = dataclasses.field(default_factory=list)
-    figures: list[Figure] = dataclasses.field(default_factory=list)
-    growths: list[Growth] = dataclasses.field(default_factory=list)
-
-
-def run(bench: Bench, chosen: list[str]) -> Results:
-    results = Results()
+def run(bench: Bench, chosen: list[str]) -> output.Results:
+    results = output.Results()
     for workload in all_workloads():
         if chosen and workload.name not in chosen:
             continue
@@ -97,20 +95,6 @@ def run(bench: Bench, chosen: list[str]) -> Results:
         for told in study.run(bench):
             (results.growths if isinstance(told, Growth) else results.figures).append(told)
     return results
-
-
-def write(directory: pathlib.Path, results: Results, titles: dict[str, str]) -> None:
-    tables = [make(of) for make, of in (
-        (lambda rows: report.table(rows, titles), results.rows),
-        (report.figure_table, results.figures), (report.growth_table, results.growths)) if of]
-    text = "\n".join(tables)
-    print(text)
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "table.md").write_text(text)
-    (directory / "raw.json").write_text(json.dumps({
-        "workloads": report.raw(results.rows),
-        "figures": [dataclasses.asdict(figure) for figure in results.figures],
-        "growth": [dataclasses.asdict(growth) for growth in results.growths]}, indent=1))
 
 
 if __name__ == "__main__":

@@ -34,12 +34,15 @@ class Sizes:
     growth: tuple[tuple[int, ...], ...] = (
         (250, 1000, 4000), (1250, 5000, 20_000), (1000, 10_000, 100_000), (10, 100, 1000))
     growth_rounds: int = 3
+    # Whether PostgreSQL waits for the disk, as it does by default.
+    durable: bool = True
 
 
 # To see that everything works.
 SMALLEST = Sizes(small=5, small_files=5, many_files=10, statements=20, large_bytes=100_000, repeats=1,
                  clients=3, calls_per_client=2, kept_channel_calls=5, events=100,
-                 watchers=5, watched_migrations=2, growth=((2, 3), (5, 10), (2, 3), (1, 2)))
+                 watchers=5, watched_migrations=2, growth=((2, 3), (5, 10), (2, 3), (1, 2)),
+                 growth_rounds=1, durable=False)
 
 
 @dataclasses.dataclass
@@ -62,6 +65,7 @@ class Bench:
             cluster.close()
 
     def cluster(self, durable: bool = True) -> Cluster:
+        durable = durable and self.sizes.durable
         if durable not in self._clusters:
             name = "durable" if durable else "volatile"
             self._clusters[durable] = Cluster(self.directory / name, durable)
@@ -70,8 +74,12 @@ class Bench:
     def tools(self, many_migrations: bool = False) -> list[Tool]:
         """The baseline first."""
         peers = [peer for peer in self.peers
-                 if many_migrations or not peer.only_for_many_migrations]
+                 if many_migrations or not peer.variant_of]
         return [self.psql, self.migd, *peers]
+
+    def versions(self) -> dict[str, str]:
+        """Of the tools, by their titles."""
+        return {tool.title: tool.version() for tool in self.tools()}
 
     def files(self, tool: Tool, chain: Chain) -> pathlib.Path:
         key = (tool.name, chain.name)
@@ -82,15 +90,14 @@ class Bench:
             self._files[key] = directory
         return self._files[key]
 
-    @contextlib.contextmanager
+    def scratch(self) -> pathlib.Path:
+        """A new directory."""
+        return pathlib.Path(tempfile.mkdtemp(prefix="s", dir=self.directory))
+
     def session(self, tool: Tool, chain: Chain, cluster: Cluster, database: str,
-                existing: bool = False):
-        scratch = pathlib.Path(tempfile.mkdtemp(prefix="s", dir=self.directory))
-        session = tool.open(cluster, database, self.files(tool, chain), scratch, existing)
-        try:
-            yield session
-        finally:
-            session.close()
+                existing: bool = False) -> contextlib.AbstractContextManager[Session]:
+        return contextlib.closing(
+            tool.open(cluster, database, self.files(tool, chain), self.scratch(), existing))
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)

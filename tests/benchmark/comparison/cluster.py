@@ -48,7 +48,8 @@ class Cluster:
         self._count += 1
         name = f"bench_{self._count}"
         self.query("postgres", f"CREATE DATABASE {name}")
-        self.query("postgres", "CHECKPOINT")
+        if self._durable:
+            self.query("postgres", "CHECKPOINT")
         return name
 
     def query(self, database: str, sql: str) -> str:

@@ -79,13 +79,17 @@ def server(bench: Bench, chain: Chain, applied: bool = True) -> typing.Iterator[
 
 
 def load(bench: Bench, *arguments: str) -> dict:
-    """What the load client tells."""
-    return json.loads(processes.output_of([str(bench.load_client), *arguments]))
+    """What the load client tells, in its last line. What it complains of is shown."""
+    *complaints, told = processes.output_of([str(bench.load_client), *arguments]).splitlines()
+    for complaint in complaints:
+        bench.say(f"  load_client: {complaint}")
+    return json.loads(told)
 
 
 # --- Clients ---
 
 def clients(bench: Bench) -> list[Figure]:
+    """For migd they are one user at one address."""
     sizes = bench.sizes
     with server(bench, samples.small_migrations(sizes.small_files)) as migd:
         told = load(bench, "clients", migd.address, str(sizes.clients), str(sizes.calls_per_client))

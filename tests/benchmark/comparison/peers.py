@@ -83,9 +83,9 @@ class AlembicStepwise(Alembic):
     """A transaction for each revision."""
 
     name = "alembic-stepwise"
-    title = "Alembic, stepwise"
+    title = "Alembic, a transaction each"
     transaction_per_migration = True
-    only_for_many_migrations = True
+    variant_of = "alembic"
 
 
 class AlembicSession(Session):
@@ -232,9 +232,9 @@ class NodePgMigrateStepwise(NodePgMigrate):
     """A transaction for each migration."""
 
     name = "node-pg-migrate-stepwise"
-    title = "node-pg-migrate, stepwise"
+    title = "node-pg-migrate, a transaction each"
     single_transaction = False
-    only_for_many_migrations = True
+    variant_of = "node-pg-migrate"
 
 
 class NodePgMigrateSession(Session):

@@ -4,6 +4,7 @@ import dataclasses
 
 from comparison.figures import Figure, Growth
 from comparison.measure import Series
+from comparison.tools import Tool
 
 
 @dataclasses.dataclass
@@ -37,20 +38,28 @@ def number(value: float | None) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
-def table(rows: list[Row], tools: dict[str, str]) -> str:
-    """Markdown. `tools` are titles by names, in the order of the columns, without psql and migd."""
-    header = ["workload", "psql", "migd", "ratio", "goal", "CPU psql", "CPU migd", *tools.values()]
+def table(rows: list[Row], peers: list[Tool]) -> str:
+    """Markdown. A tool that is used in two ways has one column, with both of them."""
+    columns = [[peer, *(variant for variant in peers if variant.variant_of == peer.name)]
+               for peer in peers if not peer.variant_of]
+    header = ["workload", "psql", "migd", "goal", *(column[0].title for column in columns),
+              "CPU psql / migd"]
     lines = [header, ["---"] + ["---:"] * (len(header) - 1)]
     for row in rows:
-        psql, migd = row.series.get("psql", Series()), row.series.get("migd", Series())
+        psql, migd = row.series["psql"], row.series["migd"]
         ratio = row.ratio("migd")
-        met = row.goal is not None and ratio is not None and ratio <= row.goal
-        lines.append([
-            row.title, duration(psql.wall()), duration(migd.wall()),
-            f"**{number(ratio)}**", "" if row.goal is None else
-            f"≤ {row.goal:.2f}{' ✓' if met else ''}", duration(psql.cpu()),
-            duration(migd.cpu()), *(number(row.ratio(tool)) for tool in tools)])
+        goal = "" if row.goal is None else f"≤ {row.goal:.2f}"
+        if ratio is not None and row.goal is not None and ratio <= row.goal:
+            goal += " ✓"
+        lines.append([row.title, duration(psql.wall()), f"**{number(ratio)}**", goal,
+                      *(_ratios(row, column) for column in columns),
+                      f"{duration(psql.cpu())} / {duration(migd.cpu())}"])
     return markdown(lines)
+
+
+def _ratios(row: Row, column: list[Tool]) -> str:
+    ratios = [row.ratio(tool.name) for tool in column]
+    return " / ".join(number(ratio) for ratio in ratios if ratio is not None) or "-"
 
 
 def figure_table(figures: list[Figure]) -> str:

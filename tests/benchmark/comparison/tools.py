@@ -57,8 +57,9 @@ class Tool:
 
     name: str
     title: str
-    # Takes part only where many migrations run, because elsewhere it is like another one.
-    only_for_many_migrations = False
+    # The name of the tool that this is a way to use: it takes part only where many migrations run,
+    # because elsewhere both ways are the same.
+    variant_of = ""
 
     def version(self) -> str:
         """Unavailable if it cannot be run."""

@@ -1,0 +1,92 @@
+"""Draws the ratios to psql as an SVG that can be read on light and on dark pages."""
+
+import html
+import math
+
+from comparison.report import Row, duration, number
+
+WIDTH = 860
+MARGIN = 20
+# Ratios from 1/8 to 512 have a place, each doubling as much.
+LEFT, DOUBLING, ONE = 20, 62, 3
+BAR, GAP, TITLE, GROUP_GAP = 13, 3, 22, 14
+HEADER = 92
+
+STYLE = """
+text { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #24292f }
+.page { fill: #ffffff } .head { font-size: 16px; font-weight: 600 } .note { fill: #57606a }
+.title { font-weight: 600 } .grid { stroke: #d8dee4 } .one { stroke: #24292f; stroke-width: 1.5 }
+.migd { fill: #0969da } .peer { fill: #afb8c1 } .goal { stroke: #bc4c00; stroke-width: 2.5 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e6edf3 } .page { fill: #0d1117 } .note { fill: #9198a1 } .grid { stroke: #30363d }
+  .one { stroke: #e6edf3 } .migd { fill: #4493f8 } .peer { fill: #656c76 } .goal { stroke: #f0883e }
+}
+"""
+
+
+def draw(rows: list[Row], titles: dict[str, str], note: str) -> str:
+    """`titles` are those of the peers, by names."""
+    body, y = [], HEADER
+    for row in rows:
+        bars = [("migd", "migd", row.ratio("migd"))]
+        peers = [(name, title, row.ratio(name)) for name, title in titles.items()]
+        bars += sorted((bar for bar in peers if bar[2] is not None), key=lambda bar: bar[2])
+        if bars[0][2] is None:
+            continue
+        body.append(_text(LEFT, y + 15, row.title, "title"))
+        body.append(_text(WIDTH - MARGIN, y + 15, f"psql {duration(row.series['psql'].wall())}",
+                          "note", "end"))
+        y += TITLE
+        for name, title, ratio in bars:
+            body += _bar(y, "migd" if name == "migd" else "peer", title, ratio)
+            if name == "migd" and row.goal is not None:
+                x = _x(row.goal)
+                body.append(f'<line class="goal" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 2}"'
+                            f' y2="{y + BAR + 2}"/>')
+            y += BAR + GAP
+        y += GROUP_GAP
+    return _page(y + MARGIN, note, [*_grid(y), *body])
+
+
+def _x(ratio: float) -> float:
+    return LEFT + DOUBLING * (ONE + math.log2(ratio))
+
+
+def _bar(y: int, kind: str, title: str, ratio: float) -> list[str]:
+    begin, end = sorted((_x(1), _x(ratio)))
+    # The name stands where the bar ends; beside the line where the bar points away from it.
+    label = f"{number(ratio)}  {title}"
+    return [f'<rect class="{kind}" x="{begin:.1f}" y="{y}" width="{max(end - begin, 1):.1f}"'
+            f' height="{BAR}" rx="1.5"/>',
+            _text(max(_x(1), _x(ratio)) + 5, y + BAR - 2.5, label,
+                  "title" if kind == "migd" else "")]
+
+
+def _grid(bottom: int) -> list[str]:
+    lines = []
+    for power in range(-2, 10):
+        x = _x(2 ** power)
+        if x > WIDTH - MARGIN:
+            break
+        kind = "one" if power == 0 else "grid"
+        lines.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{HEADER - 6}" y2="{bottom}"/>')
+        lines.append(_text(x, HEADER - 12, "psql" if power == 0 else f"{2 ** power:g}x", "note",
+                           "middle"))
+    return lines
+
+
+def _page(height: int, note: str, body: list[str]) -> str:
+    head = [_text(LEFT, 28, "Time, as a multiple of psql's", "head"),
+            _text(LEFT, 48, "Medians of the ratios in a round. Left of the line: quicker than psql."
+                  " Logarithmic. Orange: the goal of migd.", "note"),
+            _text(WIDTH - MARGIN, 28, note, "note", "end")]
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
+            f' viewBox="0 0 {WIDTH} {height}" role="img"'
+            ' aria-label="Time of migd and other migration tools, as a multiple of psql\'s">\n'
+            f'<style>{STYLE}</style>\n<rect class="page" width="{WIDTH}" height="{height}" rx="8"/>\n'
+            + "\n".join([*head, *body]) + "\n</svg>\n")
+
+
+def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
+    return (f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">'
+            f'{html.escape(text.replace("`", ""))}</text>')
