@@ -28,6 +28,8 @@ class Sizes:
     calls_per_client: int = 50
     kept_channel_calls: int = 2000
     events: int = 1_000_000
+    # The server keeps 100,000 events of an operation.
+    kept_events: int = 90_000
     watchers: int = 1000
     watched_migrations: int = 100
     # Of migrations, statements, revisions and watchers.
@@ -40,7 +42,7 @@ class Sizes:
 
 # To see that everything works.
 SMALLEST = Sizes(small=5, small_files=5, many_files=10, statements=20, large_bytes=100_000, repeats=1,
-                 clients=3, calls_per_client=2, kept_channel_calls=5, events=100,
+                 clients=3, calls_per_client=2, kept_channel_calls=5, events=100, kept_events=100,
                  watchers=5, watched_migrations=2, growth=((2, 3), (5, 10), (2, 3), (1, 2)),
                  growth_rounds=1, durable=False)
 

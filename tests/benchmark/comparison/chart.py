@@ -13,12 +13,13 @@ BAR, GAP, TITLE, GROUP_GAP = 13, 3, 22, 14
 HEADER = 92
 
 STYLE = """
-text { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #24292f }
+text { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #24292f;
+  paint-order: stroke; stroke: #ffffff; stroke-width: 3px }
 .page { fill: #ffffff } .head { font-size: 16px; font-weight: 600 } .note { fill: #57606a }
 .title { font-weight: 600 } .grid { stroke: #d8dee4 } .one { stroke: #24292f; stroke-width: 1.5 }
 .migd { fill: #0969da } .peer { fill: #afb8c1 } .goal { stroke: #bc4c00; stroke-width: 2.5 }
 @media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3 } .page { fill: #0d1117 } .note { fill: #9198a1 } .grid { stroke: #30363d }
+  text { fill: #e6edf3; stroke: #0d1117 } .page { fill: #0d1117 } .note { fill: #9198a1 } .grid { stroke: #30363d }
   .one { stroke: #e6edf3 } .migd { fill: #4493f8 } .peer { fill: #656c76 } .goal { stroke: #f0883e }
 }
 """
@@ -38,11 +39,7 @@ def draw(rows: list[Row], titles: dict[str, str], note: str) -> str:
                           "note", "end"))
         y += TITLE
         for name, title, ratio in bars:
-            body += _bar(y, "migd" if name == "migd" else "peer", title, ratio)
-            if name == "migd" and row.goal is not None:
-                x = _x(row.goal)
-                body.append(f'<line class="goal" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 2}"'
-                            f' y2="{y + BAR + 2}"/>')
+            body += _bar(y, title, ratio, name == "migd", row.goal if name == "migd" else None)
             y += BAR + GAP
         y += GROUP_GAP
     return _page(y + MARGIN, note, [*_grid(y), *body])
@@ -52,14 +49,17 @@ def _x(ratio: float) -> float:
     return LEFT + DOUBLING * (ONE + math.log2(ratio))
 
 
-def _bar(y: int, kind: str, title: str, ratio: float) -> list[str]:
+def _bar(y: int, title: str, ratio: float, ours: bool, goal: float | None) -> list[str]:
     begin, end = sorted((_x(1), _x(ratio)))
-    # The name stands where the bar ends; beside the line where the bar points away from it.
-    label = f"{number(ratio)}  {title}"
-    return [f'<rect class="{kind}" x="{begin:.1f}" y="{y}" width="{max(end - begin, 1):.1f}"'
-            f' height="{BAR}" rx="1.5"/>',
-            _text(max(_x(1), _x(ratio)) + 5, y + BAR - 2.5, label,
-                  "title" if kind == "migd" else "")]
+    drawn = [f'<rect class="{"migd" if ours else "peer"}" x="{begin:.1f}" y="{y}"'
+             f' width="{max(end - begin, 1):.1f}" height="{BAR}" rx="1.5"/>']
+    if goal is not None:
+        drawn.append(f'<line class="goal" x1="{_x(goal):.1f}" x2="{_x(goal):.1f}" y1="{y - 2}"'
+                     f' y2="{y + BAR + 2}"/>')
+    # Behind all of them.
+    label = max(end, _x(goal or 0.001)) + 5
+    drawn.append(_text(label, y + BAR - 2.5, f"{number(ratio)}  {title}", "title" if ours else ""))
+    return drawn
 
 
 def _grid(bottom: int) -> list[str]:

@@ -105,22 +105,26 @@ def clients(bench: Bench) -> list[Figure]:
 # --- Events ---
 
 def events(bench: Bench) -> list[Figure]:
-    """As they happen, and again from the first one on."""
-    chain = samples.eventful_migration(bench.sizes.events)
-    with server(bench, chain, applied=False) as migd:
+    """As they happen; and again from the first one on, of an operation so small that the server keeps
+    all of its events."""
+    figures = []
+    with server(bench, samples.eventful_migration(bench.sizes.events), applied=False) as migd:
         processes.run(migd.current())
         before = processes.memory(migd.server_pid)["now"]
         live = load(bench, "upgrade", migd.address)
-        while_live = processes.memory(migd.server_pid)["peak"]
-        processes.forget_peak(migd.server_pid)
-        replay = load(bench, "replay", migd.address, live["operation"])
-        while_replayed = processes.memory(migd.server_pid)["peak"]
-    return [
-        _streamed("events streamed while they happen", live, before, while_live),
-        _streamed("events streamed again from the first", replay, before, while_replayed)]
+        figures.append(_streamed("events streamed while they happen", live, before, migd))
+    with server(bench, samples.eventful_migration(bench.sizes.kept_events), applied=False) as migd:
+        operation = load(bench, "upgrade", migd.address)["operation"]
+        migd.restart()
+        processes.run(migd.current())
+        before = processes.memory(migd.server_pid)["now"]
+        replay = load(bench, "replay", migd.address, operation)
+        figures.append(_streamed("events streamed again from the first", replay, before, migd))
+    return figures
 
 
-def _streamed(title: str, told: dict, before: int, peak: int) -> Figure:
+def _streamed(title: str, told: dict, before: int, migd: MigdSession) -> Figure:
+    peak = processes.memory(migd.server_pid)["peak"]
     rate = told["events"] / told["seconds"]
     return Figure(
         f"{told['events']:,} {title}",

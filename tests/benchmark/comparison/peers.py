@@ -1,5 +1,6 @@
 """The tools that people use today, each used as its documentation says, in its quickest documented way."""
 
+import json
 import pathlib
 import shutil
 import textwrap
@@ -194,8 +195,10 @@ class NodePgMigrate(Tool):
     single_transaction = True
 
     def version(self):
-        return processes.output_of([find_program("node", "install Debian's nodejs"),
-                                    str(self.program()), "--version"]).strip()
+        find_program("node", "install Debian's nodejs")
+        processes.output_of([str(self.program()), "--version"])
+        # That prints the version of whatever package is around it.
+        return json.loads((NPM / "node-pg-migrate/package.json").read_text())["version"]
 
     @staticmethod
     def program() -> pathlib.Path:

@@ -95,8 +95,3 @@ def memory(pid: int) -> dict[str, int]:
                   for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
     return {name: int(status[key].split()[0]) * 1024
             for name, key in (("now", "VmRSS"), ("peak", "VmHWM"))}
-
-
-def forget_peak(pid: int) -> None:
-    """The highest memory of a process counts from now on."""
-    pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")

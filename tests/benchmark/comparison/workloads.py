@@ -13,6 +13,9 @@ from comparison.measure import Sample, Series, timed
 from comparison.samples import Chain
 from comparison.tools import Session, Tool
 
+# A command that takes longer runs once in a round.
+SLOW_SECONDS = 0.5
+
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 
 
@@ -123,14 +126,23 @@ def command(choose: typing.Callable[[Session], typing.Any], count: typing.Callab
         timed(cluster, choose(session), session.server_pid)
         return session
 
-    def measure(tool: Tool, _: int):
+    slow: set[str] = set()
+
+    def measure(tool: Tool, turn: int):
         if tool.name not in sessions:
             sessions[tool.name] = open_session(tool)
         session = sessions[tool.name]
-        return session and [timed(cluster, choose(session), session.server_pid)]
+        if session is None:
+            return None
+        if tool.name in slow and turn % bench.sizes.repeats != 0:
+            return []
+        sample = timed(cluster, choose(session), session.server_pid)
+        if sample.wall > SLOW_SECONDS:
+            slow.add(tool.name)
+        return [sample]
 
     with contextlib.ExitStack() as stack:
-        # A round is several turns: what is short is run often.
+        # A round is several turns: what is short is run often, and the rest once.
         turns = bench.take_turns(bench.tools(), measure, bench.rounds * bench.sizes.repeats)
     return {name: series.in_rounds_of(bench.sizes.repeats) for name, series in turns.items()}
 
