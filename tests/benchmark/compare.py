@@ -2,6 +2,7 @@
 """Measures migd beside psql and beside other migration tools. `compare.py --help` says how."""
 
 import argparse
+import os
 import pathlib
 import signal
 import sys
@@ -9,7 +10,7 @@ import tempfile
 
 from comparison import machine, output, peers, report, tools
 from comparison.bench import SMALLEST, Bench, Sizes
-from comparison.figures import Growth, all_studies
+from comparison.figures import all_studies
 from comparison.processes import Failure
 from comparison.workloads import PROJECT, all_workloads
 
@@ -35,6 +36,10 @@ def parse_arguments() -> argparse.Namespace:
     unknown = set(arguments.workloads) - set(names)
     if unknown:
         parser.error(f"there is no workload {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    if arguments.publish and (arguments.workloads or arguments.smallest or arguments.no_peers):
+        parser.error("--publish is for everything, with the peers")
+    if arguments.rounds < 1:
+        parser.error("--rounds needs one at least")
     if arguments.quick or arguments.smallest:
         arguments.rounds = 1
     return arguments
@@ -52,6 +57,7 @@ def main() -> int:
                       available_peers(arguments), arguments.rounds,
                       SMALLEST if arguments.smallest else Sizes(),
                       arguments.programs / "tests/load_client")
+        os.sync()  # what others have left to write
         try:
             where = machine.describe(path, bench.cluster().version(), bench.versions())
             results = run(bench, arguments.workloads)
@@ -61,6 +67,8 @@ def main() -> int:
             bench.close()
     output.write(arguments.results, results, where, bench)
     print((arguments.results / output.TABLE).read_text())
+    if results.failures:
+        sys.exit(f"error: could not be measured: {', '.join(results.failures)}")
     if arguments.publish:
         output.publish(arguments.results, PROJECT)
     return 0
@@ -79,21 +87,28 @@ def available_peers(arguments: argparse.Namespace) -> list[tools.Tool]:
 
 
 def run(bench: Bench, chosen: list[str]) -> output.Results:
+    """What psql or migd fails at is told, and the rest measured all the same."""
     results = output.Results()
-    for workload in all_workloads():
-        if chosen and workload.name not in chosen:
-            continue
-        title = workload.title(bench)
+
+    def attempt(name: str, title: str, measure) -> None:
+        if chosen and name not in chosen:
+            return
         bench.say(title)
-        row = report.Row(workload.name, title, workload.goal, workload.run(bench))
-        bench.say(f"  migd {report.number(row.ratio('migd'))} of psql")
-        results.rows.append(row)
+        try:
+            measure()
+        except Failure as failure:
+            bench.say(f"error: {failure}")
+            results.failures.append(name)
+
+    # The workloads end with those that drop tables, which would slow down all that makes some.
     for study in all_studies():
-        if chosen and study.name not in chosen:
-            continue
-        bench.say(study.title)
-        for told in study.run(bench):
-            (results.growths if isinstance(told, Growth) else results.figures).append(told)
+        attempt(study.name, study.title, lambda: results.add(study.run(bench)))
+    for workload in all_workloads():
+        title = workload.title(bench)
+        attempt(workload.name, title, lambda: results.rows.append(
+            report.Row(workload.name, title, workload.goal, workload.run(bench))))
+        if results.rows and results.rows[-1].name == workload.name:
+            bench.say(f"  migd {report.number(results.rows[-1].ratio('migd'))} of psql")
     return results
 
 

@@ -106,11 +106,12 @@ class Bench:
 
     def take_turns(self, tools_in_turn: list[Tool], measure, rounds: int | None = None,
                    ) -> dict[str, Series]:
-        """Calls measure(tool, round), which returns samples or None if the tool cannot do that. One
-        that fails is not asked again; psql and migd must not fail."""
+        """Calls measure(tool, round), which returns samples or None if the tool cannot do that. Every
+        other round begins with the last tool. One that fails is not asked again; psql and migd must
+        not fail."""
         series = {tool.name: Series() for tool in tools_in_turn}
         for number in range(rounds or self.rounds):
-            for tool in tools_in_turn:
+            for tool in tools_in_turn if number % 2 == 0 else reversed(tools_in_turn):
                 if series[tool.name].problem:
                     continue
                 try:

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import json
 import pathlib
 import statistics
@@ -69,9 +68,10 @@ def all_studies() -> list[Study]:
 
 
 @contextlib.contextmanager
-def server(bench: Bench, chain: Chain, applied: bool = True) -> typing.Iterator[MigdSession]:
+def server(bench: Bench, chain: Chain, applied: bool = True, durable: bool = True,
+           ) -> typing.Iterator[MigdSession]:
     """A migd of its own over an empty database, or one where the chain counts as applied."""
-    cluster = bench.cluster()
+    cluster = bench.cluster(durable)
     with bench.session(bench.migd, chain, cluster, cluster.create_database()) as session:
         if applied:
             session.mark_applied()
@@ -202,9 +202,9 @@ def watchers(bench: Bench, migd: MigdSession, count: int) -> typing.Iterator[dic
 def growth(bench: Bench) -> list[Growth]:
     small, statements, revisions, watched = bench.sizes.growth
     return [
-        _grows(bench, "up, a transaction each, the whole client process", "migration", small, _upgrade,
+        _grows(bench, "up, a transaction each, fsync off", "migration", small, _upgrade,
                samples.small_migrations),
-        _grows(bench, "one migration, the whole client process", "statement", statements, _upgrade,
+        _grows(bench, "one migration, fsync off", "statement", statements, _upgrade,
                samples.many_statements),
         _grows(bench, "the first call of a server just started", "revision", revisions, _first_call,
                samples.small_migrations),
@@ -227,7 +227,7 @@ def _grows(bench: Bench, title: str, unit: str, sizes: tuple[int, ...], measure,
 
 
 def _upgrade(bench: Bench, chain: Chain) -> float:
-    with server(bench, chain, applied=False) as migd:
+    with server(bench, chain, applied=False, durable=False) as migd:
         return processes.run(migd.upgrade()).wall
 
 

@@ -21,6 +21,12 @@ class Results:
     rows: list[report.Row] = dataclasses.field(default_factory=list)
     figures: list[Figure] = dataclasses.field(default_factory=list)
     growths: list[Growth] = dataclasses.field(default_factory=list)
+    # The names of what could not be measured.
+    failures: list[str] = dataclasses.field(default_factory=list)
+
+    def add(self, told: list[Figure | Growth]) -> None:
+        self.figures += [one for one in told if isinstance(one, Figure)]
+        self.growths += [one for one in told if isinstance(one, Growth)]
 
 
 def write(directory: pathlib.Path, results: Results, where: dict, bench: Bench) -> None:
