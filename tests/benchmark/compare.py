@@ -7,6 +7,7 @@ import pathlib
 import signal
 import sys
 import tempfile
+import typing
 
 from comparison import machine, output, peers, report, tools
 from comparison.bench import SMALLEST, Bench, Sizes
@@ -60,12 +61,12 @@ def main() -> int:
         os.sync()  # what others have left to write
         try:
             where = machine.describe(path, bench.cluster().version(), bench.versions())
-            results = run(bench, arguments.workloads)
+            results = run(bench, arguments.workloads, lambda so_far: output.write(
+                arguments.results, so_far, where, bench))
         except Failure as failure:
             sys.exit(f"error: {failure}")
         finally:
             bench.close()
-    output.write(arguments.results, results, where, bench)
     print((arguments.results / output.TABLE).read_text())
     if results.failures:
         sys.exit(f"error: could not be measured: {', '.join(results.failures)}")
@@ -86,8 +87,10 @@ def available_peers(arguments: argparse.Namespace) -> list[tools.Tool]:
     return available
 
 
-def run(bench: Bench, chosen: list[str]) -> output.Results:
-    """What psql or migd fails at is told, and the rest measured all the same."""
+def run(bench: Bench, chosen: list[str],
+        save: typing.Callable[[output.Results], None]) -> output.Results:
+    """What psql or migd fails at is told, and the rest measured all the same. Saves after each, for
+    whoever interrupts it."""
     results = output.Results()
 
     def attempt(name: str, title: str, measure) -> None:
@@ -99,6 +102,7 @@ def run(bench: Bench, chosen: list[str]) -> output.Results:
         except Failure as failure:
             bench.say(f"error: {failure}")
             results.failures.append(name)
+        save(results)
 
     # The workloads end with those that drop tables, which would slow down all that makes some.
     for study in all_studies():

@@ -3,15 +3,12 @@
 import contextlib
 import dataclasses
 import json
-import pathlib
 import statistics
 import subprocess
 import typing
 
 from comparison import processes, samples
 from comparison.bench import Bench
-from comparison.measure import timed
-from comparison.processes import Command
 from comparison.samples import Chain
 from comparison.tools import MigdSession
 

@@ -1,4 +1,4 @@
-"""The tools that people use today, each used as its documentation says, in its quickest documented way."""
+"""The tools that people use today, each as its documentation says, in its quickest documented way."""
 
 import json
 import pathlib
@@ -141,14 +141,15 @@ class Dbmate(Tool):
                 f"-- migrate:down{options}\n{statements_text(migration.down)}")
 
     def open(self, cluster, database, files, scratch, existing=False):
-        return DbmateSession(self.program(), cluster, database, files)
+        return DbmateSession(self.program(), cluster, database, files, scratch)
 
 
 class DbmateSession(Session):
-    def __init__(self, program: pathlib.Path, cluster: Cluster, database: str, files: pathlib.Path):
-        self._cluster = cluster
-        self._database = database
+    def __init__(self, program: pathlib.Path, cluster: Cluster, database: str, files: pathlib.Path,
+                 scratch: pathlib.Path):
+        self._psql = cluster.psql(database)
         self._files = files
+        self._scratch = scratch
         url = (f"postgres://{SUPERUSER}@:{cluster.port}/{database}?socket={cluster.socket_directory}"
                "&sslmode=disable")
         self._command = [str(program), "--url", url, "--migrations-dir", str(files),
@@ -165,8 +166,10 @@ class DbmateSession(Session):
     def mark_applied(self):
         # It has no command for that.
         versions = ", ".join(f"('{path.name.split('_')[0]}')" for path in self._files.glob("*.sql"))
-        self._cluster.query(self._database, "CREATE TABLE schema_migrations (version varchar(128) "
-                            f"PRIMARY KEY); INSERT INTO schema_migrations VALUES {versions}")
+        script = self._scratch / "applied.sql"
+        script.write_text("CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY);\n"
+                          f"INSERT INTO schema_migrations VALUES {versions};\n")
+        processes.output_of([*self._psql, f"--file={script}"])
 
 
 def one_message_each(chain: Chain) -> list[Migration]:
