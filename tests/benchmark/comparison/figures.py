@@ -67,11 +67,12 @@ def all_studies() -> list[Study]:
 @contextlib.contextmanager
 def server(bench: Bench, chain: Chain, applied: bool = True, durable: bool = True,
            ) -> typing.Iterator[MigdSession]:
-    """A migd of its own over an empty database, or one where the chain counts as applied."""
+    """A migd of its own over an empty database, or one where the chain counts as applied, which is
+    always durable."""
     cluster = bench.cluster(durable)
-    with bench.session(bench.migd, chain, cluster, cluster.create_database()) as session:
-        if applied:
-            session.mark_applied()
+    database = (bench.applied_database(bench.migd, chain) if applied else
+                cluster.create_database())
+    with bench.session(bench.migd, chain, cluster, database) as session:
         yield session
 
 
@@ -139,7 +140,6 @@ def memory(bench: Bench) -> list[Figure]:
     few = samples.small_migrations(sizes.small_files)
     figures = []
     with server(bench, few) as migd:
-        migd.restart()
         figures.append(_memory("just started", migd))
         processes.run(migd.current())
         figures.append(_memory(f"with {sizes.small_files:,} revisions", migd))
@@ -147,7 +147,6 @@ def memory(bench: Bench) -> list[Figure]:
             figures.append(_memory(f"with {sizes.watchers:,} watchers", migd))
         figures += _memory_over_time(bench, migd)
     with server(bench, samples.small_migrations(sizes.many_files)) as migd:
-        migd.restart()
         processes.run(migd.nothing())
         figures.append(_memory(f"with {sizes.many_files:,} revisions", migd))
     with server(bench, samples.large_migration(sizes.large_bytes), applied=False) as migd:
@@ -230,7 +229,6 @@ def _upgrade(bench: Bench, chain: Chain) -> float:
 
 def _first_call(bench: Bench, chain: Chain) -> float:
     with server(bench, chain) as migd:
-        migd.restart()
         return processes.run(migd.nothing()).wall
 
 

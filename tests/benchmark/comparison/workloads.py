@@ -117,13 +117,11 @@ def command(choose: typing.Callable[[Session], typing.Any], count: typing.Callab
     cluster = bench.cluster()
     sessions: dict[str, Session] = {}
 
-    def open_session(tool: Tool) -> Session | None:
-        database = cluster.create_database()
+    def open_session(tool: Tool) -> Session:
+        database = bench.applied_database(tool, chain)
         session = stack.enter_context(bench.session(tool, chain, cluster, database))
-        if choose(session) is None:
-            return None
-        session.mark_applied()
-        timed(cluster, choose(session), session.server_pid)
+        if choose(session) is not None:
+            timed(cluster, choose(session), session.server_pid)
         return session
 
     slow: set[str] = set()
@@ -132,7 +130,7 @@ def command(choose: typing.Callable[[Session], typing.Any], count: typing.Callab
         if tool.name not in sessions:
             sessions[tool.name] = open_session(tool)
         session = sessions[tool.name]
-        if session is None:
+        if choose(session) is None:
             return None
         if tool.name in slow and turn % bench.sizes.repeats != 0:
             return []
@@ -151,9 +149,7 @@ def first_call(bench: Bench) -> dict[str, Series]:
     """As soon as a migd that was just started says that it is healthy."""
     chain = samples.small_migrations(bench.sizes.many_files)
     cluster = bench.cluster()
-    database = cluster.create_database()
-    with bench.session(bench.migd, chain, cluster, database) as session:
-        session.mark_applied()
+    database = bench.applied_database(bench.migd, chain)
 
     def measure(tool: Tool, _: int):
         with bench.session(tool, chain, cluster, database) as session:
@@ -166,11 +162,10 @@ def kept_channel(bench: Bench) -> dict[str, Series]:
     """Current on a kept channel, and in turn with it SELECT on a kept connection, in one process. The
     medians stand for the round."""
     cluster = bench.cluster()
-    database = cluster.create_database()
     chain = samples.small_migrations(bench.sizes.small_files)
+    database = bench.applied_database(bench.migd, chain)
     series = {"psql": Series(), "migd": Series()}
     with bench.session(bench.migd, chain, cluster, database) as session:
-        session.mark_applied()
         for _ in range(bench.rounds):
             told = load(bench, "select", session.address, cluster.url(database),
                         str(bench.sizes.kept_channel_calls))
