@@ -32,19 +32,26 @@ class Figure:
 @dataclasses.dataclass(frozen=True)
 class Growth:
     """What `title` costs at each of the sizes, in seconds. Linear or better: the cost of one does not
-    grow."""
+    grow. `psql` is what psql takes for the same, if it can do it."""
 
     title: str
     unit: str
     sizes: tuple[int, ...]
     seconds: tuple[float, ...]
+    psql: tuple[float, ...] = ()
 
     def of_one(self) -> list[float]:
         return [seconds / size for size, seconds in zip(self.sizes, self.seconds)]
 
     def quotient(self) -> float:
         """The cost of one at the largest size, with that at the smallest as 1."""
-        return self.of_one()[-1] / self.of_one()[0]
+        return self._quotient(self.seconds)
+
+    def quotient_of_psql(self) -> float | None:
+        return self._quotient(self.psql) if self.psql else None
+
+    def _quotient(self, seconds: tuple[float, ...]) -> float:
+        return seconds[-1] / self.sizes[-1] / (seconds[0] / self.sizes[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,9 +206,9 @@ def growth(bench: Bench) -> list[Growth]:
     small, statements, revisions, watched = bench.sizes.growth
     return [
         _grows(bench, "up, a transaction each, fsync off", "migration", small, _upgrade,
-               samples.small_migrations),
+               samples.small_migrations, _upgrade_by_psql),
         _grows(bench, "one migration, fsync off", "statement", statements, _upgrade,
-               samples.many_statements),
+               samples.many_statements, _upgrade_by_psql),
         _grows(bench, "the first call of a server just started", "revision", revisions, _first_call,
                samples.small_migrations),
         _grows(bench, "nothing to do, warm server", "revision", revisions, _nothing,
@@ -212,19 +219,31 @@ def growth(bench: Bench) -> list[Growth]:
                _watch, None)]
 
 
-def _grows(bench: Bench, title: str, unit: str, sizes: tuple[int, ...], measure, chain_of) -> Growth:
+def _grows(bench: Bench, title: str, unit: str, sizes: tuple[int, ...], measure, chain_of,
+           measure_psql=None) -> Growth:
     """measure(bench, chain or size) returns seconds."""
     bench.say(f"  {title}")
     taken: list[list[float]] = [[] for _ in sizes]
+    by_psql: list[list[float]] = [[] for _ in sizes]
     for _ in range(min(bench.rounds, bench.sizes.growth_rounds)):
         for index, size in enumerate(sizes):
-            taken[index].append(measure(bench, chain_of(size) if chain_of else size))
-    return Growth(title, unit, sizes, tuple(statistics.median(of_size) for of_size in taken))
+            of = chain_of(size) if chain_of else size
+            taken[index].append(measure(bench, of))
+            if measure_psql:
+                by_psql[index].append(measure_psql(bench, of))
+    return Growth(title, unit, sizes, tuple(map(statistics.median, taken)),
+                  tuple(map(statistics.median, by_psql)) if measure_psql else ())
 
 
 def _upgrade(bench: Bench, chain: Chain) -> float:
     with server(bench, chain, applied=False, durable=False) as migd:
         return processes.run(migd.upgrade()).wall
+
+
+def _upgrade_by_psql(bench: Bench, chain: Chain) -> float:
+    cluster = bench.cluster(durable=False)
+    with bench.session(bench.psql, chain, cluster, cluster.create_database()) as psql:
+        return processes.run(psql.upgrade()).wall
 
 
 def _first_call(bench: Bench, chain: Chain) -> float:

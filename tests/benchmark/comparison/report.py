@@ -77,7 +77,8 @@ def growth_table(growths: list[Growth]) -> str:
             growth.title, " / ".join(f"{size:,}" for size in growth.sizes) + f" {growth.unit}s",
             " / ".join(duration(seconds) for seconds in growth.seconds),
             " / ".join(duration(seconds) for seconds in growth.of_one()),
-            number(growth.quotient())])
+            number(growth.quotient()) + (
+                f" (psql {number(growth.quotient_of_psql())})" if growth.psql else "")])
     return markdown(lines)
 
 
