@@ -32,13 +32,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--directory", default="/var/tmp", metavar="DIR",
                         help="where databases and files are while it runs (/var/tmp)")
     parser.add_argument("--publish", action="store_true",
-                        help="show the results in README.md, and keep them in tests/benchmark/results")
+                        help="measure nothing: show the last results in README.md, and keep them in "
+                        "tests/benchmark/results")
     arguments = parser.parse_args()
     unknown = set(arguments.workloads) - set(names)
     if unknown:
         parser.error(f"there is no workload {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    if arguments.publish and (arguments.workloads or arguments.smallest or arguments.no_peers):
-        parser.error("--publish is for everything, with the peers")
     if arguments.rounds < 1:
         parser.error("--rounds needs one at least")
     if arguments.quick or arguments.smallest:
@@ -48,6 +47,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse_arguments()
+    if arguments.publish:
+        output.publish(arguments.results, PROJECT)
+        return 0
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit("error: interrupted"))
     with tempfile.TemporaryDirectory(prefix="migd-bench-", dir=arguments.directory) as directory:
@@ -63,15 +65,11 @@ def main() -> int:
             where = machine.describe(path, bench.cluster().version(), bench.versions())
             results = run(bench, arguments.workloads, lambda so_far: output.write(
                 arguments.results, so_far, where, bench))
-        except Failure as failure:
-            sys.exit(f"error: {failure}")
         finally:
             bench.close()
     print((arguments.results / output.TABLE).read_text())
     if results.failures:
         sys.exit(f"error: could not be measured: {', '.join(results.failures)}")
-    if arguments.publish:
-        output.publish(arguments.results, PROJECT)
     return 0
 
 
@@ -117,4 +115,7 @@ def run(bench: Bench, chosen: list[str],
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Failure as problem:
+        sys.exit(f"error: {problem}")

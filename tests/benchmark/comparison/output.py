@@ -50,6 +50,8 @@ def write(directory: pathlib.Path, results: Results, where: dict, bench: Bench) 
 
 def publish(directory: pathlib.Path, project: pathlib.Path) -> None:
     """Copies what was written, and shows it in README.md."""
+    if not (directory / RAW).exists():
+        raise Failure(f"{directory} has no results yet: measure first")
     published = project / PUBLISHED
     published.mkdir(exist_ok=True)
     for name in (CHART, RAW):

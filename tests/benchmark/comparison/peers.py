@@ -276,10 +276,11 @@ class Sqitch(Tool):
 
     name = "sqitch"
     title = "sqitch"
+    most_marked = 1000
 
     def version(self):
         find_program("sqitch", "install Debian's sqitch and libdbd-pg-perl")
-        return processes.output_of(["sqitch", "--version"]).split()[-1]
+        return processes.output_of(["sqitch", "--version"]).split()[-1].lstrip("v")
 
     def write(self, chain, directory):
         (directory / "sqitch.conf").write_text(
@@ -336,6 +337,7 @@ class Liquibase(Tool):
 
     name = "liquibase"
     title = "Liquibase"
+    most_marked = 1000
 
     def version(self):
         find_program("java", "it is measured where Java is installed already")

@@ -60,6 +60,8 @@ class Tool:
     # The name of the tool that this is a way to use: it takes part only where many migrations run,
     # because elsewhere both ways are the same.
     variant_of = ""
+    # How many migrations it can write down as applied before everybody has lost patience.
+    most_marked = 1_000_000
 
     def version(self) -> str:
         """Unavailable if it cannot be run."""
