@@ -100,10 +100,11 @@ class Cluster:
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         with open(self._log, "wb") as log:
-            # It ends with us, however that happens, and not by the Ctrl-C that is meant for us.
+            # It ends with us, however that happens, and not by the Ctrl-C that is meant for us. In our
+            # session, all the same: Linux shares the processor out among sessions.
             server = subprocess.Popen(
                 self._as_user(command), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, cwd=self._directory, start_new_session=True)
+                stderr=subprocess.STDOUT, cwd=self._directory, process_group=0)
         deadline = time.monotonic() + START_SECONDS
         ready = [str(PROGRAMS / "pg_isready"), "--quiet", f"--host={self._socket_directory}",
                  f"--port={self.port}"]

@@ -196,7 +196,7 @@ class MigdSession(Session):
         with open(self._log, "ab") as log:
             self._server = subprocess.Popen(
                 command.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=processes.environment_for(command), start_new_session=True)
+                env=processes.environment_for(command), process_group=0)
         self.server_pid = self._server.pid
         deadline = time.monotonic() + START_SECONDS
         while True:
