@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 import time
@@ -42,13 +43,18 @@ def environment_for(command: Command) -> dict[str, str]:
 
 
 def run(command: Command) -> Times:
-    """Runs it to its end. Failure, with what it has printed, if its exit code is not 0."""
+    """Runs it to its end. Failure, with what it has printed, if its exit code is not 0. It is killed
+    with its children if we are interrupted."""
     with tempfile.TemporaryFile() as output:
         begin = time.perf_counter()
         process = subprocess.Popen(
             command.arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            cwd=command.directory, env=environment_for(command))
-        _, status, usage = os.wait4(process.pid, 0)
+            cwd=command.directory, env=environment_for(command), process_group=0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         wall = time.perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
