@@ -244,6 +244,17 @@ test_bench_compares_even_if_npm_brings_nothing() {
   expect_output "python3 tests/benchmark/compare.py nothing --quick"
 }
 
+test_bench_publishes_without_measuring() {
+  # shellcheck disable=SC2016
+  stand_in stubs/cmake 'echo "cmake $*"'
+  # shellcheck disable=SC2016
+  stand_in stubs/python3 'echo "python3 $*"'
+  run_dev bench --publish
+  expect_code 0
+  expect_output "python3 tests/benchmark/compare.py --publish"
+  [[ $output != *cmake* ]] || fail "expected that nothing is built"
+}
+
 # Stands in for what ./dev fuzz builds: fuzzers that print their arguments and end with code $1.
 stand_in_for_fuzzers() {
   mkdir -p build/fuzz/tests
