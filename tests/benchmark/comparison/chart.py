@@ -7,8 +7,8 @@ from comparison.report import Row, duration, number
 
 WIDTH = 860
 MARGIN = 20
-# Ratios from 1/8 to 512 have a place, each doubling as much.
-LEFT, DOUBLING, ONE = 20, 62, 3
+# Each doubling takes as much room; what is beyond the lowest and the highest ratio ends there.
+LEFT, DOUBLING, LOWEST, HIGHEST = 20, 62, 1 / 8, 512
 BAR, GAP, TITLE, GROUP_GAP = 13, 3, 22, 14
 HEADER = 92
 
@@ -19,7 +19,8 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-s
 .title { font-weight: 600 } .grid { stroke: #d8dee4 } .one { stroke: #24292f; stroke-width: 1.5 }
 .migd { fill: #0969da } .peer { fill: #afb8c1 } .goal { stroke: #bc4c00; stroke-width: 2.5 }
 @media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3; stroke: #0d1117 } .page { fill: #0d1117 } .note { fill: #9198a1 } .grid { stroke: #30363d }
+  text { fill: #e6edf3; stroke: #0d1117 } .page { fill: #0d1117 } .note { fill: #9198a1 }
+  .grid { stroke: #30363d }
   .one { stroke: #e6edf3 } .migd { fill: #4493f8 } .peer { fill: #656c76 } .goal { stroke: #f0883e }
 }
 """
@@ -46,7 +47,7 @@ def draw(rows: list[Row], titles: dict[str, str], note: str) -> str:
 
 
 def _x(ratio: float) -> float:
-    return LEFT + DOUBLING * (ONE + math.log2(ratio))
+    return LEFT + DOUBLING * math.log2(min(max(ratio, LOWEST), HIGHEST) / LOWEST)
 
 
 def _bar(y: int, title: str, ratio: float, ours: bool, goal: float | None) -> list[str]:
@@ -57,7 +58,7 @@ def _bar(y: int, title: str, ratio: float, ours: bool, goal: float | None) -> li
         drawn.append(f'<line class="goal" x1="{_x(goal):.1f}" x2="{_x(goal):.1f}" y1="{y - 2}"'
                      f' y2="{y + BAR + 2}"/>')
     # Behind all of them.
-    label = max(end, _x(goal or 0.001)) + 5
+    label = max(end, _x(goal or LOWEST)) + 5
     drawn.append(_text(label, y + BAR - 2.5, f"{number(ratio)}  {title}", "title" if ours else ""))
     return drawn
 
@@ -66,8 +67,6 @@ def _grid(bottom: int) -> list[str]:
     lines = []
     for power in range(-2, 10):
         x = _x(2 ** power)
-        if x > WIDTH - MARGIN:
-            break
         kind = "one" if power == 0 else "grid"
         lines.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{HEADER - 6}" y2="{bottom}"/>')
         lines.append(_text(x, HEADER - 12, "psql" if power == 0 else f"{2 ** power:g}x", "note",
