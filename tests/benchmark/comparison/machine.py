@@ -31,7 +31,7 @@ def sentence(machine: dict, rounds: int) -> str:
     return (f"Measured on {machine['date']} at {machine['commit']}: {machine['processor']},"
             f" {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB,"
             f" {machine['file_system']}, {machine['system']}, Linux {machine['kernel']},"
-            f" PostgreSQL {machine['postgres'].split()[0]}; {tools}; {rounds} rounds.")
+            f" PostgreSQL {machine['postgres'].split()[0]}; {tools}; {rounds} round{'s' if rounds > 1 else ''}.")
 
 
 def _first_value(path: str, key: str, separator: str = ":") -> str:

@@ -8,8 +8,10 @@ import typing
 
 from comparison import samples
 from comparison.bench import Bench, once
+from comparison.cluster import Cluster
 from comparison.figures import load
 from comparison.measure import Sample, Series, timed
+from comparison.processes import Failure
 from comparison.samples import Chain
 from comparison.tools import Session, Tool
 
@@ -54,6 +56,7 @@ class SmallMigrations:
             database = cluster.create_database()
             with bench.session(tool, chain, cluster, database) as session:
                 taken = once(cluster, session, session.upgrade())
+            _expect_tables(cluster, database, bench.sizes.small)
             self._databases[durable, tool.name, number] = database
             return taken
 
@@ -67,11 +70,21 @@ class SmallMigrations:
         def measure(tool: Tool, number: int):
             database = self._databases[durable, tool.name, number]
             with bench.session(tool, chain, cluster, database) as session:
-                return once(cluster, session, session.downgrade())
+                taken = once(cluster, session, session.downgrade())
+            if taken is not None:
+                _expect_tables(cluster, database, 0)
+            return taken
 
         return bench.take_turns(
             [tool for tool in bench.tools(many_migrations=True)
              if (durable, tool.name, bench.rounds - 1) in self._databases], measure)
+
+
+def _expect_tables(cluster: Cluster, database: str, expected: int) -> None:
+    """A tool that does less than it says would be quick."""
+    count = cluster.query(database, "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'items%'")
+    if int(count) != expected:
+        raise Failure(f"it leaves {count} tables instead of {expected}")
 
 
 # --- One migration, on a database of its own ---
