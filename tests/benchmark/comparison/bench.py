@@ -133,7 +133,8 @@ class Bench:
                 except processes.Failure as failure:
                     if tool in (self.psql, self.migd):
                         raise
-                    series[tool.name].problem = str(failure)
+                    # Without the command, which is full of this machine's paths.
+                    series[tool.name].problem = str(failure).rpartition(": exit code ")[2]
                     self.say(f"  {tool.title} is left out: {failure}")
                     continue
                 if samples is None:
