@@ -218,16 +218,41 @@ test_down_spares_a_process_that_got_the_pid_of_a_service_long_gone() {
   expect_alive "${helpers[-1]}"
 }
 
-test_bench_builds_the_benchmark_and_passes_its_arguments_on() {
+test_bench_revisions_builds_the_benchmark_and_passes_its_arguments_on() {
   mkdir -p build/bench/tests
   # shellcheck disable=SC2016  # The stand-ins expand them.
   stand_in stubs/cmake 'echo "cmake $*"'
   # shellcheck disable=SC2016
   stand_in build/bench/tests/revision_benchmark 'echo "measured $*"'
-  run_dev bench --benchmark_filter=Upgrade
+  run_dev bench revisions --benchmark_filter=Upgrade
   expect_code 0
   expect_output "cmake --build --preset bench --target revision_benchmark"
   expect_output "measured --benchmark_filter=Upgrade"
+}
+
+test_bench_compares_even_if_npm_brings_nothing() {
+  mkdir -p tests/benchmark
+  touch tests/benchmark/package-lock.json
+  stand_in stubs/npm 'exit 1'
+  # shellcheck disable=SC2016
+  stand_in stubs/cmake 'echo "cmake $*"'
+  # shellcheck disable=SC2016
+  stand_in stubs/python3 'echo "python3 $*"'
+  run_dev bench nothing --quick
+  expect_code 0
+  expect_output "cmake --build --preset bench --target migd migctl load_client"
+  expect_output "python3 tests/benchmark/compare.py nothing --quick"
+}
+
+test_bench_publishes_without_measuring() {
+  # shellcheck disable=SC2016
+  stand_in stubs/cmake 'echo "cmake $*"'
+  # shellcheck disable=SC2016
+  stand_in stubs/python3 'echo "python3 $*"'
+  run_dev bench --publish
+  expect_code 0
+  expect_output "python3 tests/benchmark/compare.py --publish"
+  [[ $output != *cmake* ]] || fail "expected that nothing is built"
 }
 
 # Stands in for what ./dev fuzz builds: fuzzers that print their arguments and end with code $1.
