@@ -72,16 +72,19 @@ ExitCode PrintUsageError(const UsageError& usage) {
   return ExitCode::kUsage;
 }
 
+ExitCode RunParsed(const ParsedCommandLine& parsed) {
+  if (const auto* help = std::get_if<HelpText>(&parsed)) return PrintHelp(*help);
+  if (const auto* usage = std::get_if<UsageError>(&parsed)) return PrintUsageError(*usage);
+  return RunInvocation(std::get<Invocation>(parsed));
+}
+
 ExitCode Main(const std::vector<std::string>& arguments) {
   // gRPC's own log lines would stand among the errors that migctl words itself.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   // Between two calls nobody drives a connection that is being made but gRPC's own timer, which
   // comes by every five seconds: too late for who waits for a server.
   setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "100", /*overwrite=*/0);
-  const ParsedCommandLine parsed = ParseCommandLine(arguments, ProcessEnvironment);
-  if (const auto* help = std::get_if<HelpText>(&parsed)) return PrintHelp(*help);
-  if (const auto* usage = std::get_if<UsageError>(&parsed)) return PrintUsageError(*usage);
-  const ExitCode exit_code = RunInvocation(std::get<Invocation>(parsed));
+  const ExitCode exit_code = RunParsed(ParseCommandLine(arguments, ProcessEnvironment));
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
   std::fputs("error: cannot write to stdout\n", stderr);
   return ExitCode::kFailed;

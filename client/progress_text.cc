@@ -206,6 +206,7 @@ std::vector<std::string> LiveProgress::Consume(const OperationEvent& event) {
     case OperationEvent::kSchemaCompared:
       return {Line("Compared", SchemaComparedText(event.schema_compared()))};
     case OperationEvent::kDriftReported:
+    case OperationEvent::kBatch:
     case OperationEvent::kHeartbeat:
     case OperationEvent::KIND_NOT_SET:
       break;
@@ -416,6 +417,7 @@ std::vector<std::string> LogProgress::Consume(const OperationEvent& event) {
     case OperationEvent::kBackupProgress:
       return TellBackup(event);
     case OperationEvent::kDriftReported:
+    case OperationEvent::kBatch:
     case OperationEvent::kHeartbeat:
     case OperationEvent::KIND_NOT_SET:
       break;

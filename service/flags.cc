@@ -309,7 +309,7 @@ CommandLine ReadOrShow(int argc, const char* const* argv, const Look& look) {
     config.tls = tls;
   }
   if (config.metrics_tls && !config.tls) {
-    return {absl::nullopt, Complain("--metrics-tls needs --tls-cert and --tls-key")};
+    return Mistaken("--metrics-tls needs --tls-cert and --tls-key");
   }
   if (config.listen.empty()) config.listen = {"127.0.0.1:7433"};
   return {config, 0, ""};

@@ -282,7 +282,7 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
   StatementMonitor::Watch watch(monitor_, place(0));
   absl::optional<NoticeRelay> relay;
   const auto begin_statement = [&](size_t i) {
-    if (i < count) relay.emplace(session_, sink_, context.step.revision, index_of(i), false);
+    if (i < count) relay.emplace(session_, sink_, context.step.revision, index_of(i), false, 0);
     context.statement_start_time = absl::Now();
   };
   begin_statement(0);

@@ -13,7 +13,6 @@
 #include "service/base/proto_time.h"
 #include "service/base/trace_context.h"
 #include "service/execute/executor.h"
-#include "service/execute/plan_action.h"
 #include "service/execute/run_options.h"
 #include "service/operation/operation_log.h"
 #include "service/operation/operation_state.h"
@@ -186,9 +185,12 @@ absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
     accepting_.insert(operation.operation());
   }
   const StoredEvents events = AcceptedEvent(operation);
-  auto stored = store_.Insert(
-      record, events,
-      FindsNothingToDo(operation) ? Durability::kMayBeLost : Durability::kSurvivesCrash);
+  // An upgrade finds nothing to do, as a rule, and need not wait for the disk twice for that: its
+  // plan is written before the first step, and this with it. A server that lives writes it again.
+  auto stored = store_.Insert(record, events,
+                              operation.action() == migration::v1::ACTION_UPGRADE
+                                  ? Durability::kMayBeLost
+                                  : Durability::kSurvivesCrash);
   const bool is_new = stored.ok() && stored->operation.operation() == operation.operation();
   if (!is_new) {
     MutexLock lock(mutex_);
@@ -198,17 +200,6 @@ absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
   if (!is_new) return Repeated(*stored, operation);
   LogEvent(operation, *events.front());
   return Accepted{Know(*stored, events, true), true};
-}
-
-bool DatabaseOperations::FindsNothingToDo(const State& wanted) const {
-  if (wanted.action() != migration::v1::ACTION_UPGRADE) return false;
-  const auto scripts = workspace_.scripts->Load();
-  if (!scripts.ok()) return false;
-  const auto dated = workspace_.database->ReadDatedRows();
-  if (!dated.ok()) return false;
-  const auto plan = PlanAction(**scripts, dated->rows, wanted.action(),
-                               {wanted.targets().begin(), wanted.targets().end()}, false);
-  return plan.ok() && plan->steps.empty();
 }
 
 absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Repeated(

@@ -115,10 +115,6 @@ class DatabaseOperations {
 
   // --- On the thread of an operation ---
   absl::StatusOr<Accepted> Accept(migration::v1::Operation wanted, const MayMake& may_make);
-  // Whether the operation has nothing to do, as far as a look beforehand tells: as when many
-  // replicas of a service start. A crash of PostgreSQL may take it back, and the start need not
-  // wait for the disk.
-  bool FindsNothingToDo(const migration::v1::Operation& wanted) const;
   // What the call that has made a stored operation already is told, and the other that has its
   // request_id.
   absl::StatusOr<Accepted> Repeated(const OperationRecord& stored,

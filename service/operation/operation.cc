@@ -32,9 +32,8 @@ bool IsUrgent(const OperationEvent& event) {
   }
 }
 
-// Whether a crash of PostgreSQL may take the event back: that of an operation which found nothing
-// to do takes nothing from anybody.
-bool MayBeLost(const OperationEvent& event) {
+// Whether the operation has done what it was to do without a step.
+bool SucceedsWithoutSteps(const OperationEvent& event) {
   const auto& finished = event.operation_finished();
   return event.has_operation_finished() && finished.state() == State::STATE_SUCCEEDED &&
          finished.finished_step_count() == 0;
@@ -130,8 +129,12 @@ void Operation::AppendLocked(OperationEvent event) {
   event.set_sequence(state_.last_sequence() + 1);
   ApplyEvent(event, state_);
   if (!state_.position().has_progress()) progress_ = nullptr;
-  if (IsUrgent(event)) urgent_sequence_ = event.sequence();
-  if (IsUrgent(event) && !MayBeLost(event)) durable_sequence_ = event.sequence();
+  if (IsUrgent(event)) {
+    urgent_sequence_ = event.sequence();
+    // A crash that takes back that there was nothing to do takes nothing from anybody.
+    const bool may_be_lost = durable_sequence_ == 0 && SucceedsWithoutSteps(event);
+    if (!may_be_lost) durable_sequence_ = event.sequence();
+  }
   bytes_ += event.ByteSizeLong();
   events_.push_back(std::make_shared<const OperationEvent>(std::move(event)));
 }

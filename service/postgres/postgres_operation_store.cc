@@ -239,6 +239,11 @@ class PostgresLedger : public Ledger {
       };
       const std::string plan = PlanSql(events);
       if (written(UpdateSql(record, expected_attempt, plan))) return true;
+      // A crash has taken it back, and with it the entry of its beginning.
+      if (!record.operation.has_finish_time()) {
+        absl::StrAppend(&added, ", audited AS (",
+                        AppendAuditSql(AcceptedEntry(record.operation), "FROM written"), ")");
+      }
       return written(absl::StrCat(
           "INSERT INTO migration_service.operation (", kValueColumns, ", plan) VALUES (",
           RecordValues(session_->version_table(), record), ", ", plan, ") ON CONFLICT DO NOTHING"));

@@ -20,7 +20,7 @@ struct Limits {
   // How many calls may run on one connection; what comes on top waits for its turn.
   int calls_per_connection = 1'000;
   // How many other calls one client has running: each has a thread.
-  int calls_per_client = 100;
+  int calls_per_client = 500;
   // How many streams and calls of Wait one client has open: a principal at an address.
   int streams_per_client = 2'000;
   // How many calls that make scratch databases one client has running: Rehearse, Verify,
@@ -39,7 +39,7 @@ struct Limits {
   // What gRPC may use for messages and connections, in bytes.
   int64_t memory = int64_t{1} << 30;
   // How many threads it may have for calls; what comes on top is refused.
-  int threads = 200;
+  int threads = 600;
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };

@@ -160,13 +160,18 @@ const std::vector<std::string>& SchemaKinds() {
                                                            "rule",
                                                            "schema",
                                                            "sequence",
+                                                           "server",
                                                            "statistics",
                                                            "table",
                                                            "text search configuration",
+                                                           "text search dictionary",
+                                                           "text search parser",
+                                                           "text search template",
                                                            "transform",
                                                            "trigger",
                                                            "type",
                                                            "unique constraint",
+                                                           "user mapping",
                                                            "view"};
   return kinds;
 }

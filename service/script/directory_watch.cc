@@ -49,9 +49,9 @@ bool DirectoryWatch::MayHaveChanged() {
     Watch();
     return true;
   }
-  // The events must be taken in any case: they would pile up.
-  const bool told = TakeEvents();
-  if (IsThere()) return told;
+  if (!TakeEvents() && IsThere()) return false;
+  // Always anew: the directory may be gone, and another one in its place with the same inode, which
+  // is nobody's watch.
   Unwatch();
   Watch();
   return true;

@@ -279,7 +279,7 @@ TEST_F(PostgresAudit, AnOperationComesWithItsBeginningAndItsEnd) {
   ASSERT_THAT(*entries, SizeIs(2));
   EXPECT_EQ(entries->at(0).principal(), "token:deploy");
   EXPECT_EQ(entries->at(0).rpc(), "Downgrade");
-  EXPECT_EQ(entries->at(0).request(), "-1 lint: LINT_GATE_OFF");
+  EXPECT_EQ(entries->at(0).request(), "-1 (lint=off)");
   EXPECT_EQ(entries->at(0).outcome(), AuditEntry::OUTCOME_ACCEPTED);
   EXPECT_EQ(entries->at(1).outcome(), AuditEntry::OUTCOME_FAILED);
   EXPECT_EQ(entries->at(1).reason(), "LOCK_TIMEOUT");

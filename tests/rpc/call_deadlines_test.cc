@@ -13,10 +13,10 @@ namespace {
 // Whoever reads its rows waits until it is told to let them go.
 class SilentDatabase : public FakeDatabase {
  public:
-  absl::StatusOr<VersionRows> ReadRows() override {
+  absl::StatusOr<DatedRows> ReadDatedRows() override {
     MutexLock lock(mutex_);
     while (is_silent_) changed_.Wait(mutex_);
-    return VersionRows();
+    return DatedRows();
   }
   void Speak() {
     MutexLock lock(mutex_);

@@ -61,14 +61,21 @@ TEST_F(DirectoryWatchTest, NeverTrustsWhatItCannotWatch) {
 TEST_F(DirectoryWatchTest, WatchesWhatTakesThePlaceOfTheDirectory) {
   DirectoryWatch watch(path_);
   watch.MayHaveChanged();
-  std::filesystem::rename(path_, path_ + "_old");
-  EXPECT_TRUE(watch.MayHaveChanged());
-  std::filesystem::create_directory(path_);
-  EXPECT_TRUE(watch.MayHaveChanged());
-  std::filesystem::remove_all(path_ + "_old");
   if (watch.MayHaveChanged()) GTEST_SKIP() << "the file system here is none that can be watched";
-  Write("2");
-  EXPECT_TRUE(watch.MayHaveChanged());
+  // Moved away, so that the next has another inode; and removed, so that it may have the same.
+  for (const bool moved : {true, false}) {
+    if (moved) {
+      std::filesystem::rename(path_, path_ + "_old");
+    } else {
+      std::filesystem::remove_all(path_);
+    }
+    std::filesystem::create_directory(path_);
+    EXPECT_TRUE(watch.MayHaveChanged());
+    EXPECT_FALSE(watch.MayHaveChanged());
+    Write("2");
+    EXPECT_TRUE(watch.MayHaveChanged());
+  }
+  std::filesystem::remove_all(path_ + "_old");
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ inline std::string Brief(const migration::v1::OperationEvent& event) {
                           event.schema_compared().has_error() ? ", failed" : "");
     case OperationEvent::kDriftReported:
       return absl::StrCat("drift ", event.drift_reported().difference_count());
+    case OperationEvent::kBatch:
     case OperationEvent::KIND_NOT_SET:
       break;
   }
