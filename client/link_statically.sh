@@ -6,7 +6,10 @@ grouped=false
 for argument; do
   shift
   case $argument in
-    -lre2) argument=$("$CXX" -print-file-name=libre2.a) ;;
+    -lre2)
+      archive=$("$CXX" -print-file-name=libre2.a)
+      if [ -e "$archive" ]; then argument=$archive; fi
+      ;;
     */lib*.so | */lib*.so.[0-9]*)
       archive=${argument%%.so*}.a
       if [ -e "$archive" ]; then argument=$archive; fi

@@ -9,8 +9,11 @@ namespace migd {
 namespace {
 
 // Who joins is not to wait for the interval; but a thousand who join one after the other are not to
-// cause a thousand readings.
-constexpr absl::Duration kLeastPause = absl::Milliseconds(50);
+// cause a thousand readings, if they take long: between two there is a pause of so many times the
+// first, within bounds.
+constexpr int kPausePerReading = 4;
+constexpr absl::Duration kLeastPause = absl::Milliseconds(1);
+constexpr absl::Duration kMostPause = absl::Milliseconds(50);
 
 }  // namespace
 
@@ -52,11 +55,13 @@ std::shared_ptr<const RowPoller::Reading> RowPoller::newest() const {
 
 void RowPoller::Run() {
   while (const int64_t number = AwaitTurn()) {
+    const absl::Time start = absl::Now();
     auto reading = std::make_shared<const Reading>(Reading{number, database_.ReadRows()});
     {
       MutexLock lock(mutex_);
       newest_ = reading;
       last_end_ = absl::Now();
+      pause_ = std::clamp(kPausePerReading * (last_end_ - start), kLeastPause, kMostPause);
     }
     on_reading_(*reading);
   }
@@ -65,7 +70,7 @@ void RowPoller::Run() {
 int64_t RowPoller::AwaitTurn() {
   MutexLock lock(mutex_);
   while (!finished_) {
-    const absl::Duration pause = newcomers_ ? std::min(kLeastPause, interval_) : interval_;
+    const absl::Duration pause = newcomers_ ? std::min(pause_, interval_) : interval_;
     const absl::Duration left =
         members_ == 0 ? absl::InfiniteDuration() : last_end_ + pause - absl::Now();
     if (left <= absl::ZeroDuration()) {

@@ -60,6 +60,8 @@ class RowPoller {
   // How many readings have begun, and when the last one ended.
   int64_t begun_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time last_end_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  // Behind the last reading, for who joins.
+  absl::Duration pause_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const Reading> newest_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;  // last: runs with everything above in place
 };
