@@ -10,6 +10,8 @@ for argument; do
       archive=$("$CXX" -print-file-name=libre2.a)
       if [ -e "$archive" ]; then argument=$archive; fi
       ;;
+    # What every machine has; Debian does not want it inside other programs.
+    */libz.so*) ;;
     */lib*.so | */lib*.so.[0-9]*)
       archive=${argument%%.so*}.a
       if [ -e "$archive" ]; then argument=$archive; fi

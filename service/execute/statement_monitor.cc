@@ -27,6 +27,10 @@ absl::Duration FirstLook(absl::Duration lock_timeout) {
   return std::clamp(lock_timeout / 2, kSoonest, kBetweenLooks);
 }
 
+// How late the thread notices that another statement runs, which it is not told of: so soon that
+// the first look still comes well before the timeout.
+absl::Duration LongestSleep(absl::Duration lock_timeout) { return FirstLook(lock_timeout) / 2; }
+
 // Whether the same sessions are in the way, in the same states.
 bool SameBlockers(const std::vector<Blocker>& a, const std::vector<Blocker>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Blocker& x, const Blocker& y) {
@@ -81,7 +85,7 @@ void StatementMonitor::Run() {
         if (idle_) {
           changed_.Wait(mutex_);
         } else {
-          changed_.WaitFor(mutex_, FirstLook(settings_.lock_timeout));
+          changed_.WaitFor(mutex_, LongestSleep(settings_.lock_timeout));
         }
         idle_ = false;
         continue;
@@ -94,7 +98,8 @@ void StatementMonitor::Run() {
         estimate_ = PhaseEstimate();
       }
       if (absl::Now() < next_look) {
-        changed_.WaitFor(mutex_, next_look - absl::Now());
+        changed_.WaitFor(mutex_,
+                         std::min(next_look - absl::Now(), LongestSleep(settings_.lock_timeout)));
         continue;
       }
       statement = *running_;

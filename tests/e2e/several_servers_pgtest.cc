@@ -100,13 +100,14 @@ class SeveralServersTest : public ServiceTest {
 
 TEST_F(SeveralServersTest, AnotherServerListsAndShowsTheOperation) {
   const std::string id = BeginUpgrade();
-  const Json list = ObjectAt(*second_, {"operations", "list", "--state", "running"});
-  ASSERT_EQ(list["operations"].size(), 1);
-  const Json operation = list["operations"][0];
+  // By then all that came before it is stored, too.
   ASSERT_TRUE(Eventually([&] {
     return absl::StrContains(At(*second_, {"operations", "show", id}).out,
                              "waits:      for AccessExclusiveLock on ");
   }));
+  const Json list = ObjectAt(*second_, {"operations", "list", "--state", "running"});
+  ASSERT_EQ(list["operations"].size(), 1);
+  const Json operation = list["operations"][0];
   EXPECT_EQ(operation["operation"].text(), id);
   EXPECT_EQ(operation["finished_step_count"].text(), "1");
   EXPECT_EQ(operation["position"]["revision"].text(), "cc30");
