@@ -239,21 +239,22 @@ absl::StatusOr<DatedRows> PostgresSession::ReadDatedRows() {
       has_log_ = false;
     }
   }
-  auto rows = ReadRows();
-  if (!rows.ok()) return rows.status();
-  const auto times = ReadApplyTimes();
-  if (!times.ok()) return times.status();
   return Translated(database_, [&]() -> absl::StatusOr<DatedRows> {
-    pqxx::nontransaction work(*connection_);
-    const bool exists = work.exec1(absl::StrCat("SELECT ", RelationSql(table_.schema, table_.name),
-                                                " IS NOT NULL"))[0]
-                            .as<bool>();
-    // Prepared for good: a table that takes the place of another is found by its name again.
-    if (exists && IsReadable(work, "revision_log")) {
-      connection_->prepare(kDatedRows, DatedRowsSql(table_));
-      has_log_ = true;
+    {
+      pqxx::nontransaction work(*connection_);
+      has_log_ = IsReadable(work, "revision_log") &&
+                 work.exec1(absl::StrCat("SELECT ", RelationSql(table_.schema, table_.name),
+                                         " IS NOT NULL"))[0]
+                     .as<bool>();
     }
-    return DatedRows{*std::move(rows), *times};
+    if (!has_log_) {
+      auto rows = ReadRows();
+      if (!rows.ok()) return rows.status();
+      return DatedRows{*std::move(rows), {}};
+    }
+    // Prepared for good: a table that takes the place of another is found by its name again.
+    connection_->prepare(kDatedRows, DatedRowsSql(table_));
+    return SelectDatedRows();
   });
 }
 

@@ -117,6 +117,14 @@ struct StatementRunner::Pipeline {
   absl::Status status = {};
   std::string loss = {};
   std::string loss_sqlstate = {};
+
+  // Asks the server to say when it has come to the end of what was sent. False if the connection
+  // broke.
+  bool Close(PGconn* connection) {
+    closed = true;
+    unsent = true;
+    return PQpipelineSync(connection) == 1;
+  }
 };
 
 absl::Status StatementRunner::RunTogether(size_t count,
@@ -157,11 +165,8 @@ bool StatementRunner::SendAhead(Pipeline& pipeline) {
     pipeline.bytes_ahead += query.sql.size();
     pipeline.unsent = true;
   }
-  if (!pipeline.closed && pipeline.sent == pipeline.count) {
-    pipeline.closed = true;
-    pipeline.unsent = true;
-    if (PQpipelineSync(handle()) != 1) return false;
-  }
+  const bool all_sent = pipeline.sent == pipeline.count;
+  if (all_sent && !pipeline.closed && !pipeline.Close(handle())) return false;
   if (!pipeline.unsent) return true;
   const int flushed = PQflush(handle());
   pipeline.unsent = flushed == 1;
@@ -186,13 +191,9 @@ bool StatementRunner::TakeResults(Pipeline& pipeline) {
       if (!pipeline.status.ok() || pipeline.refused) continue;
       pipeline.status = pipeline.on_result(index, finished);
       pipeline.refused = finished.error.has_value();
-      if ((!pipeline.status.ok() || pipeline.refused) && !pipeline.closed) {
-        pipeline.closed = true;
-        pipeline.unsent = true;
-        if (PQpipelineSync(handle()) != 1) return false;
-        // Sent by the next round.
-        return true;
-      }
+      // Sent by the next round.
+      const bool goes_on = pipeline.status.ok() && !pipeline.refused;
+      if (!goes_on && !pipeline.closed) return pipeline.Close(handle());
       continue;
     }
     switch (PQresultStatus(result.get())) {
@@ -223,7 +224,6 @@ bool StatementRunner::AwaitSocket(Pipeline& pipeline) {
   while (::poll(&socket, 1, -1) < 0) {
     if (errno != EINTR) return false;
   }
-  if ((socket.revents & POLLOUT) != 0) pipeline.unsent = true;
   return (socket.revents & ~POLLOUT) == 0 || PQconsumeInput(handle()) == 1;
 }
 

@@ -253,12 +253,11 @@ bool ScriptDirectory::ReadFile(const std::string& name, const CachedFile* cached
                       absl::TimeFromTimespec(attributes.st_ctim)};
   if (cached != nullptr && !cached->too_fresh && cached->fingerprint == file.fingerprint) {
     file = *cached;
-    file.has_other_paths = is_link || attributes.st_nlink > 1;
-    return true;
+  } else {
+    file.too_fresh = file.fingerprint.changed > start - kTimestampStep;
+    file.result = ParseFile(path, name, cached == nullptr ? nullptr : cached->result.file);
   }
   file.has_other_paths = is_link || attributes.st_nlink > 1;
-  file.too_fresh = file.fingerprint.changed > start - kTimestampStep;
-  file.result = ParseFile(path, name, cached == nullptr ? nullptr : cached->result.file);
   return true;
 }
 
