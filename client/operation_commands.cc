@@ -146,6 +146,7 @@ void ConfirmBeforehand(const RunSettings& run, Session& session, Request& reques
   wanted.set_database(session.database);
   wanted.set_action(ActionOf(request));
   wanted.add_targets(request.target());
+  wanted.set_view(migration::v1::PLAN_VIEW_STEPS);
   migration::v1::PlanResponse plan;
   if (session.connection.Call(&Connection::Migrations::Plan, wanted, plan).has_value()) return;
   request.mutable_options()->set_confirmation(plan.confirmation());

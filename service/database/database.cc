@@ -7,7 +7,13 @@ namespace migd {
 // One after the other: for a connection that cannot do better.
 absl::Status Session::RunPart(const StepPart& part, const StatementHandler& on_statement) {
   absl::Status status;
-  if (part.begin) {
+  if (part.on_commit) {
+    const auto committed = Commit();
+    if (!committed.ok()) return committed.status();
+    status = part.on_commit(*committed);
+    if (committed->error) return status;
+  }
+  if (status.ok() && part.begin) {
     status = SetTimeouts(*part.begin);
     if (status.ok()) status = Begin();
   }

@@ -95,6 +95,8 @@ struct TableSize {
 struct Timeouts {
   absl::Duration lock_timeout;
   absl::Duration statement_timeout;
+
+  friend bool operator==(const Timeouts&, const Timeouts&) = default;
 };
 
 // Where the version table is or would be. Without a schema, where the search_path finds it, else in
@@ -117,7 +119,8 @@ struct LogEntry {
   // MigrationFile::checksum(); empty for a stamp.
   std::string checksum;
   std::string operation;
-  absl::Time start_time;
+  // When the transaction began that writes it, if it is not said.
+  absl::optional<absl::Time> start_time;
   VersionRows resulting_rows;
 };
 
@@ -182,6 +185,11 @@ struct StepEnd {
 
 // A part of a step that runs in a transaction, which is sent without a wait between the statements.
 struct StepPart {
+  // Set if a transaction is open that is to be committed before anything else, that of the step
+  // before; called as soon as it is known what became of it. If the server refused, everything is
+  // rolled back and nothing of the part runs; then, and if the status is not OK, the part ends with
+  // that status.
+  std::function<absl::Status(const StatementResult& result)> on_commit;
   // Set for the first: the timeouts are set and the transaction is begun before the statements.
   absl::optional<Timeouts> begin;
   // Each RunsTogether().

@@ -11,18 +11,6 @@ std::string SetTimeoutSql(absl::string_view setting, absl::Duration timeout) {
   return absl::StrCat("SET ", setting, " = ", absl::ToInt64Milliseconds(timeout));
 }
 
-const char* DirectionName(Step::Direction direction) {
-  switch (direction) {
-    case Step::Direction::kUpgrade:
-      return "upgrade";
-    case Step::Direction::kDowngrade:
-      return "downgrade";
-    case Step::Direction::kStamp:
-      return "stamp";
-  }
-  return "";
-}
-
 // A name with its schema, or without one if the search_path decides.
 std::string QualifiedName(absl::string_view schema, absl::string_view name) {
   return absl::StrCat(schema.empty() ? "" : absl::StrCat(QuoteName(schema), "."), QuoteName(name));
@@ -239,10 +227,13 @@ std::string DatedRowsSql(const VersionTable& table) {
 }
 
 std::string VersionWriteSql(const VersionTable& table, const VersionWrite& write) {
+  return VersionWriteSql(table, write.kind, QuoteLiteral(write.from), QuoteLiteral(write.to));
+}
+
+std::string VersionWriteSql(const VersionTable& table, VersionWrite::Kind kind,
+                            absl::string_view from, absl::string_view to) {
   const std::string name = QualifiedName(table);
-  const std::string from = QuoteLiteral(write.from);
-  const std::string to = QuoteLiteral(write.to);
-  switch (write.kind) {
+  switch (kind) {
     case VersionWrite::Kind::kInsert:
       return absl::StrCat("INSERT INTO ", name, " (version_num) VALUES (", to,
                           ") ON CONFLICT DO NOTHING");
@@ -271,17 +262,34 @@ std::string VersionWriteProblem(const VersionTable& table, const VersionWrite& w
   return absl::StrCat("expected to match one row when ", doing, " '", table.name, "'");
 }
 
-std::string AppendLogSql(const VersionTable& table, const LogEntry& entry,
-                         absl::string_view start_time) {
+const char* DirectionName(Step::Direction direction) {
+  switch (direction) {
+    case Step::Direction::kUpgrade:
+      return "upgrade";
+    case Step::Direction::kDowngrade:
+      return "downgrade";
+    case Step::Direction::kStamp:
+      return "stamp";
+  }
+  return "";
+}
+
+LogExpressions LiteralsOf(const LogEntry& entry, absl::string_view start_time) {
+  return {QuoteLiteral(entry.revision), QuoteLiteral(DirectionName(entry.direction)),
+          QuoteLiteral(entry.checksum), QuoteLiteral(entry.operation),
+          std::string(start_time),      QuoteLiteral(LogRows(entry.resulting_rows))};
+}
+
+// Ids have no commas.
+std::string LogRows(const VersionRows& rows) { return absl::StrJoin(rows, ","); }
+
+std::string AppendLogSql(const VersionTable& table, const LogExpressions& entry) {
   return absl::StrCat(
       "INSERT INTO migration_service.revision_log (version_table, revision, direction, checksum, "
       "operation, start_time, resulting_revisions) VALUES (",
-      LoggedTableSql(table), ", ", QuoteLiteral(entry.revision), ", ",
-      QuoteLiteral(DirectionName(entry.direction)), ", ",
-      entry.checksum.empty() ? "NULL" : QuoteLiteral(entry.checksum), ", ",
-      QuoteLiteral(entry.operation), ", ", start_time, ", ",
-      // Ids have no commas.
-      "string_to_array(", QuoteLiteral(absl::StrJoin(entry.resulting_rows, ",")), ", ','))");
+      LoggedTableSql(table), ", ", entry.revision, ", ", entry.direction, ", nullif(",
+      entry.checksum, ", ''), ", entry.operation, ", ", entry.start_time, ", string_to_array(",
+      entry.resulting_rows, ", ','))");
 }
 
 std::string AcceptChecksumSql(const VersionTable& table, const ChecksumAcceptance& acceptance) {

@@ -78,13 +78,30 @@ std::string DatedRowsSql(const VersionTable& table);
 
 // A write to the version table. It affects one row, or it did not match.
 std::string VersionWriteSql(const VersionTable& table, const VersionWrite& write);
+// The same for revisions given as expressions.
+std::string VersionWriteSql(const VersionTable& table, VersionWrite::Kind kind,
+                            absl::string_view from, absl::string_view to);
 // What is wrong if it affected another number of rows, in Alembic's words, which people look for:
 // "expected to match one row when updating 'a' to 'b' in 'alembic_version'".
 std::string VersionWriteProblem(const VersionTable& table, const VersionWrite& write);
 
-// Adds `entry` to the log, whose start_time is not used: `start_time` is the expression for it.
-std::string AppendLogSql(const VersionTable& table, const LogEntry& entry,
-                         absl::string_view start_time);
+// The parts of a LogEntry as expressions; `resulting_rows` is a text, as LogRows gives it, and an
+// empty `checksum` is none.
+struct LogExpressions {
+  std::string revision;
+  std::string direction;
+  std::string checksum;
+  std::string operation;
+  std::string start_time;
+  std::string resulting_rows;
+};
+// As literals, but for the time.
+LogExpressions LiteralsOf(const LogEntry& entry, absl::string_view start_time);
+std::string LogRows(const VersionRows& rows);
+// As the log has it.
+const char* DirectionName(Step::Direction direction);
+// Adds an entry to the log.
+std::string AppendLogSql(const VersionTable& table, const LogExpressions& entry);
 
 // Adds to the acceptances of checksums.
 std::string AcceptChecksumSql(const VersionTable& table, const ChecksumAcceptance& acceptance);

@@ -205,7 +205,7 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
   if (status.ok()) status = session.PrepareForWriting();
   if (!status.ok()) return status;
 
-  const auto journal = ReadJournal(session, scripts, plan, request);
+  auto journal = ReadJournal(session, scripts, plan, request);
   if (!journal.ok()) return journal.status();
 
   status = BackUp(workspace, {request, scripts, plan}, session, cancellation, sink);
@@ -218,24 +218,18 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
     skipped.Note(event);
     sink(std::move(event));
   };
+  StepListener listener;
+  listener.on_started = [&](size_t step) {
+    sink(StepStartedEvent(described, static_cast<int>(step)));
+  };
+  listener.on_finished = [&](size_t step, absl::Duration duration) {
+    ApplyWrites(plan.steps[step].writes, result.rows);
+    result.finished_steps = static_cast<int>(step) + 1;
+    sink(StepFinishedEvent(described, static_cast<int>(step), duration));
+  };
   StepRunner runner(session, scripts, request, cancellation, interrupter, monitor, noting);
-  std::vector<std::string> finished;
-  VersionRows rows = result.rows;
-  for (size_t i = 0; i < plan.steps.size(); ++i) {
-    if (cancellation.requested()) return errors::OperationCancelled(cancellation.why());
-    const Step& step = plan.steps[i];
-    const absl::Time start = absl::Now();
-    sink(StepStartedEvent(described, static_cast<int>(i)));
-    ApplyWrites(step.writes, rows);
-    const auto section = journal->find({step.revision, step.direction});
-    status = runner.Run(step, rows, finished,
-                        section == journal->end() ? SectionJournal() : section->second);
-    if (!status.ok()) return status;
-    ApplyWrites(step.writes, result.rows);
-    result.finished_steps = static_cast<int>(i) + 1;
-    finished.push_back(step.revision);
-    sink(StepFinishedEvent(described, static_cast<int>(i), absl::Now() - start));
-  }
+  status = runner.Run(plan, *std::move(journal), listener);
+  if (!status.ok()) return status;
   CompareSkippedObjects(check, skipped);
   return absl::OkStatus();
 }

@@ -77,18 +77,12 @@ absl::Status Replay(Database& database, const ScriptSet& scripts, const Plan& pl
   const EventSink sink = IgnoreEvent;
   StatementMonitor monitor(database, {(*session)->pid(), absl::ZeroDuration(), false}, sink);
   StepRunner runner(**session, scripts, request, cancellation, interrupter, monitor, sink);
-  VersionRows rows = plan.starting_rows;
-  std::vector<std::string> finished;
-  for (const Step& step : plan.steps) {
-    if (cancellation.requested()) return errors::OperationCancelled(cancellation.why());
-    if (before_step) status = before_step();
-    if (!status.ok()) return status;
-    ApplyWrites(step.writes, rows);
-    status = runner.Run(step, rows, finished, {});
-    if (!status.ok()) return ReplayError(step.revision, status);
-    finished.push_back(step.revision);
-  }
-  return absl::OkStatus();
+  absl::Status stopped;
+  StepListener listener;
+  if (before_step) listener.before = [&](size_t) { return stopped = before_step(); };
+  status = runner.Run(plan, {}, listener);
+  if (status.ok() || !stopped.ok() || cancellation.requested()) return status;
+  return ReplayError(plan.steps[runner.finished().size()].revision, status);
 }
 
 absl::StatusOr<ReplayedSchema> ReplaySchema(ScratchSource* source, const ScriptSet& scripts,

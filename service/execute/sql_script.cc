@@ -289,8 +289,9 @@ class Renderer {
     Write(DoBlock(absl::StrCat(block, "END\n")));
     const LogEntry entry = {
         step.revision, step.direction, section == nullptr ? "" : file->checksum(),
-        kOperation,    absl::Time(),   resulting_rows};
-    Write(AppendLogSql(settings_.version_table, entry, StartTimeSql(transactional)), ";\n");
+        kOperation,    absl::nullopt,  resulting_rows};
+    Write(AppendLogSql(settings_.version_table, LiteralsOf(entry, StartTimeSql(transactional))),
+          ";\n");
   }
 
   // A migration may have reset the setting.

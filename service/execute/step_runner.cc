@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -140,15 +141,19 @@ StepRunner::StepRunner(Session& session, const ScriptSet& scripts, const Execute
       sink_(sink),
       skip_statement_(request.decisions.skip_statement) {}
 
-absl::Status StepRunner::Run(const Step& step, const VersionRows& resulting_rows,
-                             const std::vector<std::string>& finished,
-                             const SectionJournal& journal) {
-  SectionJournal done = journal;
+absl::Status StepRunner::Run(const Plan& plan, Journal journal, const StepListener& listener) {
+  plan_ = &plan;
+  journal_ = std::move(journal);
+  listener_ = &listener;
+  rows_ = plan.starting_rows;
   for (int attempt = 1;; ++attempt) {
-    absl::Status status = Attempt(step, resulting_rows, finished, done);
+    const size_t finished = finished_.size();
+    absl::Status status = RunRest();
     if (errors::ReasonOf(status) != migration::v1::ERROR_REASON_LOCK_TIMEOUT) return status;
+    if (finished_.size() > finished) attempt = 1;
     status = errors::WithBlockers(status, monitor_.blockers());
     if (attempt > request_.lock_retries) return status;
+    const Step& step = plan.steps[finished_.size()];
     if (!PauseAfter(attempt, step, status)) {
       return errors::OperationCancelled(
           absl::StrCat(cancellation_.why(), "; ",
@@ -158,8 +163,20 @@ absl::Status StepRunner::Run(const Step& step, const VersionRows& resulting_rows
     if (IsTransactional(step)) continue;
     auto found = session_.ReadJournal();
     if (!found.ok()) return found.status();
-    done = std::move((*found)[{step.revision, step.direction}]);
+    journal_ = *std::move(found);
   }
+}
+
+absl::Status StepRunner::RunRest() {
+  for (size_t index = finished_.size(); index < plan_->steps.size(); ++index) {
+    if (cancellation_.requested()) {
+      const absl::Status status = CommitReady();
+      return status.ok() ? errors::OperationCancelled(cancellation_.why()) : status;
+    }
+    const absl::Status status = Attempt(index);
+    if (!status.ok()) return status;
+  }
+  return CommitReady();
 }
 
 bool StepRunner::IsTransactional(const Step& step) const {
@@ -183,28 +200,87 @@ bool StepRunner::PauseAfter(int failed, const Step& step, const absl::Status& st
   return !cancellation_.WaitFor(pause);
 }
 
-absl::Status StepRunner::Attempt(const Step& step, const VersionRows& resulting_rows,
-                                 const std::vector<std::string>& finished,
-                                 const SectionJournal& journal) {
-  const auto index = scripts_.graph().Find(step.revision);
-  StepJournal step_journal(session_, {step.revision, step.direction}, journal, request_.operation);
-  Context context{step,
-                  resulting_rows,
-                  finished,
-                  index ? &scripts_.file(*index) : nullptr,
-                  SectionOf(scripts_, step),
-                  step_journal,
-                  absl::Now()};
-  const bool transactional = context.section == nullptr || context.section->transactional;
-  const absl::Status status = transactional ? RunTransactional(context) : RunOneByOne(context);
-  if (status.ok()) return status;
+std::unique_ptr<StepRunner::Context> StepRunner::Prepare(size_t index) const {
+  const Step& step = plan_->steps[index];
+  VersionRows rows = ready_ == nullptr ? rows_ : ready_->resulting_rows;
+  ApplyWrites(step.writes, rows);
+  const auto file = scripts_.graph().Find(step.revision);
+  const JournalKey key = {step.revision, step.direction};
+  const auto found = journal_.find(key);
+  StepJournal journal(session_, key, found == journal_.end() ? SectionJournal() : found->second,
+                      request_.operation);
+  return absl::WrapUnique(new Context{index, step, std::move(rows), finished_,
+                                      file ? &scripts_.file(*file) : nullptr,
+                                      SectionOf(scripts_, step), std::move(journal), absl::Now()});
+}
+
+absl::Status StepRunner::Attempt(size_t index) {
+  absl::Status status = listener_->before ? listener_->before(index) : absl::OkStatus();
+  if (!status.ok()) {
+    const absl::Status committed = CommitReady();
+    return committed.ok() ? status : committed;
+  }
+  std::unique_ptr<Context> context = Prepare(index);
+  const bool transactional = IsTransactional(context->step);
+  // Only what begins with BEGIN can come behind a COMMIT that may yet fail.
+  if (!transactional) status = CommitReady();
+  if (!status.ok()) return status;
+  if (ready_ == nullptr) Start(*context);
+
+  status = transactional ? RunTransactional(*context) : RunOneByOne(*context);
+  if (status.ok()) {
+    ready_ = std::move(context);
+    return status;
+  }
+  // The one before if its COMMIT has failed.
+  const std::unique_ptr<Context> failed =
+      ready_ == nullptr ? std::move(context) : std::move(ready_);
   if (session_.InTransaction()) {
     Interrupter::Hold hold(interrupter_);
     // What went wrong is in `status`; a rollback that fails means that the connection is gone, and
     // then the server rolls back by itself.
     session_.Rollback().IgnoreError();
   }
-  return Explained(status, context);
+  return Explained(status, *failed);
+}
+
+void StepRunner::Start(Context& context) {
+  context.start_time = absl::Now();
+  if (context.index < started_) return;
+  started_ = context.index + 1;
+  if (listener_->on_started) listener_->on_started(context.index);
+}
+
+absl::Status StepRunner::CommitReady() {
+  if (ready_ == nullptr) return absl::OkStatus();
+  Interrupter::Hold hold(interrupter_);
+  const auto committed = session_.Commit();
+  const absl::Status status =
+      committed.ok() ? SettleReady(*committed)
+                     : errors::OutcomeUnknown(ready_->step.revision, committed.status().message());
+  if (status.ok()) return status;
+  const std::unique_ptr<Context> failed = std::move(ready_);
+  return Explained(status, *failed);
+}
+
+absl::Status StepRunner::SettleReady(const StatementResult& committed) {
+  if (!committed.error) {
+    rows_ = ready_->resulting_rows;
+    finished_.push_back(ready_->step.revision);
+    const std::unique_ptr<Context> done = std::move(ready_);
+    if (listener_->on_finished) {
+      listener_->on_finished(done->index, absl::Now() - done->start_time);
+    }
+    return absl::OkStatus();
+  }
+  ServerError error = *committed.error;
+  if (error.context.empty()) error.context = kAtCommit;
+  if (ready_->section == nullptr || ready_->section->statements.empty()) {
+    return errors::VersionRowMismatch(ready_->step.revision, error.message);
+  }
+  error.position = 0;
+  return FailureOf(*ready_, ready_->section->statements.back(),
+                   static_cast<int>(ready_->section->statements.size()), error);
 }
 
 absl::Status StepRunner::Explained(const absl::Status& status, const Context& context) const {
@@ -228,6 +304,9 @@ absl::Status StepRunner::Explained(const absl::Status& status, const Context& co
 
 absl::Status StepRunner::RunTransactional(Context& context) {
   if (!context.journal.found().empty() && !request_.decisions.resume) {
+    const absl::Status status = CommitReady();
+    if (!status.ok()) return status;
+    Start(context);
     return errors::JournalMismatch(
         Describe(context, StatementAt(*context.section, 1), 0, {}),
         "its section was transaction:false, and statements of it were run one by one");
@@ -245,7 +324,7 @@ absl::Status StepRunner::RunTransactional(Context& context) {
     if (!status.ok()) return status;
     begin.reset();
     next += count;
-    if (is_last) return ends ? Commit(context) : Finish(context);
+    if (is_last) return ends ? absl::OkStatus() : Finish(context);
     if (cancellation_.requested()) return Cancelled(context);
     status = RunStatement(context, statements[next], static_cast<int>(next) + 1);
     if (!status.ok()) return status;
@@ -279,23 +358,47 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
     return {context.step.revision, index_of(i),
             static_cast<int>(context.section->statements.size())};
   };
-  StatementMonitor::Watch watch(monitor_, place(0));
+  const bool commits = begin && ready_ != nullptr;
+  StatementMonitor::Watch watch(monitor_,
+                                commits ? StatementPlace{ready_->step.revision} : place(0));
   absl::optional<NoticeRelay> relay;
   const auto begin_statement = [&](size_t i) {
     if (i < count) relay.emplace(session_, sink_, context.step.revision, index_of(i), false, 0);
     context.statement_start_time = absl::Now();
   };
-  begin_statement(0);
-  return session_.RunPart(part, [&](size_t i, const StatementResult& result) -> absl::Status {
-    const Statement& statement = part.statements[i];
-    if (result.error) return FailureOf(context, statement, index_of(i), *result.error);
-    watch.Next(place(i + 1));
-    // What it has to say of notices left out comes before the end of their statement.
-    relay.reset();
-    ReportFinished(context, statement, index_of(i), result);
-    begin_statement(i + 1);
-    return cancellation_.requested() && i + 1 < count ? Cancelled(context) : absl::OkStatus();
-  });
+  // A commit is not interrupted.
+  absl::optional<Interrupter::Hold> hold;
+  if (commits) {
+    hold.emplace(interrupter_);
+    part.on_commit = [&](const StatementResult& committed) {
+      hold.reset();
+      const absl::Status status = SettleReady(committed);
+      if (!status.ok()) return status;
+      if (cancellation_.requested()) return errors::OperationCancelled(cancellation_.why());
+      Start(context);
+      watch.Next(place(0));
+      begin_statement(0);
+      return absl::OkStatus();
+    };
+  } else {
+    begin_statement(0);
+  }
+  const absl::Status status =
+      session_.RunPart(part, [&](size_t i, const StatementResult& result) -> absl::Status {
+        const Statement& statement = part.statements[i];
+        if (result.error) return FailureOf(context, statement, index_of(i), *result.error);
+        watch.Next(place(i + 1));
+        // What it has to say of notices left out comes before the end of their statement.
+        relay.reset();
+        ReportFinished(context, statement, index_of(i), result);
+        begin_statement(i + 1);
+        return cancellation_.requested() && i + 1 < count ? Cancelled(context) : absl::OkStatus();
+      });
+  if (ready_ != nullptr &&
+      errors::ReasonOf(status) == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE) {
+    return errors::OutcomeUnknown(ready_->step.revision, status.message());
+  }
+  return status;
 }
 
 absl::Status StepRunner::RunOneByOne(Context& context) {
@@ -681,8 +784,7 @@ absl::Status StepRunner::CheckTransaction(Context& context, const Statement& sta
 
 absl::Status StepRunner::Finish(Context& context) {
   absl::Status status = context.journal.Close();
-  if (status.ok()) status = RunPart(context, absl::nullopt, 0, 0, /*ends=*/true);
-  return status.ok() ? Commit(context) : status;
+  return status.ok() ? RunPart(context, absl::nullopt, 0, 0, /*ends=*/true) : status;
 }
 
 StepEnd StepRunner::EndOf(const Context& context) const {
@@ -690,23 +792,6 @@ StepEnd StepRunner::EndOf(const Context& context) const {
           {context.step.revision, context.step.direction,
            context.section == nullptr ? "" : context.file->checksum(), request_.operation,
            context.start_time, context.resulting_rows}};
-}
-
-absl::Status StepRunner::Commit(Context& context) {
-  Interrupter::Hold hold(interrupter_);
-  const auto committed = session_.Commit();
-  if (!committed.ok()) {
-    return errors::OutcomeUnknown(context.step.revision, committed.status().message());
-  }
-  if (!committed->error) return absl::OkStatus();
-  ServerError error = *committed->error;
-  if (error.context.empty()) error.context = kAtCommit;
-  if (context.section == nullptr || context.section->statements.empty()) {
-    return errors::VersionRowMismatch(context.step.revision, error.message);
-  }
-  error.position = 0;
-  return FailureOf(context, context.section->statements.back(),
-                   static_cast<int>(context.section->statements.size()), error);
 }
 
 absl::Status StepRunner::Cancelled(const Context& context) const {

@@ -1,6 +1,8 @@
-// Runs one step of a plan.
+// Runs the steps of a plan.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,15 @@
 
 namespace migd {
 
+// Told of the steps of a plan, by their index from 0. Each may be left out.
+struct StepListener {
+  // Before anything of a step; what is not OK ends the run.
+  std::function<absl::Status(size_t step)> before = nullptr;
+  std::function<void(size_t step)> on_started = nullptr;
+  // The step is committed, and with it the version table.
+  std::function<void(size_t step, absl::Duration duration)> on_finished = nullptr;
+};
+
 // Runs the steps of one operation on its session. Used by one thread; everything passed in must
 // outlive it.
 class StepRunner {
@@ -28,24 +39,26 @@ class StepRunner {
              Cancellation& cancellation, Interrupter& interrupter, StatementMonitor& monitor,
              const EventSink& sink);
 
-  // Runs `step`, which leads to `resulting_rows`, and emits the events of its statements. A step
-  // that runs into the lock timeout is tried again, as often as the request says; in the pauses the
-  // session is in no transaction, hence holds no locks but the mutex. On failure the session is in
-  // no transaction any more, and the status tells what stays. `finished` names the revisions that
-  // the operation finished before, for that report; `journal` is what earlier runs of the step have
-  // left.
-  absl::Status Run(const Step& step, const VersionRows& resulting_rows,
-                   const std::vector<std::string>& finished, const SectionJournal& journal);
+  // Runs the steps of `plan` in their order, until one fails, and emits the events of their
+  // statements. A step that runs into the lock timeout is tried again, as often as the request
+  // says; in the pauses the session is in no transaction, hence holds no locks but the mutex. On
+  // failure the session is in no transaction any more, and the status tells what stays. `journal`
+  // is what earlier runs of the steps have left.
+  absl::Status Run(const Plan& plan, Journal journal, const StepListener& listener);
+
+  // The revisions of the steps that were finished, in their order.
+  const std::vector<std::string>& finished() const { return finished_; }
 
  private:
-  // What is the same for all statements of the step that runs.
+  // A step that runs, and what is the same for all its statements.
   struct Context {
+    const size_t index;
     const Step& step;
-    const VersionRows& resulting_rows;
+    const VersionRows resulting_rows;
     const std::vector<std::string>& finished;
     const MigrationFile* file;  // null for a stamp
     const Section* section;     // null for a stamp
-    StepJournal& journal;
+    StepJournal journal;
     absl::Time start_time;
     // Those that can no longer be rolled back.
     int finished_statements = 0;
@@ -65,9 +78,19 @@ class StepRunner {
     bool left_out = false;
   };
 
-  // Runs the step once.
-  absl::Status Attempt(const Step& step, const VersionRows& resulting_rows,
-                       const std::vector<std::string>& finished, const SectionJournal& journal);
+  // Runs what is not finished, each step once.
+  absl::Status RunRest();
+  // Runs a step up to its COMMIT, which is sent with the beginning of the next one: a step that
+  // came to this is ready_.
+  absl::Status Attempt(size_t index);
+  std::unique_ptr<Context> Prepare(size_t index) const;
+  // Commits the step that is ready_, if there is one.
+  absl::Status CommitReady();
+  // What the server made of the COMMIT of the step that is ready_: if it is done, the step is
+  // finished.
+  absl::Status SettleReady(const StatementResult& committed);
+  // A step begins, unless it is tried again.
+  void Start(Context& context);
   // Whether the step leaves nothing when it fails.
   bool IsTransactional(const Step& step) const;
   // Waits before the attempt that follows `failed`, the number of attempts so far. False if the
@@ -121,10 +144,9 @@ class StepRunner {
                                                          const Statement& statement, int index,
                                                          const std::vector<GuardedObject>& objects);
   absl::Status CheckTransaction(Context& context, const Statement& statement, int index);
-  // Writes the rows and the log entry of the step, and commits.
+  // Writes the rows and the log entry of the step.
   absl::Status Finish(Context& context);
   StepEnd EndOf(const Context& context) const;
-  absl::Status Commit(Context& context);
   absl::Status FailureOf(const Context& context, const Statement& statement, int index,
                          const ServerError& error) const;
   // `status` of a failed step, with what the step knows: whether it was cancelled, what stays.
@@ -146,6 +168,18 @@ class StepRunner {
   // Of the request; 0 once it is used.
   int skip_statement_;
   absl::BitGen random_;
+
+  // Of the run.
+  const Plan* plan_ = nullptr;
+  Journal journal_;
+  const StepListener* listener_ = nullptr;
+  // How many steps have begun.
+  size_t started_ = 0;
+  std::vector<std::string> finished_;
+  // Behind those.
+  VersionRows rows_;
+  // All of the step is written, and its transaction is open.
+  std::unique_ptr<Context> ready_;
 };
 
 }  // namespace migd

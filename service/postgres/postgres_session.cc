@@ -401,85 +401,65 @@ absl::Status PostgresSession::Refresh() {
 
 absl::Status PostgresSession::SetTimeouts(const Timeouts& timeouts) {
   timeouts_ = timeouts;
-  return RunOwn(SetTimeoutsSql(timeouts_));
+  timeouts_in_force_.reset();
+  const absl::Status status = RunOwn(SetTimeoutsSql(timeouts_));
+  if (status.ok() && !InTransaction()) timeouts_in_force_ = timeouts_;
+  return status;
+}
+
+std::vector<OwnQuery> PostgresSession::BeginningOf(const StepPart& part) {
+  std::vector<OwnQuery> queries;
+  // Its end is told at once: what follows may take long.
+  if (part.on_commit) queries.push_back({{"COMMIT", /*is_awaited=*/true}, part.on_commit});
+  if (!part.begin) return queries;
+  timeouts_ = *part.begin;
+  queries.push_back({{"BEGIN"}});
+  if (timeouts_in_force_ == timeouts_) return queries;
+  // Not by set_config(): SET TRANSACTION comes before any query.
+  queries.push_back({{SetLockTimeoutSql(timeouts_.lock_timeout)}});
+  queries.push_back({{SetStatementTimeoutSql(timeouts_.statement_timeout)}});
+  return queries;
 }
 
 absl::Status PostgresSession::RunPart(const StepPart& part, const StatementHandler& on_statement) {
-  std::vector<OwnQuery> before;
-  if (part.begin) {
-    timeouts_ = *part.begin;
-    // Not by set_config(): SET TRANSACTION comes before any query.
-    before = {{"BEGIN"},
-              {SetLockTimeoutSql(timeouts_.lock_timeout)},
-              {SetStatementTimeoutSql(timeouts_.statement_timeout)}};
-  }
-  const std::vector<OwnQuery> after = part.end ? EndQueries(*part.end) : std::vector<OwnQuery>();
+  const std::vector<OwnQuery> before = BeginningOf(part);
+  const std::vector<OwnQuery> after =
+      part.end ? step_end_.Queries(table_, settings_, timeouts_.lock_timeout, *part.end)
+               : std::vector<OwnQuery>();
+  timeouts_in_force_.reset();
   const size_t first = before.size();
   const size_t end = first + part.statements.size();
   const auto own = [&](size_t i) -> const OwnQuery& {
     return i < first ? before[i] : after[i - end];
   };
-  return runner_.RunTogether(
+  const absl::Status status = runner_.RunTogether(
       end + after.size(),
       [&](size_t i) -> StatementRunner::Query {
-        if (i < first || i >= end) return {own(i).sql};
+        if (i < first || i >= end) return own(i).query;
         // The end of the last comes with the rest, which takes no time.
         return {std::string(part.statements[i - first].text), /*is_awaited=*/i + 1 < end};
       },
-      [&](size_t i, const StatementResult& result) {
+      [&](size_t i, const StatementResult& result) -> absl::Status {
         if (i >= first && i < end) return on_statement(i - first, result);
-        if (result.error) {
+        const bool is_commit = i == 0 && part.on_commit;
+        if (result.error && !is_commit) {
           return StatusOfRefusal(result.error->sqlstate, result.error->message, database_);
         }
         return own(i).check ? own(i).check(result) : absl::OkStatus();
       });
-}
-
-std::vector<PostgresSession::OwnQuery> PostgresSession::EndQueries(const StepEnd& end) const {
-  std::vector<OwnQuery> queries;
-  for (const char* reset : kResetStatements) queries.push_back({reset});
-  std::vector<Setting> settings(kSessionSettings.begin(), kSessionSettings.end());
-  settings.insert(settings.end(), settings_.begin(), settings_.end());
-  const std::string lock_timeout = absl::StrCat(absl::ToInt64Milliseconds(timeouts_.lock_timeout));
-  settings.push_back({"lock_timeout", lock_timeout});
-  const std::string mutex = absl::StrCat("(", kMutexClass, ", ", kMutexObject, ")");
-  // One of the two holds is given back and taken again: in pg_locks, every lock of the whole server
-  // would have to be gathered.
-  queries.push_back(
-      {absl::StrCat("SELECT ", SetConfigSql(settings),
-                    " WHERE CASE WHEN pg_catalog.pg_advisory_unlock", mutex,
-                    " THEN pg_catalog.pg_try_advisory_lock", mutex, " ELSE false END"),
-       [revision = end.log.revision](const StatementResult& result) {
-         return result.rows == 1 ? absl::OkStatus() : errors::MutexLost(revision);
-       }});
-  for (const VersionWrite& write : end.writes) {
-    queries.push_back({VersionWriteSql(table_, write),
-                       [this, &write, revision = end.log.revision](const StatementResult& result) {
-                         return CheckWritten(write, revision, result.rows);
-                       }});
+  if (status.ok() && part.end) {
+    timeouts_in_force_ = Timeouts{timeouts_.lock_timeout, absl::ZeroDuration()};
   }
-  queries.push_back({LogSql(end.log)});
-  return queries;
-}
-
-absl::Status PostgresSession::CheckWritten(const VersionWrite& write, absl::string_view revision,
-                                           int64_t rows) const {
-  if (rows == 1) return absl::OkStatus();
-  return errors::VersionRowMismatch(
-      revision, absl::StrCat(VersionWriteProblem(table_, write), "; ", rows, " found"));
-}
-
-std::string PostgresSession::LogSql(const LogEntry& entry) const {
-  return AppendLogSql(table_, entry,
-                      absl::StrFormat("to_timestamp(%.6f)",
-                                      absl::ToDoubleSeconds(entry.start_time - absl::UnixEpoch())));
+  return status;
 }
 
 absl::Status PostgresSession::SetLockTimeout(absl::Duration timeout) {
+  timeouts_in_force_.reset();
   return RunOwn(SetLockTimeoutSql(timeout));
 }
 
 absl::Status PostgresSession::ResetSettings() {
+  timeouts_in_force_.reset();
   // In one message with the others: it costs no round trip.
   return RunOwn(absl::StrCat(ResetSettingsSql(timeouts_.lock_timeout), "; ", SetSql(settings_)));
 }
@@ -488,7 +468,10 @@ absl::Status PostgresSession::Begin() { return RunOwn("BEGIN"); }
 
 absl::StatusOr<StatementResult> PostgresSession::Commit() { return runner_.Run("COMMIT"); }
 
-absl::Status PostgresSession::Rollback() { return RunOwn("ROLLBACK"); }
+absl::Status PostgresSession::Rollback() {
+  timeouts_in_force_.reset();
+  return RunOwn("ROLLBACK");
+}
 
 bool PostgresSession::InTransaction() const {
   const PGTransactionStatusType status = PQtransactionStatus(connection_->handle());
@@ -496,7 +479,10 @@ bool PostgresSession::InTransaction() const {
 }
 
 absl::StatusOr<StatementResult> PostgresSession::Execute(const Statement& statement) {
-  return runner_.Run(statement.text, statement.copy_data);
+  timeouts_in_force_.reset();
+  auto result = runner_.Run(statement.text, statement.copy_data);
+  if (result.ok()) step_end_.Note(*result);
+  return result;
 }
 
 absl::StatusOr<absl::optional<ObjectState>> PostgresSession::Inspect(const GuardedObject& object) {
@@ -517,14 +503,19 @@ absl::Status PostgresSession::WriteVersion(const VersionWrite& write, absl::stri
   return Translated(database_, [&]() -> absl::Status {
     pqxx::nontransaction work(*connection_);
     const pqxx::result result = work.exec(VersionWriteSql(table_, write));
-    return CheckWritten(write, revision, static_cast<int64_t>(result.affected_rows()));
+    return CheckWritten(table_, write, revision, static_cast<int64_t>(result.affected_rows()));
   });
 }
 
 absl::Status PostgresSession::AppendLog(const LogEntry& entry) {
   return Translated(database_, [&] {
     pqxx::nontransaction work(*connection_);
-    work.exec(LogSql(entry));
+    const std::string start_time =
+        entry.start_time
+            ? absl::StrFormat("to_timestamp(%.6f)",
+                              absl::ToDoubleSeconds(*entry.start_time - absl::UnixEpoch()))
+            : "now()";
+    work.exec(AppendLogSql(table_, LiteralsOf(entry, start_time)));
     return absl::OkStatus();
   });
 }

@@ -10,6 +10,7 @@
 #include "service/postgres/cancel_request.h"
 #include "service/postgres/connection.h"
 #include "service/postgres/statement_runner.h"
+#include "service/postgres/step_end.h"
 
 namespace migd {
 
@@ -83,17 +84,8 @@ class PostgresSession : public Session {
   PostgresSession(std::unique_ptr<Connection> connection, std::string database, VersionTable table,
                   std::string login);
 
-  // A query of the service's own that is sent among the statements of a step, and what is made of
-  // its result, if it depends on that.
-  struct OwnQuery {
-    std::string sql;
-    std::function<absl::Status(const StatementResult&)> check = nullptr;
-  };
-  // What ends a step. `end` must outlive them.
-  std::vector<OwnQuery> EndQueries(const StepEnd& end) const;
-  absl::Status CheckWritten(const VersionWrite& write, absl::string_view revision,
-                            int64_t rows) const;
-  std::string LogSql(const LogEntry& entry) const;
+  // What comes before the statements of a part.
+  std::vector<OwnQuery> BeginningOf(const StepPart& part);
   // The rows with their times, from tables that are there and may be read.
   DatedRows SelectDatedRows();
   // Runs a text of the service's own; whatever the server refuses in it is a status.
@@ -109,8 +101,11 @@ class PostgresSession : public Session {
   // The role that the session has logged in as.
   std::string login_;
   Timeouts timeouts_;
-  // Of Guard.
-  std::vector<Setting> settings_;
+  // Those that are known to be in force.
+  absl::optional<Timeouts> timeouts_in_force_;
+  // Every setting of the session, the timeouts aside.
+  std::vector<Setting> settings_ = {kSessionSettings.begin(), kSessionSettings.end()};
+  StepEndStatements step_end_;
   // Both tables that ReadDatedRows reads were there and readable.
   bool has_log_ = false;
   StatementRunner runner_;

@@ -149,16 +149,29 @@ absl::Status StatementRunner::RunTogether(size_t count,
   return pipeline.status;
 }
 
+int StatementRunner::SendQuery(PGconn* connection, const Query& query) {
+  switch (query.kind) {
+    case Query::Kind::kText:
+      return PQsendQueryParams(connection, query.sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr,
+                               0);
+    case Query::Kind::kPrepare:
+      return PQsendPrepare(connection, query.name.c_str(), query.sql.c_str(), 0, nullptr);
+    case Query::Kind::kPrepared:
+      break;
+  }
+  std::vector<const char*> values;
+  for (const std::string& parameter : query.parameters) values.push_back(parameter.c_str());
+  return PQsendQueryPrepared(connection, query.name.c_str(), static_cast<int>(values.size()),
+                             values.data(), nullptr, nullptr, 0);
+}
+
 bool StatementRunner::SendAhead(Pipeline& pipeline) {
   // Not for each that has ended: a message that carries many costs little more than one.
   const bool is_low = pipeline.sizes.size() <= kMostAhead / 2;
   while (is_low && !pipeline.closed && pipeline.sent < pipeline.count &&
          pipeline.sizes.size() < kMostAhead && pipeline.bytes_ahead < kMostBytesAhead) {
     const Query query = pipeline.query_of(pipeline.sent);
-    if (PQsendQueryParams(handle(), query.sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) !=
-        1) {
-      return false;
-    }
+    if (SendQuery(handle(), query) != 1) return false;
     if (query.is_awaited && PQsendFlushRequest(handle()) != 1) return false;
     ++pipeline.sent;
     pipeline.sizes.push_back(query.sql.size());

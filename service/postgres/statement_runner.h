@@ -4,6 +4,8 @@
 #include <libpq-fe.h>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -29,11 +31,22 @@ class StatementRunner {
   absl::StatusOr<StatementResult> Run(absl::string_view sql,
                                       absl::optional<absl::string_view> copy_data = absl::nullopt);
 
-  // One of several texts, each a single statement without COPY.
+  // One of several that are sent together.
   struct Query {
+    enum class Kind {
+      // Runs `sql`, a single statement without COPY.
+      kText,
+      // Prepares `sql` under `name`.
+      kPrepare,
+      // Runs what was prepared under `name`, with `parameters`.
+      kPrepared,
+    };
     std::string sql;
     // Its end is to be told at once, not when the server has more to tell.
     bool is_awaited = false;
+    Kind kind = Kind::kText;
+    std::string name = {};
+    std::vector<std::string> parameters = {};
   };
   using OnResult = std::function<absl::Status(size_t index, const StatementResult& result)>;
   // Runs `count` queries in their order by the extended query protocol, sending them ahead: while
@@ -51,6 +64,8 @@ class StatementRunner {
   static void OnNotice(void* runner, const PGresult* result);
   // The state of one RunTogether().
   struct Pipeline;
+  // As libpq's functions, 1 if that went well.
+  static int SendQuery(PGconn* connection, const Query& query);
   // Sends what may be on its way. False if the connection broke.
   bool SendAhead(Pipeline& pipeline);
   // Takes the results that have arrived. False if there are none, or the connection broke.

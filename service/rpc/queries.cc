@@ -351,15 +351,20 @@ absl::Status AnswerPlan(const Catalog& catalog, const migration::v1::PlanRequest
   migration::v1::Plan described = DescribePlan(*opened->scripts, *plan);
   // With rows of its own a plan is not about the live database.
   const bool is_live = request.from().empty();
-  AddEffects(*opened, *plan, is_live, described, response);
+  const bool is_full = request.view() != migration::v1::PLAN_VIEW_STEPS;
+  if (is_full) {
+    AddEffects(*opened, *plan, is_live, described, response);
+    FillFindings(*opened, *plan, is_live, response);
+  } else if (opened->workspace.policy()->destructive != DestructivePolicy::kRefuse) {
+    response.set_confirmation(ConfirmationOf(opened->workspace.name, described.plan_hash()));
+  }
   response.mutable_steps()->Swap(described.mutable_steps());
   response.mutable_resulting_revisions()->Swap(described.mutable_resulting_revisions());
   response.mutable_starting_revisions()->Swap(described.mutable_starting_revisions());
   response.set_rows_omitted(described.rows_omitted());
   response.set_plan_hash(described.plan_hash());
-  FillFindings(*opened, *plan, is_live, response);
-  if (is_live && request.action() == migration::v1::ACTION_UPGRADE && !plan->steps.empty() &&
-      !response.has_refusal()) {
+  if (is_full && is_live && request.action() == migration::v1::ACTION_UPGRADE &&
+      !plan->steps.empty() && !response.has_refusal()) {
     const absl::Status status = CheckApplied(*opened, *plan);
     if (!status.ok()) *response.mutable_refusal() = errors::ToProto(status);
   }

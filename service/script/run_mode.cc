@@ -92,8 +92,8 @@ RunMode RunModeOf(absl::string_view sql) {
 bool RunsTogether(const Statement& statement) {
   if (statement.copy_data || MayWarnWhenRead(statement.text)) return false;
   StatementReader reader(statement.text);
-  // COPY has a protocol of its own.
-  if (reader.Accept("copy")) return false;
+  // COPY has a protocol of its own; DEALLOCATE takes away what is to come behind it.
+  if (reader.AcceptAnyOf({"copy", "deallocate"})) return false;
   const RunMode mode = RunModeOf(statement.text);
   if (mode != RunMode::kInTransaction && mode != RunMode::kSession) return false;
   return GuardedObjects(statement.text).empty();

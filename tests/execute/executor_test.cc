@@ -346,6 +346,18 @@ TEST_F(ExecuteTest, ADeferredConstraintFailsAtCommitAndBlamesTheLastStatement) {
   EXPECT_THAT(CommittedRows(), IsEmpty());
 }
 
+TEST_F(ExecuteTest, ACommitThatFailsFailsItsStepAndNotTheNext) {
+  WriteTwoRevisions();
+  database_.FailCommit({"23503", "violates foreign key constraint", "", "", "", 0});
+  const ExecuteResult result = Upgrade();
+  EXPECT_THAT(result, FailsWith(ErrorReason::ERROR_REASON_STATEMENT_FAILED));
+  EXPECT_EQ(FailureOf(result).revision(), "a");
+  EXPECT_EQ(result.finished_steps, 0);
+  EXPECT_THAT(CommittedRows(), IsEmpty());
+  EXPECT_FALSE(database_.HasTable("b"));
+  EXPECT_THAT(events_, Not(Contains(HasSubstr("start b"))));
+}
+
 TEST_F(ExecuteTest, AStatementThatCommitsBreaksTheTransaction) {
   fake_.Write({"a", "", "\nCREATE TABLE a (x int);\nCALL commits();\nCREATE TABLE b (x int);\n"});
   const ExecuteResult result = Upgrade();

@@ -390,6 +390,82 @@ TEST_F(PostgresSessionTest, CommitTellsOfADeferredConstraint) {
   EXPECT_FALSE(session->InTransaction());
 }
 
+// Steps that change nothing but the version table, one after the other.
+class StepEndTest : public PostgresSessionTest {
+ protected:
+  StepEndTest() : session_(OpenSession()) {
+    EXPECT_TRUE(session_->PrepareForWriting().ok());
+    EXPECT_TRUE(session_->TryAcquireMutex().value());
+  }
+
+  // Runs `sql` in a step that leads to `revision`, and leaves its transaction open.
+  absl::Status RunStep(const std::string& sql, const std::string& revision, StepPart part = {}) {
+    Statement statement;
+    statement.text = sql;
+    const std::vector<VersionWrite> writes = {{VersionWrite::Kind::kInsert, "", revision}};
+    part.begin = Timeouts{absl::Seconds(7), absl::ZeroDuration()};
+    part.statements = absl::MakeConstSpan(&statement, 1);
+    part.end =
+        StepEnd{writes, {revision, Step::Direction::kUpgrade, "", "op", absl::nullopt, {revision}}};
+    return session_->RunPart(part, [](size_t, const StatementResult& result) {
+      return result.error ? absl::AbortedError(result.error->message) : absl::OkStatus();
+    });
+  }
+  // The same, with a COMMIT of its own.
+  void RunWholeStep(const std::string& sql, const std::string& revision) {
+    const absl::Status status = RunStep(sql, revision);
+    ASSERT_TRUE(status.ok()) << status;
+    ASSERT_FALSE(session_->Commit()->error.has_value());
+  }
+
+  std::unique_ptr<Session> session_;
+};
+
+TEST_F(StepEndTest, WhatARevisionSetsIsGoneForTheNext) {
+  RunWholeStep("SET lock_timeout = '1h'", "r1");
+  RunWholeStep("CREATE TABLE told AS SELECT current_setting('lock_timeout') AS timeout", "r2");
+  EXPECT_EQ(Query("SELECT timeout FROM told"), "7s");
+}
+
+TEST_F(StepEndTest, WhatWasSetInATransactionThatIsRolledBackIsSetAgain) {
+  RunWholeStep("SELECT 1", "r1");
+  ASSERT_TRUE(session_->SetTimeouts({absl::Seconds(1), absl::ZeroDuration()}).ok());
+  EXPECT_FALSE(RunStep("SELECT 1/0", "r2").ok());
+  ASSERT_TRUE(session_->Rollback().ok());
+  RunWholeStep("CREATE TABLE told AS SELECT current_setting('lock_timeout') AS timeout", "r2");
+  EXPECT_EQ(Query("SELECT timeout FROM told"), "7s");
+}
+
+TEST_F(StepEndTest, ARevisionMayDropWhatWasPrepared) {
+  RunWholeStep("SELECT 1", "r1");
+  Run(*session_, "DEALLOCATE ALL");
+  RunWholeStep("SELECT 1", "r2");
+  Run(*session_, "DISCARD ALL");
+  ASSERT_TRUE(session_->TryAcquireMutex().value());
+  RunWholeStep("SELECT 1", "r3");
+  EXPECT_EQ(Query("SELECT count(*) FROM migration_service.revision_log"), "3");
+}
+
+TEST_F(StepEndTest, NothingRunsBehindACommitThatIsRefused) {
+  Run(*session_, "CREATE TABLE p (id int PRIMARY KEY)");
+  Run(*session_, "CREATE TABLE c (p int REFERENCES p DEFERRABLE INITIALLY DEFERRED)");
+  ASSERT_TRUE(RunStep("INSERT INTO c VALUES (1)", "r1").ok());
+  StepPart next;
+  std::string sqlstate;
+  next.on_commit = [&](const StatementResult& committed) {
+    if (committed.error) sqlstate = committed.error->sqlstate;
+    return absl::AbortedError("refused");
+  };
+  EXPECT_EQ(RunStep("SELECT setval(pg_get_serial_sequence('migration_service.revision_log', "
+                    "'entry'), 1000)",
+                    "r2", next),
+            absl::AbortedError("refused"));
+  EXPECT_EQ(sqlstate, "23503");
+  EXPECT_FALSE(session_->InTransaction());
+  // What a rollback would not undo has not been done.
+  EXPECT_EQ(Query("SELECT last_value < 1000 FROM migration_service.revision_log_entry_seq"), "t");
+}
+
 TEST_F(PostgresSessionTest, TheLogTellsWhatWasDoneByWhom) {
   const auto session = OpenSession();
   ASSERT_TRUE(session->PrepareForWriting().ok());

@@ -272,6 +272,66 @@ TEST_P(DatabaseContract, AStepCanComeInSeveralParts) {
   EXPECT_EQ(database_->ReadRows().value(), VersionRows{"r1"});
 }
 
+// The end of a step whose revision is the only one from then on.
+inline StepEnd EndOfStep(absl::Span<const VersionWrite> writes, const std::string& revision) {
+  return {writes, {revision, Step::Direction::kUpgrade, "sum", "op", absl::nullopt, {revision}}};
+}
+
+TEST_P(DatabaseContract, AStepIsCommittedWithTheBeginningOfTheNext) {
+  const auto session = OpenWriter();
+  ASSERT_TRUE(session->TryAcquireMutex().value());
+  const auto no_statement = [](size_t, const StatementResult&) { return absl::OkStatus(); };
+  const std::vector<VersionWrite> first_write = {{VersionWrite::Kind::kInsert, "", "r1"}};
+  StepPart first;
+  first.begin = Timeouts();
+  first.end = EndOfStep(first_write, "r1");
+  ASSERT_TRUE(session->RunPart(first, no_statement).ok());
+
+  const auto statements = StatementsOf({"CREATE TABLE b ()"});
+  const std::vector<VersionWrite> next_write = {{VersionWrite::Kind::kUpdate, "r1", "r2"}};
+  bool committed = false;
+  StepPart next;
+  next.on_commit = [&](const StatementResult& result) {
+    EXPECT_FALSE(result.error.has_value());
+    committed = true;
+    EXPECT_EQ(database_->ReadRows().value(), VersionRows{"r1"});
+    return absl::OkStatus();
+  };
+  next.begin = Timeouts();
+  next.statements = statements;
+  next.end = EndOfStep(next_write, "r2");
+  const absl::Status status = session->RunPart(next, [&](size_t, const StatementResult&) {
+    EXPECT_TRUE(committed);
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(session->InTransaction());
+  EXPECT_EQ(database_->ReadRows().value(), VersionRows{"r1"});
+  ASSERT_TRUE(session->Rollback().ok());
+  EXPECT_EQ(StateOf(*session, "table", "b"), ObjectState::kMissing);
+}
+
+TEST_P(DatabaseContract, NothingOfAPartStaysIfTheCallerStopsBehindTheCommit) {
+  const auto session = OpenWriter();
+  ASSERT_TRUE(session->Begin().ok());
+  Run(*session, "CREATE TABLE a ()");
+  const auto statements = StatementsOf({"CREATE TABLE b ()"});
+  StepPart next;
+  next.on_commit = [](const StatementResult&) { return absl::CancelledError("enough"); };
+  next.begin = Timeouts();
+  next.statements = statements;
+  const absl::Status status = session->RunPart(next, [](size_t, const StatementResult&) {
+    ADD_FAILURE();
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(status, absl::CancelledError("enough"));
+  if (session->InTransaction()) {
+    EXPECT_TRUE(session->Rollback().ok());
+  }
+  EXPECT_EQ(StateOf(*session, "table", "a"), ObjectState::kPresent);
+  EXPECT_EQ(StateOf(*session, "table", "b"), ObjectState::kMissing);
+}
+
 TEST_P(DatabaseContract, APartEndsAtTheStatementThatTheCallerDislikes) {
   const auto session = OpenWriter();
   const auto statements = StatementsOf({"CREATE TABLE a ()", "CREATE TABLE b ()"});
