@@ -4,6 +4,18 @@
 
 namespace migd {
 
+absl::Status Session::LookUp(const StepPart& part, size_t statement) {
+  std::vector<absl::optional<ObjectState>> states;
+  bool is_known = false;
+  for (const GuardedObject& object : part.lookups[statement]) {
+    const auto state = Inspect(object);
+    if (!state.ok()) return state.status();
+    states.push_back(*state);
+    is_known = is_known || state->has_value();
+  }
+  return is_known ? part.on_lookup(statement, states) : absl::OkStatus();
+}
+
 // One after the other: for a connection that cannot do better.
 absl::Status Session::RunPart(const StepPart& part, const StatementHandler& on_statement) {
   absl::Status status;
@@ -18,6 +30,8 @@ absl::Status Session::RunPart(const StepPart& part, const StatementHandler& on_s
     if (status.ok()) status = Begin();
   }
   for (size_t i = 0; status.ok() && i < part.statements.size(); ++i) {
+    if (i < part.lookups.size()) status = LookUp(part, i);
+    if (!status.ok()) return status;
     const auto result = Execute(part.statements[i]);
     if (!result.ok()) return result.status();
     status = on_statement(i, *result);

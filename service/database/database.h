@@ -194,6 +194,14 @@ struct StepPart {
   absl::optional<Timeouts> begin;
   // Each RunsTogether().
   absl::Span<const Statement> statements;
+  // What is looked up before the statement of the same index, as Inspect does it. None before those
+  // that it is too short for.
+  absl::Span<const std::vector<GuardedObject>> lookups;
+  // Called with what Inspect says of the objects before a statement, if there is one of a kind that
+  // can be looked up. If the status is not OK the part ends with it; the statement may have run.
+  std::function<absl::Status(size_t statement,
+                             const std::vector<absl::optional<ObjectState>>& states)>
+      on_lookup;
   // Set for the last: behind the statements the settings are reset, it is made sure that the mutex
   // is held, and this is written.
   absl::optional<StepEnd> end;
@@ -214,11 +222,9 @@ class Session {
   // The process id of the server's end of the connection.
   virtual int pid() const = 0;
 
-  // DatabaseReadOnly if migrations cannot be run here at all.
-  virtual absl::Status CheckWritable() = 0;
-
   // Takes the mutex that lets one operation at a time migrate the database, on this very
   // connection. Never waits: false if somebody else has it. Not inside a transaction.
+  // DatabaseReadOnly if migrations cannot be run here at all.
   virtual absl::StatusOr<bool> TryAcquireMutex() = 0;
   // Whether this connection still has it.
   virtual absl::StatusOr<bool> HoldsMutex() = 0;
@@ -301,6 +307,10 @@ class Session {
   // second or so, even if the server cannot be reached: the request may still arrive then.
   // Thread-safe.
   virtual void Cancel() = 0;
+
+ private:
+  // What StepPart has to look up before a statement.
+  absl::Status LookUp(const StepPart& part, size_t statement);
 };
 
 // One configured place to migrate. Thread-safe.

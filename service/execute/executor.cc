@@ -242,7 +242,6 @@ absl::Status ExecuteOn(Session& session, Workspace& workspace, const ExecuteRequ
   // migration's statement may.
   Interrupter interrupter(session, cancellation);
   absl::Status status = session.SetTimeouts({request.timeouts.lock_timeout, absl::ZeroDuration()});
-  if (status.ok()) status = session.CheckWritable();
   if (status.ok()) status = AcquireMutex(session, request, cancellation, sink);
   if (!status.ok()) return status;
 

@@ -24,6 +24,9 @@ using migration::v1::OperationEvent;
 constexpr int kMostNotices = 100;
 constexpr size_t kLongestNotice = 4000;
 
+// Of a section with more, a part at a time is made ready to be sent.
+constexpr size_t kMostTogether = 10000;
+
 // Between two attempts of a step that runs into the lock timeout.
 constexpr absl::Duration kLongestPause = absl::Seconds(15);
 
@@ -68,16 +71,8 @@ std::string Public(absl::string_view text) {
 // Passes the notices of one statement on, up to a limit.
 class NoticeRelay {
  public:
-  // What the statement skips has been told already: whether there is something, and how much of it
-  // is because it is missing.
-  NoticeRelay(Session& session, const EventSink& sink, std::string revision, int index,
-              bool skips_reported, int missing_reported)
-      : session_(session),
-        sink_(sink),
-        revision_(std::move(revision)),
-        index_(index),
-        skips_reported_(skips_reported),
-        missing_reported_(missing_reported) {
+  NoticeRelay(Session& session, const EventSink& sink, std::string revision, int index)
+      : session_(session), sink_(sink), revision_(std::move(revision)), index_(index) {
     session_.SetNoticeHandler([this](const ServerNotice& notice) { Relay(notice); });
   }
   ~NoticeRelay() {
@@ -86,6 +81,15 @@ class NoticeRelay {
       Emit(
           {"INFO", "", absl::StrCat(count_ - kMostNotices, " more notices were left out"), "", ""});
     }
+  }
+  NoticeRelay(const NoticeRelay&) = delete;
+  NoticeRelay& operator=(const NoticeRelay&) = delete;
+
+  // What the statement skips has been told already: how much there is, and how much of it is
+  // because it is missing.
+  void LeaveOut(int skipped, int missing) {
+    skips_reported_ = skipped > 0;
+    missing_reported_ = missing;
   }
 
  private:
@@ -115,8 +119,8 @@ class NoticeRelay {
   const EventSink& sink_;
   const std::string revision_;
   const int index_;
-  const bool skips_reported_;
-  int missing_reported_;
+  bool skips_reported_ = false;
+  int missing_reported_ = 0;
   int count_ = 0;
 };
 
@@ -338,8 +342,9 @@ size_t StepRunner::CountTogether(absl::Span<const Statement> statements) const {
       request_.existing_objects == migration::v1::EXISTING_OBJECTS_SKIP) {
     return 0;
   }
-  const auto end = std::find_if_not(statements.begin(), statements.end(), RunsTogether);
-  return static_cast<size_t>(end - statements.begin());
+  const auto most = statements.subspan(0, kMostTogether);
+  const auto end = std::find_if_not(most.begin(), most.end(), RunsTogether);
+  return static_cast<size_t>(end - most.begin());
 }
 
 absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts>& begin,
@@ -363,8 +368,24 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
                                 commits ? StatementPlace{ready_->step.revision} : place(0));
   absl::optional<NoticeRelay> relay;
   const auto begin_statement = [&](size_t i) {
-    if (i < count) relay.emplace(session_, sink_, context.step.revision, index_of(i), false, 0);
+    if (i < count) relay.emplace(session_, sink_, context.step.revision, index_of(i));
     context.statement_start_time = absl::Now();
+  };
+  std::vector<std::vector<GuardedObject>> guarded;
+  for (const Statement& statement : part.statements) {
+    guarded.push_back(GuardedObjects(statement.text));
+  }
+  part.lookups = guarded;
+  part.on_lookup = [&](size_t i, const std::vector<absl::optional<ObjectState>>& states) {
+    std::vector<GuardedObject> skipped;
+    for (size_t k = 0; k < states.size(); ++k) {
+      const absl::Status status = NoteIfSkipped(context, part.statements[i], index_of(i),
+                                                guarded[i][k], states[k], skipped);
+      if (!status.ok()) return status;
+    }
+    ReportSkipped(context, index_of(i), skipped);
+    relay->LeaveOut(static_cast<int>(skipped.size()), context.missing_objects);
+    return absl::OkStatus();
   };
   // A commit is not interrupted.
   absl::optional<Interrupter::Hold> hold;
@@ -556,7 +577,7 @@ absl::StatusOr<bool> StepRunner::IsDone(const Statement& statement, std::string&
 }
 
 absl::Status StepRunner::RunStatement(Context& context, const Statement& statement, int index) {
-  const auto skipped = ReportSkipped(context, statement, index);
+  const auto skipped = LookForSkipped(context, statement, index);
   if (!skipped.ok()) return skipped.status();
   const auto result = Send(context, statement, index, *skipped);
   if (!result.ok()) return result.status();
@@ -580,7 +601,7 @@ absl::Status StepRunner::RunInOwnTransaction(Context& context, const Statement& 
 }
 
 absl::Status StepRunner::RunInTransaction(Context& context, const Statement& statement, int index) {
-  const auto skipped = ReportSkipped(context, statement, index);
+  const auto skipped = LookForSkipped(context, statement, index);
   if (!skipped.ok()) return skipped.status();
   absl::Status status = session_.Begin();
   if (!status.ok()) return status;
@@ -611,7 +632,7 @@ absl::Status StepRunner::RunInTransaction(Context& context, const Statement& sta
 absl::Status StepRunner::RunAlone(Context& context, const Statement& statement, int index) {
   absl::Status status = MakeRoomFor(context, statement, index);
   if (!status.ok()) return status;
-  const auto skipped = ReportSkipped(context, statement, index);
+  const auto skipped = LookForSkipped(context, statement, index);
   if (!skipped.ok()) return skipped.status();
 
   status = context.journal.Start(index, statement);
@@ -674,8 +695,8 @@ absl::StatusOr<StatementResult> StepRunner::Send(Context& context, const Stateme
                                                  int index, int skipped) {
   context.statement_start_time = absl::Now();
   if (context.left_out) return StatementResult();
-  NoticeRelay relay(session_, sink_, context.step.revision, index, skipped > 0,
-                    context.missing_objects);
+  NoticeRelay relay(session_, sink_, context.step.revision, index);
+  relay.LeaveOut(skipped, context.missing_objects);
   const StatementMonitor::Watch watch(
       monitor_, {context.step.revision, index, static_cast<int>(context.section->statements.size()),
                  static_cast<int64_t>(statement.copy_data.value_or("").size())});
@@ -719,6 +740,20 @@ void StepRunner::ReportSettled(const Context& context, int index,
   sink_(std::move(event));
 }
 
+absl::Status StepRunner::NoteIfSkipped(const Context& context, const Statement& statement,
+                                       int index, const GuardedObject& object,
+                                       absl::optional<ObjectState> state,
+                                       std::vector<GuardedObject>& skipped) const {
+  if (!state) return absl::OkStatus();
+  const bool creates = object.guard == GuardedObject::Guard::kIfNotExists;
+  if (creates && *state == ObjectState::kInvalidIndex) {
+    return errors::InvalidIndex(Describe(context, statement, index, {}), object.DisplayName(),
+                                "it would be passed over");
+  }
+  if (creates == (*state != ObjectState::kMissing)) skipped.push_back(object);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<GuardedObject>> StepRunner::FindSkipped(
     const Context& context, const Statement& statement, int index,
     const std::vector<GuardedObject>& objects) {
@@ -726,44 +761,44 @@ absl::StatusOr<std::vector<GuardedObject>> StepRunner::FindSkipped(
   for (const GuardedObject& object : objects) {
     const auto state = session_.Inspect(object);
     if (!state.ok()) return state.status();
-    if (!state->has_value()) continue;
-    const bool creates = object.guard == GuardedObject::Guard::kIfNotExists;
-    if (creates && **state == ObjectState::kInvalidIndex) {
-      return errors::InvalidIndex(Describe(context, statement, index, {}), object.DisplayName(),
-                                  "it would be passed over");
-    }
-    if (creates == (**state != ObjectState::kMissing)) skipped.push_back(object);
+    const absl::Status status = NoteIfSkipped(context, statement, index, object, *state, skipped);
+    if (!status.ok()) return status;
   }
   return skipped;
 }
 
-absl::StatusOr<int> StepRunner::ReportSkipped(Context& context, const Statement& statement,
-                                              int index) {
+absl::StatusOr<int> StepRunner::LookForSkipped(Context& context, const Statement& statement,
+                                               int index) {
   context.left_out = false;
-  context.missing_objects = 0;
-  auto skipped_objects = FindSkipped(context, statement, index, GuardedObjects(statement.text));
-  if (!skipped_objects.ok()) return skipped_objects.status();
+  auto skipped = FindSkipped(context, statement, index, GuardedObjects(statement.text));
+  if (!skipped.ok()) return skipped.status();
   if (request_.existing_objects == migration::v1::EXISTING_OBJECTS_SKIP) {
     const std::vector<GuardedObject> created = CreatedObjects(statement.text);
     const auto present = FindSkipped(context, statement, index, created);
     if (!present.ok()) return present.status();
     context.left_out = !created.empty() && present->size() == created.size();
-    if (context.left_out) skipped_objects = *present;
+    if (context.left_out) skipped = *present;
   }
-  for (const GuardedObject& object : *skipped_objects) {
+  ReportSkipped(context, index, *skipped);
+  return static_cast<int>(skipped->size());
+}
+
+void StepRunner::ReportSkipped(Context& context, int index,
+                               const std::vector<GuardedObject>& skipped) {
+  context.missing_objects = 0;
+  for (const GuardedObject& object : skipped) {
     const bool creates = object.guard == GuardedObject::Guard::kIfNotExists;
     if (!creates) ++context.missing_objects;
     OperationEvent event;
-    migration::v1::ObjectSkipped& skipped = *event.mutable_object_skipped();
-    skipped.set_revision(context.step.revision);
-    skipped.set_statement_index(index);
-    skipped.set_object_kind(object.kind);
-    skipped.set_object_name(object.DisplayName());
-    skipped.set_reason(creates ? migration::v1::SKIP_REASON_EXISTS
-                               : migration::v1::SKIP_REASON_MISSING);
+    migration::v1::ObjectSkipped& out = *event.mutable_object_skipped();
+    out.set_revision(context.step.revision);
+    out.set_statement_index(index);
+    out.set_object_kind(object.kind);
+    out.set_object_name(object.DisplayName());
+    out.set_reason(creates ? migration::v1::SKIP_REASON_EXISTS
+                           : migration::v1::SKIP_REASON_MISSING);
     sink_(std::move(event));
   }
-  return static_cast<int>(skipped_objects->size());
 }
 
 absl::Status StepRunner::CheckTransaction(Context& context, const Statement& statement, int index) {

@@ -137,8 +137,13 @@ class StepRunner {
                       const StatementResult& result);
   void ReportSettled(const Context& context, int index, migration::v1::Settlement settlement,
                      absl::string_view index_name = "");
-  // Returns how many objects the statement skips.
-  absl::StatusOr<int> ReportSkipped(Context& context, const Statement& statement, int index);
+  // Reports what the statement skips, and returns how much that is.
+  absl::StatusOr<int> LookForSkipped(Context& context, const Statement& statement, int index);
+  void ReportSkipped(Context& context, int index, const std::vector<GuardedObject>& skipped);
+  // Adds the object to `skipped` if the statement passes over it. InvalidIndex.
+  absl::Status NoteIfSkipped(const Context& context, const Statement& statement, int index,
+                             const GuardedObject& object, absl::optional<ObjectState> state,
+                             std::vector<GuardedObject>& skipped) const;
   // The objects that the statement passes over, or would, that are in the state that it asks for.
   absl::StatusOr<std::vector<GuardedObject>> FindSkipped(const Context& context,
                                                          const Statement& statement, int index,

@@ -30,6 +30,8 @@ constexpr size_t kMostKnown = 200;
 
 // What happens to an operation is written at most so often, but for what cannot wait.
 constexpr absl::Duration kBetweenWrites = absl::Milliseconds(20);
+// And not before what follows at once can go with it.
+constexpr absl::Duration kGathering = absl::Milliseconds(2);
 
 // How often the store is looked at while nothing goes on, and while operations run: a request to
 // cancel that came to another server must take effect within a second.
@@ -421,7 +423,7 @@ bool DatabaseOperations::AwaitWork(absl::Time next_poll, absl::Time not_before) 
     if (woken_at_once_ || stopping_at_) {
       next = std::min(next, not_before);
     } else if (woken_) {
-      next = std::min(next, next_write);
+      next = std::min(next, std::max(next_write, woken_time_ + kGathering));
     }
     if (now >= next) break;
     work_.WaitFor(mutex_, next - now);
@@ -813,6 +815,7 @@ void DatabaseOperations::JoinEnded() {
 void DatabaseOperations::Wake(bool at_once) {
   MutexLock lock(mutex_);
   const bool was_woken = woken_at_once_ || (woken_ && !at_once);
+  if (!woken_) woken_time_ = absl::Now();
   woken_ = true;
   woken_at_once_ = woken_at_once_ || at_once;
   if (!was_woken) work_.NotifyAll();

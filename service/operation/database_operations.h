@@ -201,6 +201,7 @@ class DatabaseOperations {
   absl::optional<absl::Time> stopping_at_ ABSL_GUARDED_BY(mutex_);
   // There is something to write: soon, or at once.
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time woken_time_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool woken_at_once_ ABSL_GUARDED_BY(mutex_) = false;
   // Those that are not finished, and the newest of the others.
   std::map<std::string, std::shared_ptr<Operation>> known_ ABSL_GUARDED_BY(mutex_);

@@ -372,10 +372,7 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
                                                                const StoredEvents& accepted,
                                                                Durability durability) {
   return database_.WithReader([&](PostgresSession& session) -> absl::StatusOr<OperationRecord> {
-    const absl::Status writable = session.CheckWritable();
-    if (!writable.ok()) return writable;
-    auto inserted = Translated(database_.name(), [&]() -> absl::StatusOr<OperationRecord> {
-      PrepareServiceTables(session);
+    const auto insert = [&]() -> absl::StatusOr<OperationRecord> {
       pqxx::nontransaction work(session.connection());
       const pqxx::result added = work.exec(absl::StrCat(
           SynchronousCommitSql(durability),
@@ -393,7 +390,19 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
               TableText(session.version_table()), ", ", QuoteLiteral(record.operation.request_id()),
               ") LIMIT 1")),
           database_.name());
+    };
+    if (is_prepared_) {
+      // What is wrong is found out below; nothing was written, or what was is found.
+      auto inserted = Translated(database_.name(), insert);
+      if (inserted.ok()) return inserted;
+    }
+    const absl::Status writable = session.CheckWritable();
+    if (!writable.ok()) return writable;
+    auto inserted = Translated(database_.name(), [&] {
+      PrepareServiceTables(session);
+      return insert();
     });
+    is_prepared_ = inserted.ok();
     if (errors::ReasonOf(inserted.status()) != migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE) {
       return inserted;
     }

@@ -1,6 +1,7 @@
 // Operations, kept in the schema `migration_service` of the database that they migrate.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ class PostgresOperationStore : public OperationStore {
   absl::StatusOr<std::vector<OperationRecord>> ReadRecords(const std::string& condition);
 
   PostgresDatabase& database_;
+  // All that Insert writes to was there.
+  std::atomic<bool> is_prepared_ = false;
 };
 
 }  // namespace migd

@@ -96,6 +96,18 @@ constexpr std::array<Safeguard, 6> kSafeguards = {{
 // often. Not on every system that PostgreSQL runs on.
 constexpr Safeguard kClientCheck = {140000, {"client_connection_check_interval", "5s"}};
 
+constexpr char kIsReadOnly[] =
+    "(pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean)";
+
+// How an object stands by what LookupSql found of it.
+ObjectState StateOf(const std::vector<absl::optional<std::string>>& row) {
+  if (row.empty()) return ObjectState::kMissing;
+  // An index on a partitioned table (relkind I) may be invalid by design, until every partition has
+  // its own.
+  const bool invalid = row[0] == "i" && row[1] == "f";
+  return invalid ? ObjectState::kInvalidIndex : ObjectState::kPresent;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresSession::Open(
@@ -155,8 +167,7 @@ JournalEntry PostgresSession::Sendable(JournalEntry entry) const {
 absl::Status PostgresSession::CheckWritable() {
   return Translated(database_, [&]() -> absl::Status {
     pqxx::nontransaction work(*connection_);
-    const pqxx::row row = work.exec1(
-        "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean");
+    const pqxx::row row = work.exec1(absl::StrCat("SELECT ", kIsReadOnly));
     return row[0].as<bool>() ? errors::DatabaseReadOnly(database_) : absl::OkStatus();
   });
 }
@@ -164,11 +175,14 @@ absl::Status PostgresSession::CheckWritable() {
 absl::StatusOr<bool> PostgresSession::TryAcquireMutex() {
   return Translated(database_, [&]() -> absl::StatusOr<bool> {
     pqxx::nontransaction work(*connection_);
-    // Twice, so that giving one back tells whether it was held, without letting go: see EndQueries.
-    return work
-        .exec_params1("SELECT pg_try_advisory_lock($1, $2) AND pg_try_advisory_lock($1, $2)",
-                      kMutexClass, kMutexObject)[0]
-        .as<bool>();
+    const std::string lock =
+        absl::StrCat("pg_try_advisory_lock(", kMutexClass, ", ", kMutexObject, ")");
+    // Twice, so that giving one back tells whether it was held, without letting go: see PutBackSql.
+    const pqxx::row row =
+        work.exec1(absl::StrCat("SELECT ", kIsReadOnly, ", CASE WHEN ", kIsReadOnly,
+                                " THEN false ELSE ", lock, " AND ", lock, " END"));
+    if (row[0].as<bool>()) return errors::DatabaseReadOnly(database_);
+    return row[1].as<bool>();
   });
 }
 
@@ -198,19 +212,34 @@ absl::StatusOr<absl::optional<MutexHolder>> PostgresSession::ReadMutexHolder() {
 }
 
 absl::StatusOr<VersionRows> PostgresSession::ReadRows() {
-  return Translated(database_, [&]() -> absl::StatusOr<VersionRows> {
-    pqxx::nontransaction work(*connection_);
-    const bool exists = work.exec1(absl::StrCat("SELECT ", RelationSql(table_.schema, table_.name),
-                                                " IS NOT NULL"))[0]
-                            .as<bool>();
-    VersionRows rows;
-    if (!exists) return rows;
-    for (const pqxx::row row :
-         work.exec(absl::StrCat("SELECT version_num FROM ", QualifiedName(table_)))) {
-      rows.insert(row[0].as<std::string>());
+  if (has_version_table_) {
+    try {
+      return SelectRows();
+    } catch (const pqxx::pqxx_exception&) {
+      // It is gone, or may not be read any more. What else may be the matter is told by what
+      // follows.
+      has_version_table_ = false;
     }
-    return rows;
+  }
+  return Translated(database_, [&]() -> absl::StatusOr<VersionRows> {
+    {
+      pqxx::nontransaction work(*connection_);
+      has_version_table_ = work.exec1(absl::StrCat(
+          "SELECT ", RelationSql(table_.schema, table_.name), " IS NOT NULL"))[0]
+                               .as<bool>();
+    }
+    return has_version_table_ ? SelectRows() : VersionRows();
   });
+}
+
+VersionRows PostgresSession::SelectRows() {
+  pqxx::nontransaction work(*connection_);
+  VersionRows rows;
+  for (const pqxx::row row :
+       work.exec(absl::StrCat("SELECT version_num FROM ", QualifiedName(table_)))) {
+    rows.insert(row[0].as<std::string>());
+  }
+  return rows;
 }
 
 absl::StatusOr<std::map<std::string, absl::Time>> PostgresSession::ReadApplyTimes() {
@@ -401,6 +430,7 @@ absl::Status PostgresSession::Refresh() {
 
 absl::Status PostgresSession::SetTimeouts(const Timeouts& timeouts) {
   timeouts_ = timeouts;
+  if (timeouts_in_force_ == timeouts_) return absl::OkStatus();
   timeouts_in_force_.reset();
   const absl::Status status = RunOwn(SetTimeoutsSql(timeouts_));
   if (status.ok() && !InTransaction()) timeouts_in_force_ = timeouts_;
@@ -421,31 +451,97 @@ std::vector<OwnQuery> PostgresSession::BeginningOf(const StepPart& part) {
   return queries;
 }
 
-absl::Status PostgresSession::RunPart(const StepPart& part, const StatementHandler& on_statement) {
-  const std::vector<OwnQuery> before = BeginningOf(part);
-  const std::vector<OwnQuery> after =
-      part.end ? step_end_.Queries(table_, settings_, timeouts_.lock_timeout, *part.end)
-               : std::vector<OwnQuery>();
-  timeouts_in_force_.reset();
-  const size_t first = before.size();
-  const size_t end = first + part.statements.size();
-  const auto own = [&](size_t i) -> const OwnQuery& {
-    return i < first ? before[i] : after[i - end];
+// The queries of a part, in the order in which they are sent.
+class PostgresSession::PartQueries {
+ public:
+  PartQueries(const StepPart& part, std::vector<OwnQuery> before, std::vector<OwnQuery> after)
+      : part_(part), before_(std::move(before)), after_(std::move(after)) {
+    for (const OwnQuery& query : before_) queries_.push_back({Kind::kOwn, &query, 0, 0});
+    for (size_t i = 0; i < part.statements.size(); ++i) {
+      if (i < part.lookups.size()) AddLookups(i);
+      queries_.push_back({Kind::kStatement, nullptr, i, 0});
+    }
+    for (const OwnQuery& query : after_) queries_.push_back({Kind::kOwn, &query, 0, 0});
+  }
+  PartQueries(const PartQueries&) = delete;
+  PartQueries& operator=(const PartQueries&) = delete;
+
+  size_t size() const { return queries_.size(); }
+
+  StatementRunner::Query Make(size_t index) const {
+    const Entry& entry = queries_[index];
+    switch (entry.kind) {
+      case Kind::kOwn:
+        return entry.own->query;
+      case Kind::kLookup: {
+        StatementRunner::Query lookup;
+        lookup.sql = *LookupSql(part_.lookups[entry.statement][entry.object]);
+        lookup.keeps_row = true;
+        return lookup;
+      }
+      case Kind::kStatement:
+        break;
+    }
+    // The end of the last comes with the rest, which takes no time.
+    const bool is_last = entry.statement + 1 == part_.statements.size();
+    return {std::string(part_.statements[entry.statement].text), /*is_awaited=*/!is_last};
+  }
+
+  absl::Status Take(size_t index, const StatementRunner::QueryResult& result,
+                    const StatementHandler& on_statement, const std::string& database) {
+    const Entry& entry = queries_[index];
+    if (entry.kind == Kind::kStatement) return on_statement(entry.statement, result);
+    const bool is_commit = index == 0 && part_.on_commit;
+    if (result.error && !is_commit) {
+      return StatusOfRefusal(result.error->sqlstate, result.error->message, database);
+    }
+    if (entry.kind == Kind::kLookup) return TakeLookup(index, result);
+    return entry.own->check ? entry.own->check(result) : absl::OkStatus();
+  }
+
+ private:
+  enum class Kind { kOwn, kLookup, kStatement };
+  struct Entry {
+    Kind kind;
+    const OwnQuery* own;
+    // Of the part, and among its lookups.
+    size_t statement;
+    size_t object;
   };
+
+  void AddLookups(size_t statement) {
+    for (size_t object = 0; object < part_.lookups[statement].size(); ++object) {
+      if (!LookupSql(part_.lookups[statement][object])) continue;
+      queries_.push_back({Kind::kLookup, nullptr, statement, object});
+    }
+  }
+
+  absl::Status TakeLookup(size_t index, const StatementRunner::QueryResult& result) {
+    const Entry& entry = queries_[index];
+    states_.resize(part_.lookups[entry.statement].size());
+    states_[entry.object] = StateOf(result.first_row);
+    if (queries_[index + 1].kind == Kind::kLookup) return absl::OkStatus();
+    return part_.on_lookup(entry.statement, std::exchange(states_, {}));
+  }
+
+  const StepPart& part_;
+  const std::vector<OwnQuery> before_;
+  const std::vector<OwnQuery> after_;
+  std::vector<Entry> queries_;
+  // Of the statement that comes next.
+  std::vector<absl::optional<ObjectState>> states_;
+};
+
+absl::Status PostgresSession::RunPart(const StepPart& part, const StatementHandler& on_statement) {
+  std::vector<OwnQuery> before = BeginningOf(part);
+  std::vector<OwnQuery> after;
+  if (part.end) after = step_end_.Queries(table_, settings_, timeouts_.lock_timeout, *part.end);
+  PartQueries queries(part, std::move(before), std::move(after));
+  timeouts_in_force_.reset();
   const absl::Status status = runner_.RunTogether(
-      end + after.size(),
-      [&](size_t i) -> StatementRunner::Query {
-        if (i < first || i >= end) return own(i).query;
-        // The end of the last comes with the rest, which takes no time.
-        return {std::string(part.statements[i - first].text), /*is_awaited=*/i + 1 < end};
-      },
-      [&](size_t i, const StatementResult& result) -> absl::Status {
-        if (i >= first && i < end) return on_statement(i - first, result);
-        const bool is_commit = i == 0 && part.on_commit;
-        if (result.error && !is_commit) {
-          return StatusOfRefusal(result.error->sqlstate, result.error->message, database_);
-        }
-        return own(i).check ? own(i).check(result) : absl::OkStatus();
+      queries.size(), [&](size_t i) { return queries.Make(i); },
+      [&](size_t i, const StatementRunner::QueryResult& result) {
+        return queries.Take(i, result, on_statement, database_);
       });
   if (status.ok() && part.end) {
     timeouts_in_force_ = Timeouts{timeouts_.lock_timeout, absl::ZeroDuration()};
@@ -491,11 +587,14 @@ absl::StatusOr<absl::optional<ObjectState>> PostgresSession::Inspect(const Guard
     if (!query) return absl::optional<ObjectState>();
     pqxx::nontransaction work(*connection_);
     const pqxx::result found = work.exec(*query);
-    if (found.empty()) return absl::make_optional(ObjectState::kMissing);
-    // An index on a partitioned table (relkind I) may be invalid by design, until every partition
-    // has its own.
-    const bool invalid = found[0][0].as<std::string>("") == "i" && !found[0][1].as<bool>(true);
-    return absl::make_optional(invalid ? ObjectState::kInvalidIndex : ObjectState::kPresent);
+    std::vector<absl::optional<std::string>> row;
+    if (!found.empty()) {
+      for (const pqxx::field field : found[0]) {
+        row.push_back(field.is_null() ? absl::nullopt
+                                      : absl::make_optional<std::string>(field.c_str()));
+      }
+    }
+    return absl::make_optional(StateOf(row));
   });
 }
 

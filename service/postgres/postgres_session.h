@@ -25,7 +25,8 @@ class PostgresSession : public Session {
   ~PostgresSession() override;
 
   int pid() const override { return PQbackendPID(connection_->handle()); }
-  absl::Status CheckWritable() override;
+  // DatabaseReadOnly if nothing can be written here.
+  absl::Status CheckWritable();
   absl::StatusOr<bool> TryAcquireMutex() override;
   absl::StatusOr<bool> HoldsMutex() override;
   absl::StatusOr<absl::optional<MutexHolder>> ReadMutexHolder() override;
@@ -84,8 +85,11 @@ class PostgresSession : public Session {
   PostgresSession(std::unique_ptr<Connection> connection, std::string database, VersionTable table,
                   std::string login);
 
+  class PartQueries;
   // What comes before the statements of a part.
   std::vector<OwnQuery> BeginningOf(const StepPart& part);
+  // The rows, from a table that is there and may be read.
+  VersionRows SelectRows();
   // The rows with their times, from tables that are there and may be read.
   DatedRows SelectDatedRows();
   // Runs a text of the service's own; whatever the server refuses in it is a status.
@@ -106,6 +110,8 @@ class PostgresSession : public Session {
   // Every setting of the session, the timeouts aside.
   std::vector<Setting> settings_ = {kSessionSettings.begin(), kSessionSettings.end()};
   StepEndStatements step_end_;
+  // The version table was there and readable.
+  bool has_version_table_ = false;
   // Both tables that ReadDatedRows reads were there and readable.
   bool has_log_ = false;
   StatementRunner runner_;

@@ -58,6 +58,17 @@ bool IsLoss(PGconn* connection, const PGresult* result) {
          sqlstate.compare(0, 3, "57P") == 0;
 }
 
+std::vector<absl::optional<std::string>> FirstRow(const PGresult* result) {
+  std::vector<absl::optional<std::string>> row;
+  if (PQntuples(result) == 0) return row;
+  for (int column = 0; column < PQnfields(result); ++column) {
+    const bool is_null = PQgetisnull(result, 0, column) == 1;
+    row.push_back(is_null ? absl::nullopt
+                          : absl::make_optional<std::string>(PQgetvalue(result, 0, column)));
+  }
+  return row;
+}
+
 }  // namespace
 
 StatementRunner::StatementRunner(Connection& connection, std::string database)
@@ -101,8 +112,12 @@ struct StatementRunner::Pipeline {
 
   size_t sent = 0;
   size_t received = 0;
-  // The sizes of those that are on their way, the oldest first, and what they come to.
-  std::deque<size_t> sizes = {};
+  struct Sent {
+    size_t bytes;
+    bool keeps_row;
+  };
+  // Those that are on their way, the oldest first, and what they come to.
+  std::deque<Sent> ahead = {};
   size_t bytes_ahead = 0;
   // The server has refused one.
   bool refused = false;
@@ -113,7 +128,7 @@ struct StatementRunner::Pipeline {
   // libpq has something left to send.
   bool unsent = false;
   bool single_row = false;
-  StatementResult collected = {};
+  QueryResult collected = {};
   absl::Status status = {};
   std::string loss = {};
   std::string loss_sqlstate = {};
@@ -167,14 +182,14 @@ int StatementRunner::SendQuery(PGconn* connection, const Query& query) {
 
 bool StatementRunner::SendAhead(Pipeline& pipeline) {
   // Not for each that has ended: a message that carries many costs little more than one.
-  const bool is_low = pipeline.sizes.size() <= kMostAhead / 2;
+  const bool is_low = pipeline.ahead.size() <= kMostAhead / 2;
   while (is_low && !pipeline.closed && pipeline.sent < pipeline.count &&
-         pipeline.sizes.size() < kMostAhead && pipeline.bytes_ahead < kMostBytesAhead) {
+         pipeline.ahead.size() < kMostAhead && pipeline.bytes_ahead < kMostBytesAhead) {
     const Query query = pipeline.query_of(pipeline.sent);
     if (SendQuery(handle(), query) != 1) return false;
     if (query.is_awaited && PQsendFlushRequest(handle()) != 1) return false;
     ++pipeline.sent;
-    pipeline.sizes.push_back(query.sql.size());
+    pipeline.ahead.push_back({query.sql.size(), query.keeps_row});
     pipeline.bytes_ahead += query.sql.size();
     pipeline.unsent = true;
   }
@@ -196,10 +211,10 @@ bool StatementRunner::TakeResults(Pipeline& pipeline) {
     if (result == nullptr) {
       // After the last one, before what tells the end.
       if (pipeline.received == pipeline.sent) continue;
-      pipeline.bytes_ahead -= pipeline.sizes.front();
-      pipeline.sizes.pop_front();
+      pipeline.bytes_ahead -= pipeline.ahead.front().bytes;
+      pipeline.ahead.pop_front();
       pipeline.single_row = false;
-      const StatementResult finished = std::exchange(pipeline.collected, {});
+      const QueryResult finished = std::exchange(pipeline.collected, {});
       const size_t index = pipeline.received++;
       if (!pipeline.status.ok() || pipeline.refused) continue;
       pipeline.status = pipeline.on_result(index, finished);
@@ -224,6 +239,9 @@ bool StatementRunner::TakeResults(Pipeline& pipeline) {
         }
         [[fallthrough]];
       default:
+        if (pipeline.ahead.front().keeps_row && pipeline.collected.first_row.empty()) {
+          pipeline.collected.first_row = FirstRow(result.get());
+        }
         Collect(result.get(), absl::nullopt, pipeline.collected);
     }
   }

@@ -47,8 +47,14 @@ class StatementRunner {
     Kind kind = Kind::kText;
     std::string name = {};
     std::vector<std::string> parameters = {};
+    // Its first row is wanted.
+    bool keeps_row = false;
   };
-  using OnResult = std::function<absl::Status(size_t index, const StatementResult& result)>;
+  struct QueryResult : StatementResult {
+    // The values of the first row, if it is wanted and there is one.
+    std::vector<absl::optional<std::string>> first_row;
+  };
+  using OnResult = std::function<absl::Status(size_t index, const QueryResult& result)>;
   // Runs `count` queries in their order by the extended query protocol, sending them ahead: while
   // one runs, those that follow are on their way. `query_of` is asked for each in turn, when it is
   // sent; `on_result` is called for each that ran, as soon as its end is known. Those behind one

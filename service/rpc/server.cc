@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <future>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -29,6 +31,10 @@ constexpr absl::Duration kPingTimeout = absl::Seconds(20);
 
 // What calls that wait for nothing but their client get to end by themselves.
 constexpr absl::Duration kLastGrace = absl::Seconds(2);
+
+// How long connections wait for the migration files. With more files than can be read in this time
+// the server says for a while that it takes calls, but is not ready for them.
+constexpr absl::Duration kLongestWarmUp = absl::Seconds(1);
 
 // Notes calls that are refused before they are read.
 OnRefused NoteIn(Auditor& auditor) {
@@ -139,10 +145,33 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     return errors::InvalidRequest("listen", "gRPC cannot serve with what it was given");
   }
   grpc::HealthCheckServiceInterface* health = server->server_->GetHealthCheckService();
-  health->SetServingStatus(std::string(migration::v1::MigrationService::service_full_name()), true);
   server->health_monitor_ = std::make_unique<HealthMonitor>(catalog, *health);
+  server->WarmUp();
   server->AcceptConnections();
   return server;
+}
+
+void Server::WarmUp() {
+  SetServing(false);
+  std::promise<void> done;
+  const std::future<void> is_done = done.get_future();
+  warm_up_ = std::thread([this, done = std::move(done)]() mutable {
+    for (Workspace* workspace : catalog_.workspaces()) {
+      // What is wrong with the files is told by each call that needs them.
+      workspace->scripts->Load().status().IgnoreError();
+    }
+    SetServing(true);
+    done.set_value();
+  });
+  is_done.wait_for(absl::ToChronoNanoseconds(kLongestWarmUp));
+}
+
+void Server::SetServing(bool is_serving) {
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  for (const std::string& service :
+       {std::string(), std::string(migration::v1::MigrationService::service_full_name())}) {
+    health->SetServingStatus(service, is_serving);
+  }
 }
 
 absl::Status Server::Listen(const ServerOptions& options) {
@@ -210,6 +239,7 @@ void Server::Shutdown(absl::Duration grace) {
   service_.EndWaits();
   acceptor_.Stop();
   listeners_.clear();
+  if (warm_up_.joinable()) warm_up_.join();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kLastGrace));
   server_->Wait();
   health_monitor_.reset();

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -83,6 +84,10 @@ class Server {
          std::unique_ptr<AccessControl> access);
 
   absl::Status Listen(const ServerOptions& options);
+  // Reads all migration files, for which the first call would have to wait, and says SERVING then.
+  // Returns soon, whether they are read or not.
+  void WarmUp();
+  void SetServing(bool is_serving);
   // Lets the acceptor hand the connections of all listeners to gRPC.
   void AcceptConnections();
 
@@ -101,6 +106,7 @@ class Server {
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> tcp_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<HealthMonitor> health_monitor_;
+  std::thread warm_up_;
   Acceptor acceptor_;  // last: its thread uses everything above
 };
 

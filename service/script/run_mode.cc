@@ -95,8 +95,7 @@ bool RunsTogether(const Statement& statement) {
   // COPY has a protocol of its own; DEALLOCATE takes away what is to come behind it.
   if (reader.AcceptAnyOf({"copy", "deallocate"})) return false;
   const RunMode mode = RunModeOf(statement.text);
-  if (mode != RunMode::kInTransaction && mode != RunMode::kSession) return false;
-  return GuardedObjects(statement.text).empty();
+  return mode == RunMode::kInTransaction || mode == RunMode::kSession;
 }
 
 bool IsCommit(absl::string_view sql) {

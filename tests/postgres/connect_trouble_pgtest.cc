@@ -183,7 +183,7 @@ TEST(ConnectTrouble, AReadOnlyDatabaseCanBeReadButNotMigrated) {
   PostgresDatabase database(options);
   EXPECT_TRUE(database.ReadRows().ok());
   const auto session = database.OpenSession("op").value();
-  EXPECT_EQ(errors::ReasonOf(session->CheckWritable()),
+  EXPECT_EQ(errors::ReasonOf(session->TryAcquireMutex().status()),
             ErrorReason::ERROR_REASON_DATABASE_READ_ONLY);
   EXPECT_EQ(errors::ReasonOf(session->PrepareForWriting()),
             ErrorReason::ERROR_REASON_DATABASE_READ_ONLY);

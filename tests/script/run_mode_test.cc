@@ -119,16 +119,16 @@ TEST(RunsTogetherTest, TakesWhatIsToldApartByItsEndAlone) {
                           "INSERT INTO t (name) VALUES ('it''s a text that is far longer than any "
                           "name may be in Postgres')",
                           "CREATE INDEX \"i\" ON t (name)", "ALTER TABLE t ADD COLUMN c int",
-                          "SET search_path = a", "DO $$ BEGIN PERFORM 1; END $$", "DROP TABLE t"}) {
+                          "SET search_path = a", "DO $$ BEGIN PERFORM 1; END $$", "DROP TABLE t",
+                          "CREATE TABLE IF NOT EXISTS t ()", "DROP TABLE IF EXISTS t"}) {
     EXPECT_TRUE(IsTogether(sql)) << sql;
   }
 }
 
 TEST(RunsTogetherTest, LeavesOutWhatHasToBeWaitedFor) {
   for (const char* sql :
-       {"COMMIT", "BEGIN", "ROLLBACK", "PREPARE TRANSACTION 'x'", "COPY t TO STDOUT",
-        "CREATE TABLE IF NOT EXISTS t ()", "DROP TABLE IF EXISTS t", "CALL p()",
-        "DO $$ BEGIN COMMIT; END $$", "VACUUM t"}) {
+       {"COMMIT", "BEGIN", "ROLLBACK", "PREPARE TRANSACTION 'x'", "COPY t TO STDOUT", "CALL p()",
+        "DEALLOCATE ALL", "DO $$ BEGIN COMMIT; END $$", "VACUUM t"}) {
     EXPECT_FALSE(IsTogether(sql)) << sql;
   }
   Statement copy;

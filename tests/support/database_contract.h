@@ -102,10 +102,6 @@ TEST_P(DatabaseContract, AFreshDatabaseHasNeitherRowsNorApplyTimes) {
   EXPECT_THAT(database_->ReadApplyTimes().value(), IsEmpty());
 }
 
-TEST_P(DatabaseContract, CanBeWrittenUnlessItSaysOtherwise) {
-  EXPECT_TRUE(OpenSession()->CheckWritable().ok());
-}
-
 TEST_P(DatabaseContract, PreparingTwiceIsPreparingOnce) {
   const auto session = OpenWriter();
   ASSERT_TRUE(Insert(*session, "a").ok());

@@ -88,14 +88,10 @@ class FakeDatabase::FakeSession : public Session {
     database_.changed_.NotifyAll();
   }
 
-  absl::Status CheckWritable() override {
-    MutexLock lock(database_.mutex_);
-    return database_.read_only_ ? errors::DatabaseReadOnly("fake") : Alive();
-  }
-
   absl::StatusOr<bool> TryAcquireMutex() override {
     MutexLock lock(database_.mutex_);
     if (lost_) return Gone();
+    if (database_.read_only_) return errors::DatabaseReadOnly("fake");
     if (!database_.holder_) database_.holder_ = MutexHolder{pid_, application_, "fake", ""};
     return IsHolder();
   }
