@@ -28,7 +28,7 @@ struct PlanEffects {
 // Fills in `statements` and `omitted_statement_count` of each step of `described`, which is
 // DescribePlan's. Asks the catalogue of `database`, once, without waiting for locks on tables; with
 // null, or if it does not answer, what a statement names is taken to be there, its size unknown.
-// Reads each statement by PostgreSQL's grammar; costs a thread for the time.
+// Reads each statement by PostgreSQL's grammar; costs some threads for the time.
 PlanEffects DescribeEffects(const ScriptSet& scripts, const Plan& plan, Database* database,
                             migration::v1::Plan& described);
 

@@ -246,10 +246,10 @@ std::vector<LintRule> LintRules(const LintSeverities& severities) {
 
 std::vector<LintReport> LintFiles(const std::vector<const MigrationFile*>& files,
                                   const LintSeverities& severities) {
-  std::vector<LintReport> reports;
+  std::vector<LintReport> reports(files.size());
   if (files.empty()) return reports;
-  RunOnDeepStack([&] {
-    for (const MigrationFile* file : files) reports.push_back(FileLinter(*file, severities).Run());
+  RunOnDeepStacks(files.size(), [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) reports[i] = FileLinter(*files[i], severities).Run();
   });
   return reports;
 }

@@ -43,7 +43,7 @@ struct LintReport {
   int unknown_statement_count = 0;
 };
 
-// Looks at files, in their order. Pure; costs one thread for the time. Statements of over 128 KB,
+// Looks at files, in their order. Pure; costs some threads for the time. Statements of over 128 KB,
 // and those that load or read data (INSERT, COPY, SELECT), are passed over.
 std::vector<LintReport> LintFiles(const std::vector<const MigrationFile*>& files,
                                   const LintSeverities& severities);

@@ -17,6 +17,7 @@ using Indices = std::vector<RevisionIndex>;
 
 // Fails if one of `revisions` contains another: stands above it, dependencies included.
 absl::Status CheckDisjoint(const RevisionGraph& graph, const Indices& revisions) {
+  if (revisions.size() < 2) return absl::OkStatus();
   const Indices covered = Covered(graph, revisions);
   if (covered.empty()) return absl::OkStatus();
   RevisionSet above = Descendants(graph, {covered.front()}, Follow::kDependenciesToo);
@@ -65,6 +66,12 @@ absl::StatusOr<RevisionSet> SelectDowngrade(const RevisionGraph& graph, const In
   return errors::InvalidTarget(text, applied.contains(*target.revision)
                                          ? "nothing that revises it is applied"
                                          : "it is not applied, so nothing above it is");
+}
+
+bool IsSubset(const Indices& members, const Indices& of) {
+  return std::all_of(members.begin(), members.end(), [&of](RevisionIndex member) {
+    return std::find(of.begin(), of.end(), member) != of.end();
+  });
 }
 
 VersionRows RowsOf(const RevisionGraph& graph, const RevisionSet& rows) {
@@ -144,10 +151,14 @@ absl::StatusOr<Plan> PlanUpgrade(const RevisionGraph& graph, const VersionRows& 
     if (absl::Status status = CheckDisjoint(graph, *revisions); !status.ok()) return status;
   }
 
-  RevisionSet missing = Ancestors(graph, *targets, Follow::kDependenciesToo);
-  for (const RevisionIndex index :
-       Ancestors(graph, *current, Follow::kDependenciesToo).ToVector()) {
-    missing.erase(index);
+  RevisionSet missing(graph);
+  // Most upgrades find that they are where they lead to.
+  if (!IsSubset(*targets, *current)) {
+    missing = Ancestors(graph, *targets, Follow::kDependenciesToo);
+    for (const RevisionIndex index :
+         Ancestors(graph, *current, Follow::kDependenciesToo).ToVector()) {
+      missing.erase(index);
+    }
   }
   Indices order = NewestFirst(graph, missing, Intersection(*targets, missing));
   std::reverse(order.begin(), order.end());

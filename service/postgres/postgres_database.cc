@@ -114,6 +114,9 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::ConnectReader
     // Whatever the database's or the role's own default is: what waits for a lock must see what its
     // holder has written.
     work.exec("SET default_transaction_isolation = 'read committed'");
+    // To compile the service's own queries takes longer than to run them, also those that look
+    // costly while PostgreSQL has not counted the rows of its tables.
+    if ((*reader)->connection().server_version() >= 110000) work.exec("SET jit = off");
     return *std::move(reader);
   });
 }

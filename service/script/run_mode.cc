@@ -49,14 +49,14 @@ bool IsOutsideDatabase(StatementReader reader) {
 constexpr size_t kLongestName = 63;
 
 // Whether PostgreSQL may warn of the statement when it reads it, before anything tells that it has
-// come to this one: of a name that it cuts off, or of a backslash.
+// come to this one: of a name that it cuts off. Of a backslash it warns only where
+// standard_conforming_strings is off, by which no file is read.
 bool MayWarnWhenRead(absl::string_view sql) {
   // Only in quotes can a name have a space in it; beside texts it is not known what a quote ends.
   const bool has_text = absl::StrContains(sql, "'");
   bool quoted = has_text && absl::StrContains(sql, "\"");
   size_t length = 0;
   for (const char c : sql) {
-    if (c == '\\') return true;
     if (c == '"' && !has_text) quoted = !quoted;
     const bool ends_name = c == '"' || c == '\'' || c == ',' || c == '(' || c == ')' || c == '.' ||
                            (!quoted && absl::ascii_isspace(static_cast<unsigned char>(c)));

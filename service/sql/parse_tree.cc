@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -16,6 +19,10 @@ constexpr size_t kLargestStatement = 128 << 10;
 // For a term of two bytes at each level, as in 1+1+1..., with room to spare. Memory is used only as
 // far as the stack grows.
 constexpr size_t kStackSize = size_t{256} << 20;
+
+// Reading fewer sections than this takes less time than to begin threads for it.
+constexpr size_t kLeastPart = 16;
+constexpr size_t kMostParts = 8;
 
 void* RunWork(void* argument) {
   (*static_cast<const std::function<void()>*>(argument))();
@@ -62,6 +69,19 @@ void RunOnDeepStack(const std::function<void()>& work) {
   // As std::thread's constructor, with which a process without room for a thread ends as well.
   if (failed != 0) std::abort();
   pthread_join(thread, nullptr);
+}
+
+void RunOnDeepStacks(size_t count, const std::function<void(size_t begin, size_t end)>& work) {
+  const size_t processors = std::max(1u, std::thread::hardware_concurrency());
+  const size_t parts = std::clamp<size_t>(count / kLeastPart, 1, std::min(processors, kMostParts));
+  std::vector<std::thread> others;
+  for (size_t part = 1; part < parts; ++part) {
+    others.emplace_back([&, part] {
+      RunOnDeepStack([&] { work(count * part / parts, count * (part + 1) / parts); });
+    });
+  }
+  RunOnDeepStack([&] { work(0, count / parts); });
+  for (std::thread& other : others) other.join();
 }
 
 }  // namespace migd

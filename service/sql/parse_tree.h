@@ -38,5 +38,7 @@ class ParseTree {
 // Runs `work` to its end on a thread whose stack is deep enough for any statement that
 // ParseTree::Read reads, and for walking its tree. Costs a thread: read many statements in one go.
 void RunOnDeepStack(const std::function<void()>& work);
+// The same for parts of the range from 0 to `count`, side by side if there is much to do.
+void RunOnDeepStacks(size_t count, const std::function<void(size_t begin, size_t end)>& work);
 
 }  // namespace migd
