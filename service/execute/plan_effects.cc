@@ -32,34 +32,53 @@ bool HaveSameLock(const StatementEffects& a, const StatementEffects& b) {
          a.locks[0].relation.name == b.locks[0].relation.name;
 }
 
-StepEffects ReadStep(const Section& section) {
-  StepEffects effects;
-  effects.reserve(section.statements.size());
+// A statement of a plan.
+struct PlannedPlace {
+  size_t step;
+  const Statement* statement;
+};
+
+std::vector<PlannedPlace> StatementsOf(const ScriptSet& scripts, const Plan& plan) {
+  std::vector<PlannedPlace> places;
+  for (size_t step = 0; step < plan.steps.size(); ++step) {
+    const Section* section = SectionOf(scripts, plan.steps[step]);
+    if (section == nullptr) continue;
+    for (const Statement& statement : section->statements) places.push_back({step, &statement});
+  }
+  return places;
+}
+
+// Reads the effects of `places`, some of which follow one another.
+void ReadEffects(absl::Span<const PlannedPlace> places, absl::Span<EffectsPointer> effects) {
   EffectsPointer last_load;
-  for (const Statement& statement : section.statements) {
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (i > 0 && places[i].step != places[i - 1].step) last_load = nullptr;
+    const Statement& statement = *places[i].statement;
     auto load = EffectsOfPlainLoad(statement);
     if (!load) {
-      effects.push_back(std::make_shared<StatementEffects>(EffectsOf(statement.text)));
+      effects[i] = std::make_shared<StatementEffects>(EffectsOf(statement.text));
       continue;
     }
     if (last_load == nullptr || !HaveSameLock(*last_load, *load)) {
       last_load = std::make_shared<StatementEffects>(*std::move(load));
     }
-    effects.push_back(last_load);
+    effects[i] = last_load;
   }
-  return effects;
 }
 
 std::vector<StepEffects> ReadSteps(const ScriptSet& scripts, const Plan& plan) {
   std::vector<StepEffects> steps(plan.steps.size());
+  const std::vector<PlannedPlace> places = StatementsOf(scripts, plan);
   // An upgrade with nothing to do, of which there are many, costs no thread.
-  if (steps.empty()) return steps;
-  RunOnDeepStacks(steps.size(), [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) {
-      const Section* section = SectionOf(scripts, plan.steps[i]);
-      if (section != nullptr) steps[i] = ReadStep(*section);
-    }
+  if (places.empty()) return steps;
+  std::vector<EffectsPointer> effects(places.size());
+  RunOnDeepStacks(places.size(), [&](size_t begin, size_t end) {
+    ReadEffects(absl::MakeConstSpan(places).subspan(begin, end - begin),
+                absl::MakeSpan(effects).subspan(begin, end - begin));
   });
+  for (size_t i = 0; i < places.size(); ++i) {
+    steps[places[i].step].push_back(std::move(effects[i]));
+  }
   return steps;
 }
 

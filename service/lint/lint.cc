@@ -68,6 +68,9 @@ Place PlaceOf(const Statement& statement, size_t offset) {
   return place;
 }
 
+// How many statements are read before the first of them is looked at.
+constexpr size_t kTreesAhead = 256;
+
 // Looks at one file. Runs on a deep stack.
 class FileLinter {
  public:
@@ -95,10 +98,16 @@ class FileLinter {
     const Statement* begun = nullptr;
     int begun_index = 0;
     statement_index_ = 0;
-    for (const Statement& statement : section.statements) {
+    std::vector<ParseTree> trees;
+    for (size_t i = 0; i < section.statements.size(); ++i) {
+      const Statement& statement = section.statements[i];
       ++statement_index_;
+      if (i % kTreesAhead == 0) {
+        trees = ReadTrees(absl::MakeConstSpan(section.statements).subspan(i, kTreesAhead),
+                          [](const Statement& next) { return !MovesData(next.text); });
+      }
       if (MovesData(statement.text)) continue;
-      const ParseTree tree = ParseTree::Read(statement.text);
+      const ParseTree& tree = trees[i % kTreesAhead];
       if (tree.root() == nullptr) {
         ++report_.unknown_statement_count;
         continue;

@@ -84,4 +84,20 @@ void RunOnDeepStacks(size_t count, const std::function<void(size_t begin, size_t
   for (std::thread& other : others) other.join();
 }
 
+std::vector<ParseTree> ReadTrees(absl::Span<const Statement> statements,
+                                 const std::function<bool(const Statement&)>& is_read) {
+  std::vector<ParseTree> trees(statements.size());
+  const auto read = [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      if (is_read(statements[i])) trees[i] = ParseTree::Read(statements[i].text);
+    }
+  };
+  if (statements.size() < 2 * kLeastPart) {
+    read(0, statements.size());
+  } else {
+    RunOnDeepStacks(statements.size(), read);
+  }
+  return trees;
+}
+
 }  // namespace migd

@@ -7,8 +7,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "service/script/statement.h"
 
 namespace migd {
 
@@ -40,5 +43,10 @@ class ParseTree {
 void RunOnDeepStack(const std::function<void()>& work);
 // The same for parts of the range from 0 to `count`, side by side if there is much to do.
 void RunOnDeepStacks(size_t count, const std::function<void(size_t begin, size_t end)>& work);
+
+// The trees of `statements`, with none for those that `is_read` says no to; read side by side if
+// there are many. On a deep stack.
+std::vector<ParseTree> ReadTrees(absl::Span<const Statement> statements,
+                                 const std::function<bool(const Statement&)>& is_read);
 
 }  // namespace migd

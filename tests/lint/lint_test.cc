@@ -141,6 +141,32 @@ TEST(LintFiles, PassesOverDataWithoutReadingIt) {
   EXPECT_EQ(report.findings.size(), 1U);
 }
 
+TEST(LintFiles, ReadsLongFilesSideBySideAndTellsInTheOrderOfTheLines) {
+  std::string up = "\n";
+  for (int i = 0; i < 1000; ++i)
+    absl::StrAppend(&up, i % 2 == 0 ? "SELECT 1;\n" : "DROP TABLE t;\n");
+  const auto file = LintedFile(up, "\nSELECT 1;\n");
+  const LintReport report = LintFiles({file.get()}, {}).front();
+  ASSERT_EQ(report.findings.size(), 500U);
+  const int first = report.findings[0].finding.line();
+  for (int i = 0; i < 500; ++i) {
+    EXPECT_EQ(report.findings[static_cast<size_t>(i)].finding.line(), first + 2 * i);
+  }
+}
+
+TEST(LintFiles, TellsOfEachFileInItsPlace) {
+  std::vector<std::shared_ptr<const MigrationFile>> files;
+  std::vector<const MigrationFile*> pointers;
+  for (int i = 0; i < 100; ++i) {
+    files.push_back(
+        LintedFile(i % 3 == 0 ? "\nDROP TABLE t;\n" : "\nSELECT 1;\n", "\nSELECT 1;\n"));
+    pointers.push_back(files.back().get());
+  }
+  const std::vector<LintReport> reports = LintFiles(pointers, {});
+  ASSERT_EQ(reports.size(), 100U);
+  for (size_t i = 0; i < 100; ++i) EXPECT_EQ(reports[i].findings.size(), i % 3 == 0 ? 1U : 0U);
+}
+
 TEST(LintFiles, SurvivesDeepNesting) {
   std::string sum = "1";
   for (int i = 0; i < 50'000; ++i) sum += "+1";
