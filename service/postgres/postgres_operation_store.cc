@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/util/delimited_message_util.h"
 #include "service/base/errors.h"
@@ -73,6 +74,17 @@ struct EventsRow {
   std::string bytes;
 };
 
+// As SerializeDelimitedToZeroCopyStream, whose stream of a string fills all that the string has
+// room for with zeros, for each message anew.
+void AppendDelimited(const OperationEvent& event, std::string& bytes) {
+  constexpr size_t kLongestVarint32 = 5;
+  uint8_t size[kLongestVarint32];
+  const uint8_t* end = google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(
+      static_cast<uint32_t>(event.ByteSizeLong()), size);
+  bytes.append(reinterpret_cast<const char*>(size), static_cast<size_t>(end - size));
+  event.AppendToString(&bytes);
+}
+
 std::vector<EventsRow> ToRows(const StoredEvents& events) {
   std::vector<EventsRow> rows;
   size_t events_of_row = 0;
@@ -83,8 +95,7 @@ std::vector<EventsRow> ToRows(const StoredEvents& events) {
       events_of_row = 0;
     }
     EventsRow& row = rows.back();
-    google::protobuf::io::StringOutputStream stream(&row.bytes);
-    google::protobuf::util::SerializeDelimitedToZeroCopyStream(*event, &stream);
+    AppendDelimited(*event, row.bytes);
     row.last_sequence = event->sequence();
     ++events_of_row;
   }
@@ -169,18 +180,23 @@ constexpr char kValueColumns[] =
     "operation, version_table, request_id, action, targets, state, attempt, server, server_name, "
     "cancel_reason, create_time, finish_time, last_sequence, details";
 
-// For the transaction that follows in the same message.
-std::string SynchronousCommitSql(Durability durability) {
-  return absl::StrCat("SET synchronous_commit = ",
-                      durability == Durability::kSurvivesCrash ? "on; " : "off; ");
+// An expression that makes the transaction that it is evaluated in so.
+std::string SetDurabilitySql(Durability durability) {
+  return absl::StrCat("pg_catalog.set_config('synchronous_commit', '",
+                      durability == Durability::kSurvivesCrash ? "on" : "off", "', true)");
 }
 
-// Adds the events that a query named `written` has a row for.
-std::string AddEventsSql(const std::string& operation, const StoredEvents& events) {
+// Values that go beside a query, as they are.
+using BinaryParameters = std::vector<pqxx::binarystring>;
+
+// Adds the events that a query named `written` has a row for; its values are all of `parameters`.
+std::string AddEventsSql(const std::string& operation, const StoredEvents& events,
+                         BinaryParameters& parameters) {
   std::vector<std::string> rows;
   for (const EventsRow& row : ToRows(events)) {
+    parameters.emplace_back(row.bytes);
     rows.push_back(absl::StrCat("(", row.first_sequence, "::bigint, ", row.last_sequence,
-                                "::bigint, ", BytesSql(row.bytes), ")"));
+                                "::bigint, $", parameters.size(), "::bytea)"));
   }
   return absl::StrCat(
       "INSERT INTO migration_service.operation_events (operation, first_sequence, last_sequence, "
@@ -221,20 +237,21 @@ class PostgresLedger : public Ledger {
       if (!prepared_) PrepareServiceTables(*session_);
       exist_ = prepared_ = true;
       pqxx::nontransaction work(session_->connection());
-      // Statements sent together are one transaction.
-      const std::string setting = SynchronousCommitSql(durability);
       std::string added;
+      BinaryParameters parameters;
       if (!events.empty()) {
-        absl::StrAppend(&added, ", added AS (", AddEventsSql(record.operation.operation(), events),
-                        ")");
+        absl::StrAppend(&added, ", added AS (",
+                        AddEventsSql(record.operation.operation(), events, parameters), ")");
       }
       if (record.operation.has_finish_time()) {
         absl::StrAppend(&added, ", audited AS (",
                         AppendAuditSql(FinishedEntry(record.operation), "FROM written"), ")");
       }
       const auto written = [&](const std::string& write) {
-        return work.exec1(absl::StrCat(setting, "WITH written AS (", write, " RETURNING operation)",
-                                       added, " SELECT count(*) FROM written"))[0]
+        return work.exec_params1(absl::StrCat("WITH written AS (", write, " RETURNING operation)",
+                                              added, " SELECT count(*), ",
+                                              SetDurabilitySql(durability), " FROM written"),
+                                 pqxx::prepare::make_dynamic_params(parameters))[0]
                    .as<int>() == 1;
       };
       const std::string plan = PlanSql(events);
@@ -374,13 +391,17 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
   return database_.WithReader([&](PostgresSession& session) -> absl::StatusOr<OperationRecord> {
     const auto insert = [&]() -> absl::StatusOr<OperationRecord> {
       pqxx::nontransaction work(session.connection());
-      const pqxx::result added = work.exec(absl::StrCat(
-          SynchronousCommitSql(durability),
-          "WITH written AS (INSERT INTO migration_service.operation (", kValueColumns, ") VALUES (",
-          RecordValues(session.version_table(), record), ") ON CONFLICT DO NOTHING RETURNING ",
-          kRecordColumns, "), added AS (", AddEventsSql(record.operation.operation(), accepted),
-          "), audited AS (", AppendAuditSql(AcceptedEntry(record.operation), "FROM written"),
-          ") SELECT * FROM written"));
+      BinaryParameters parameters;
+      const std::string add_events =
+          AddEventsSql(record.operation.operation(), accepted, parameters);
+      const pqxx::result added = work.exec_params(
+          absl::StrCat("WITH written AS (INSERT INTO migration_service.operation (", kValueColumns,
+                       ") VALUES (", RecordValues(session.version_table(), record),
+                       ") ON CONFLICT DO NOTHING RETURNING ", kRecordColumns, "), added AS (",
+                       add_events, "), audited AS (",
+                       AppendAuditSql(AcceptedEntry(record.operation), "FROM written"),
+                       ") SELECT *, ", SetDurabilitySql(durability), " FROM written"),
+          pqxx::prepare::make_dynamic_params(parameters));
       if (!added.empty()) return ToRecord(added[0], database_.name());
       // The same request made it, or this very call, whose answer was lost.
       return ToRecord(

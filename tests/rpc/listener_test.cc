@@ -115,6 +115,7 @@ TEST(Listener, RefusesAFolderThatIsNotThere) {
 Catalog SomeCatalog() {
   std::vector<std::unique_ptr<Workspace>> workspaces;
   workspaces.push_back(std::make_unique<Workspace>());
+  workspaces.back()->scripts = std::make_shared<ScriptDirectory>("no/such/directory");
   return Catalog(std::move(workspaces));
 }
 
