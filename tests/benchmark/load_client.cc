@@ -126,21 +126,24 @@ void CallFromMany(const std::string& server, int clients, int calls) {
 
 // --- Streams ---
 
-// Reads a stream of an operation to its end.
+// Reads a stream of an operation, which comes in batches, to its end.
 void CountEvents(Reader& reader) {
-  OperationEvent event;
+  OperationEvent message;
   std::string operation;
   bool succeeded = false;
   int64_t events = 0;
+  const auto count = [&](const OperationEvent& event) {
+    if (event.has_heartbeat()) return;
+    ++events;
+    if (operation.empty()) operation = event.operation();
+    if (!event.has_operation_finished()) return;
+    succeeded = event.operation_finished().state() == migration::v1::Operation::STATE_SUCCEEDED;
+    if (!succeeded) std::cerr << event.ShortDebugString() << std::endl;
+  };
   const double seconds = SecondsOf([&] {
-    while (reader.Read(&event)) {
-      if (event.has_heartbeat()) continue;
-      ++events;
-      if (operation.empty()) operation = event.operation();
-      if (event.has_operation_finished()) {
-        succeeded = event.operation_finished().state() == migration::v1::Operation::STATE_SUCCEEDED;
-        if (!succeeded) std::cerr << event.ShortDebugString() << std::endl;
-      }
+    while (reader.Read(&message)) {
+      if (!message.has_batch()) count(message);
+      for (const OperationEvent& event : message.batch().events()) count(event);
     }
   });
   const grpc::Status status = reader.Finish();
@@ -155,6 +158,7 @@ void Upgrade(const std::string& server) {
   grpc::ClientContext context;
   migration::v1::UpgradeRequest request;
   request.set_target("head");
+  request.set_batch_events(true);
   CountEvents(*stub->Upgrade(&context, request));
 }
 
@@ -164,6 +168,7 @@ void Replay(const std::string& server, const std::string& operation) {
   grpc::ClientContext context;
   migration::v1::WatchOperationRequest request;
   request.set_operation(operation);
+  request.set_batch_events(true);
   CountEvents(*stub->WatchOperation(&context, request));
 }
 
