@@ -1,6 +1,8 @@
 #include "client/plan_details.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -106,12 +108,36 @@ std::string StatementLine(const PlannedStatement& statement, const TextSettings&
   return settings.width > 0 ? Truncate(line, settings.width) : line;
 }
 
+// Kinds of which the rows and bytes are told; of the others there are none.
+bool HasAmount(const Loss& loss) {
+  static const std::set<std::string>& kinds =
+      *new std::set<std::string>{"table",     "column",
+                                 "attribute", "rows",
+                                 "values",    "materialized view",
+                                 "database",  "everything owned by"};
+  return kinds.count(loss.object_kind()) > 0;
+}
+
+std::string ThingText(const Loss& loss) {
+  if (loss.object_kind() == "rows") return "all rows of";
+  if (loss.object_kind() == "values") return "all values of";
+  return Escape(loss.object_kind());
+}
+
+// What a statement does to what it loses: the table stays of which rows go, the row of which values
+// go.
+std::string VerbFor(const Loss& loss) {
+  if (loss.object_kind() == "rows") return "DELETES ";
+  if (loss.object_kind() == "values") return "OVERWRITES ";
+  return "DESTROYS ";
+}
+
 std::string NotableText(const PlannedStatement& statement, const Step& step,
                         const RelationSizes& sizes, const TextSettings& settings) {
   std::string text = absl::StrCat(StatementLine(statement, settings), "\n");
   const auto add = [&](const std::string& line) { absl::StrAppend(&text, kIndent, line, "\n"); };
   for (const Loss& loss : statement.losses()) {
-    add(settings.style.Error(absl::StrCat("DESTROYS ", LossText(loss))));
+    add(settings.style.Error(absl::StrCat(VerbFor(loss), LossText(loss))));
   }
   for (const RelationWork& work : statement.works()) {
     const bool rewrites = work.kind() == migration::v1::RELATION_WORK_KIND_REWRITE;
@@ -193,10 +219,10 @@ std::string StepDetails(const Step& step, const RelationSizes& sizes,
 }
 
 std::string LossText(const Loss& loss) {
-  std::string text = absl::StrCat(Escape(loss.object_kind()), " ", Escape(loss.object_name()));
+  std::string text = absl::StrCat(ThingText(loss), " ", Escape(loss.object_name()));
   const bool of_values = loss.object_kind() == "column" || loss.object_kind() == "values";
   std::vector<std::string> sizes;
-  if (loss.object_kind() == "schema" || loss.object_kind() == "sequence") {
+  if (!HasAmount(loss)) {
     // What is in a schema is told by itself.
   } else if (loss.estimated_rows() == 0) {
     sizes.push_back("empty");

@@ -111,8 +111,9 @@ struct FailureKind {
 
 std::string CreatesWhatExistsHint() {
   return "if the database had this object before, adopt it: `migctl stamp REVISION` if everything "
-         "of the revision is there, or write CREATE ... IF NOT EXISTS so that only what is missing "
-         "is added";
+         "of the revision is there; or add only what is missing, with --existing skip, which "
+         "compares "
+         "what it passes over, or by CREATE ... IF NOT EXISTS in the file";
 }
 
 std::string LockTimeoutHint() {
@@ -653,12 +654,17 @@ absl::Status ChecksumMismatch(absl::string_view revision, absl::string_view file
 }
 
 absl::Status ConfirmationRequired(absl::string_view database, const std::vector<Loss>& losses,
-                                  absl::string_view confirmation, absl::string_view given) {
+                                  absl::string_view confirmation, absl::string_view given,
+                                  bool of_this_plan) {
   constexpr size_t kShown = 40;
   const std::string wrong =
-      given.empty() ? ""
-                    : absl::StrCat("the confirmation ", given.substr(0, kShown),
-                                   " is wrong: it is not that of this plan on this database; ");
+      given.empty()
+          ? ""
+          : absl::StrCat("the confirmation ", given.substr(0, kShown),
+                         of_this_plan
+                             ? " is of no use any more: what the plan destroys has become "
+                               "more, or other, since it was told; "
+                             : " is wrong: it is not that of this plan on this database; ");
   const absl::Status status = Make(
       {absl::StatusCode::kFailedPrecondition,
        migration::v1::ERROR_REASON_CONFIRMATION_REQUIRED,
@@ -668,8 +674,8 @@ absl::Status ConfirmationRequired(absl::string_view database, const std::vector<
            ? "look at the plan (migctl plan), make a backup (--backup), then confirm: give the "
              "call the confirmation that this error carries, which is good for exactly this plan; "
              "migctl asks for it, or takes --yes"
-           : "the files or the database may have changed since it was told: look at the plan again "
-             "(migctl plan), which tells the one that is good",
+           : "look at the plan again (migctl plan): it says what it destroys now, and the "
+             "confirmation that is good for that",
        {{"database", std::string(database)}, {"confirmation", std::string(confirmation)}}});
   return WithLosses(status, losses);
 }

@@ -72,10 +72,12 @@ absl::Status LintFailed(const std::vector<migration::v1::Finding>& findings);
 absl::Status ChecksumMismatch(absl::string_view revision, absl::string_view file,
                               absl::string_view applied_checksum, absl::string_view file_checksum,
                               int others);
-// `confirmation` is what confirms the plan that loses `losses`, `given` what the call had instead.
+// `confirmation` is what confirms the plan that loses `losses`, `given` what the call had instead:
+// `of_this_plan` says whether that was told for the same plan, when it destroyed something else.
 absl::Status ConfirmationRequired(absl::string_view database,
                                   const std::vector<migration::v1::Loss>& losses,
-                                  absl::string_view confirmation, absl::string_view given);
+                                  absl::string_view confirmation, absl::string_view given,
+                                  bool of_this_plan);
 absl::Status DatabaseProtected(absl::string_view database,
                                const std::vector<migration::v1::Loss>& losses);
 absl::Status BackupUnavailable(absl::string_view problem, absl::string_view hint);

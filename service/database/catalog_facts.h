@@ -53,6 +53,8 @@ struct ColumnFacts {
   bool proven_not_null = false;
   // A CHECK of the table looks at it.
   bool is_checked = false;
+  // An index of the table holds it, or is made of what holds it.
+  bool is_indexed = false;
   // Of the planner's statistics; negative if there are none.
   double null_fraction = -1;
   int64_t average_width = -1;
@@ -112,7 +114,22 @@ struct DropFacts {
     // It goes with CASCADE only, and is in the way otherwise.
     bool by_cascade = false;
   };
+  // What only CASCADE takes along and PostgreSQL names in its notice: it depends on something that
+  // goes without being part of it.
+  struct Dependent {
+    // "view", "foreign key", "function", "trigger" ...; pg_identify_object's word where there is no
+    // better one.
+    std::string kind;
+    // What it is of, or is itself, with its name there; 0 and empty for what is no part of a
+    // relation.
+    RelationId relation = 0;
+    std::string part;
+    // For people, and nothing else in the database: "orders_user_fkey on public.orders".
+    std::string identity;
+  };
   std::vector<Dropped> dropped;
+  // Relations with rows and their columns are in `dropped` alone.
+  std::vector<Dependent> dependents;
   // The relations that are locked for it.
   std::vector<Dropped> locked;
   // Of a database: its size.
@@ -127,6 +144,8 @@ struct CatalogFacts {
   // Whether a function of that name is volatile.
   std::map<CatalogName, bool> functions;
   std::map<DropTarget, DropFacts> drops;
+  // The TimeZone with which a session begins here is UTC: a timestamp is stored as one with a zone.
+  bool is_utc = false;
 };
 
 }  // namespace migd

@@ -35,6 +35,9 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// A key of the table that others may refer to, or one that refers itself.
+bool IsConstraint(const std::string& kind) { return kind == "constraint" || kind == "foreign key"; }
+
 // Whose loss the catalogue is asked about by dependencies.
 bool HasDependents(const DroppedThing& dropped) {
   return dropped.kind != "trigger" && dropped.kind != "rule" && dropped.kind != "policy";
@@ -49,7 +52,8 @@ bool IsOfType(Reach reach) { return reach == Reach::kTablesOfType || reach == Re
 
 // Kinds whose names no search_path finds.
 bool HasNoSchema(const std::string& kind) {
-  return kind == "schema" || kind == "extension" || kind == "database" || kind == "role";
+  return kind == "schema" || kind == "extension" || kind == "database" || kind == "role" ||
+         kind == "language" || kind == "server" || kind == "foreign data wrapper";
 }
 
 // --- Types ---
@@ -131,6 +135,59 @@ bool WidensModifiers(const TypeParts& from, const TypeParts& to) {
   return false;
 }
 
+bool IsTimestamp(const TypeParts& type) { return absl::StartsWith(type.name, "timestamp "); }
+
+bool IsText(const TypeParts& type) {
+  return type.name == "text" || type.name == "character varying" || type.name == "character";
+}
+
+// A type that holds text of any length holds whatever has one.
+bool IsNarrowerText(const TypeParts& from, const TypeParts& to) {
+  // Without a length, character is character(1).
+  const bool is_limited = !to.modifiers.empty() || to.name == "character";
+  if (!is_limited) return false;
+  const int length = to.modifiers.empty() ? 1 : to.modifiers[0];
+  return !IsText(from) || from.modifiers.empty() || from.modifiers[0] > length;
+}
+
+// Of numbers, the later the more of them; 0 for what is none.
+int NumberRank(const TypeParts& type) {
+  static const std::vector<std::string>& ranks = *new std::vector<std::string>{
+      "", "smallint", "integer", "bigint", "real", "double precision", "numeric"};
+  const auto found = std::find(ranks.begin() + 1, ranks.end(), type.name);
+  return found == ranks.end() ? 0 : static_cast<int>(found - ranks.begin());
+}
+
+// How many digits numbers of the type have at most, before the point and behind it; `all` that many
+// that all of them fit.
+std::pair<int, int> DigitsOf(const TypeParts& type, bool all) {
+  constexpr int kAny = 1000000;
+  if (type.name == "smallint") return {all ? 4 : 5, 0};
+  if (type.name == "integer") return {all ? 9 : 10, 0};
+  if (type.name == "bigint") return {all ? 18 : 19, 0};
+  // Of those that are kept exactly: FLT_DIG, DBL_DIG.
+  if (type.name == "real") return {6, kAny};
+  if (type.name == "double precision") return {15, kAny};
+  if (type.modifiers.empty()) return {kAny, kAny};
+  const int scale = type.modifiers.size() > 1 ? type.modifiers[1] : 0;
+  return {type.modifiers[0] - scale, scale};
+}
+
+bool IsNarrowerNumber(const TypeParts& from, const TypeParts& to) {
+  const auto [from_whole, from_fraction] = DigitsOf(from, false);
+  const auto [to_whole, to_fraction] = DigitsOf(to, true);
+  return to_whole < from_whole || to_fraction < from_fraction;
+}
+
+// Behind the second.
+bool HasFewerDigits(const TypeParts& from, const TypeParts& to) {
+  constexpr int kMostDigits = 6;
+  const auto digits = [](const TypeParts& type) {
+    return type.modifiers.empty() ? kMostDigits : type.modifiers[0];
+  };
+  return digits(to) < digits(from);
+}
+
 }  // namespace
 
 bool IsSameType(const std::string& from, const WrittenType& to) {
@@ -150,6 +207,27 @@ bool KeepsStorage(const std::string& from, const WrittenType& to) {
   return (old_type.name == "character varying" && new_type.name == "text") ||
          (old_type.name == "text" && new_type.name == "character varying") ||
          (old_type.name == "cidr" && new_type.name == "inet");
+}
+
+absl::optional<bool> NarrowsType(const std::string& from, const WrittenType& to) {
+  if (IsSameType(from, to) || KeepsStorage(from, to)) return false;
+  const TypeParts old_type = PartsOf(from);
+  const TypeParts new_type = PartsOf(to);
+  if (old_type.is_array != new_type.is_array) return absl::nullopt;
+  if (IsText(new_type)) return IsNarrowerText(old_type, new_type);
+  if (NumberRank(old_type) > 0 && NumberRank(new_type) > 0) {
+    return IsNarrowerNumber(old_type, new_type);
+  }
+  if (IsTimestamp(old_type)) {
+    if (new_type.name == "date" || absl::StartsWith(new_type.name, "time ")) return true;
+    // A local time does not say any more which instant it was.
+    if (IsTimestamp(new_type)) {
+      return HasFewerDigits(old_type, new_type) ||
+             (absl::EndsWith(old_type.name, "with time zone") && old_type.name != new_type.name);
+    }
+  }
+  if (old_type.name == "date" && IsTimestamp(new_type)) return false;
+  return absl::nullopt;
 }
 
 // --- Names ---
@@ -253,6 +331,8 @@ const ColumnFacts* EffectResolver::FindColumn(RelationId id, std::string column)
   const auto renamed = renamed_columns_.find({id, column});
   if (renamed != renamed_columns_.end()) column = renamed->second;
   if (gone_columns_.count({id, column}) > 0) return nullptr;
+  const auto changed = changed_columns_.find({id, column});
+  if (changed != changed_columns_.end()) return &changed->second;
   const auto& columns = FactsOf(id).columns;
   const auto found = columns.find(column);
   return found == columns.end() ? nullptr : &found->second;
@@ -422,7 +502,7 @@ bool EffectResolver::ChangesStorage(const WorkNeed& work) const {
   const absl::optional<RelationId> id = Find(work.relation);
   const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
   if (column == nullptr) return true;
-  if (KeepsStorage(column->base_type, work.type)) return false;
+  if (KeepsStorage(column->base_type, work.type) || ChangesZoneOnly(work)) return false;
   if (work.type.is_builtin) return true;
   for (const CatalogName& meaning : scope_.Meanings(work.type.name)) {
     const auto type = facts_->types.find(meaning);
@@ -431,6 +511,18 @@ bool EffectResolver::ChangesStorage(const WorkNeed& work) const {
            type->second.base_type != column->base_type;
   }
   return true;
+}
+
+// TimestampTimestampTzRequiresRewrite in timestamp.c.
+bool EffectResolver::ChangesZoneOnly(const WorkNeed& work) const {
+  const absl::optional<RelationId> id = Find(work.relation);
+  const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
+  if (column == nullptr || !facts_->is_utc || has_time_zone_) return false;
+  const TypeParts from = PartsOf(column->base_type);
+  const TypeParts to = PartsOf(work.type);
+  constexpr int kMostDigits = 6;
+  return IsTimestamp(from) && IsTimestamp(to) && from.name != to.name &&
+         (to.modifiers.empty() || to.modifiers[0] >= kMostDigits);
 }
 
 bool EffectResolver::IsChecked(const WorkNeed& work) const {
@@ -454,6 +546,7 @@ bool EffectResolver::IsNeeded(const WorkNeed& work) const {
   if (facts_ == nullptr) {
     return work.condition != WorkCondition::kObjectHasIndexes &&
            work.condition != WorkCondition::kTypeIsChecked &&
+           work.condition != WorkCondition::kTypeRebuildsIndexes &&
            work.condition != WorkCondition::kDomainConstrained;
   }
   switch (work.condition) {
@@ -463,6 +556,11 @@ bool EffectResolver::IsNeeded(const WorkNeed& work) const {
       return ChangesStorage(work);
     case WorkCondition::kTypeIsChecked:
       return IsChecked(work);
+    case WorkCondition::kTypeRebuildsIndexes: {
+      const absl::optional<RelationId> id = Find(work.relation);
+      const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
+      return column != nullptr && column->is_indexed && ChangesZoneOnly(work);
+    }
     case WorkCondition::kColumnNullable: {
       const absl::optional<RelationId> id = Find(work.relation);
       const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
@@ -583,7 +681,24 @@ void EffectResolver::AddUnaskedLoss(const DroppedThing& dropped, PlannedStatemen
   loss.set_size_bytes(-1);
 }
 
-void EffectResolver::AddDropLosses(const DroppedThing& dropped, PlannedStatement& out) {
+void EffectResolver::AddDependentLosses(const DropFacts& drop, const std::set<RelationId>& targets,
+                                        const std::string& target, PlannedStatement& out) {
+  for (const DropFacts::Dependent& one : drop.dependents) {
+    const std::string kind = IsConstraint(one.kind) ? "constraint" : one.kind;
+    const bool is_part = !one.part.empty();
+    const bool is_gone =
+        gone_.count(one.relation) > 0 || targets.count(one.relation) > 0 ||
+        !gone_others_.insert({kind, one.relation, is_part ? one.part : one.identity}).second;
+    if (is_gone) continue;
+    Loss& loss = *out.add_losses();
+    loss.set_object_kind(one.kind);
+    loss.set_object_name(one.identity);
+    loss.set_because_of(target);
+  }
+}
+
+void EffectResolver::AddDropLosses(const DroppedThing& dropped, const std::set<RelationId>& targets,
+                                   PlannedStatement& out) {
   if (!HasDependents(dropped)) return;
   if (facts_ == nullptr) return AddUnaskedLoss(dropped, out);
   const DropFacts* drop = FindDrop(dropped);
@@ -591,6 +706,9 @@ void EffectResolver::AddDropLosses(const DroppedThing& dropped, PlannedStatement
   const std::string target = absl::StrCat(dropped.kind, " ", DisplayName(dropped.name),
                                           dropped.part.empty() ? "" : ".", dropped.part);
   const absl::optional<RelationId> itself = Find(dropped.name);
+  if (itself && !dropped.part.empty()) {
+    gone_others_.insert({dropped.kind, *itself, dropped.part});
+  }
 
   if (dropped.kind == "database" || dropped.kind == "schema") {
     Loss& loss = *out.add_losses();
@@ -600,6 +718,7 @@ void EffectResolver::AddDropLosses(const DroppedThing& dropped, PlannedStatement
     loss.set_estimated_rows(dropped.kind == "schema" ? 0 : -1);
     loss.set_size_bytes(dropped.kind == "schema" ? 0 : drop->size_bytes);
   }
+  if (dropped.cascade) AddDependentLosses(*drop, targets, target, out);
   std::set<RelationId> whole;
   for (const DropFacts::Dropped& one : drop->dropped) {
     if (one.column.empty() && (dropped.cascade || !one.by_cascade)) whole.insert(one.relation);
@@ -685,10 +804,17 @@ void EffectResolver::AddEmptied(const EmptiedRelation& emptied, PlannedStatement
 
 void EffectResolver::AddLosses(const StatementEffects& effects, PlannedStatement& out) {
   for (const EmptiedRelation& emptied : effects.emptied) AddEmptied(emptied, out);
-  for (const DroppedThing& dropped : effects.drops) AddDropLosses(dropped, out);
+  std::set<RelationId> targets;
+  for (const DroppedThing& dropped : effects.drops) {
+    const absl::optional<RelationId> id = dropped.part.empty() ? Find(dropped.name) : absl::nullopt;
+    if (id) targets.insert(*id);
+  }
+  for (const DroppedThing& dropped : effects.drops) AddDropLosses(dropped, targets, out);
 }
 
 void EffectResolver::Apply(const StatementEffects& effects) {
+  has_time_zone_ = has_time_zone_ || effects.sets_time_zone;
+  NoteTypes(effects);
   for (const Renaming& renaming : effects.renamings) {
     if (renaming.from_column.empty() || facts_ == nullptr) continue;
     const absl::optional<RelationId> id = Find(renaming.from);
@@ -709,6 +835,46 @@ void EffectResolver::Apply(const StatementEffects& effects) {
     }
   }
   scope_.Apply(effects);
+}
+
+std::vector<TypeChange> EffectResolver::TypeChangesOf(const StatementEffects& effects) const {
+  std::vector<TypeChange> changes;
+  if (facts_ == nullptr) return changes;
+  for (const WorkNeed& work : effects.works) {
+    const bool is_change =
+        work.kind == migration::v1::RELATION_WORK_KIND_REWRITE && !work.type.name.name.empty();
+    const absl::optional<RelationId> id = is_change ? Find(work.relation) : absl::nullopt;
+    const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
+    if (column == nullptr) continue;
+    TypeChange& change = changes.emplace_back();
+    change.column = work.column;
+    change.from = column->type;
+    change.to = Formatted(work.type);
+    change.rewrites = IsNeeded(work);
+    change.checks = !change.rewrites && IsChecked(work);
+    change.rebuilds_indexes = !change.rewrites && column->is_indexed && ChangesZoneOnly(work);
+    // What USING makes of the values is not looked at.
+    if (work.condition != WorkCondition::kAlways) {
+      change.narrows = NarrowsType(column->base_type, work.type);
+    }
+  }
+  return changes;
+}
+
+void EffectResolver::NoteTypes(const StatementEffects& effects) {
+  for (const WorkNeed& work : effects.works) {
+    const bool is_change =
+        work.kind == migration::v1::RELATION_WORK_KIND_REWRITE && !work.type.name.name.empty();
+    const absl::optional<RelationId> id = is_change ? Find(work.relation) : absl::nullopt;
+    const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
+    if (column == nullptr) continue;
+    const auto renamed = renamed_columns_.find({*id, work.column});
+    ColumnFacts changed = *column;
+    changed.type = Formatted(work.type);
+    changed.base_type = changed.type;
+    changed_columns_[{*id, renamed == renamed_columns_.end() ? work.column : renamed->second}] =
+        std::move(changed);
+  }
 }
 
 bool EffectResolver::DoesNothing(const StatementEffects& effects) const {

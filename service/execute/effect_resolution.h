@@ -4,12 +4,14 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/types/optional.h"
 #include "migration/v1/statement.pb.h"
 #include "service/database/catalog_facts.h"
+#include "service/execute/type_change.h"
 #include "service/sql/statement_effects.h"
 
 namespace migd {
@@ -44,11 +46,18 @@ class EffectResolver {
   // one has made it. `facts` must outlive this object, and answer for all statements.
   explicit EffectResolver(const CatalogFacts* facts) : facts_(facts) {}
 
-  void BeginStep() { scope_.BeginStep(); }
+  void BeginStep() {
+    scope_.BeginStep();
+    has_time_zone_ = false;
+  }
 
   // Fills in `command`, `is_unknown`, `locks`, `works`, `transaction_need` and `losses`, the losses
   // without revision and statement.
   migration::v1::PlannedStatement Resolve(const StatementEffects& effects);
+
+  // The columns of which the statement changes the type, as far as the catalogue knows them. To be
+  // asked before Resolve.
+  std::vector<TypeChange> TypeChangesOf(const StatementEffects& effects) const;
 
  private:
   using Ids = std::vector<RelationId>;
@@ -73,10 +82,17 @@ class EffectResolver {
   // With the type that a column has so far, if the work is about that.
   std::string ReasonOf(const WorkNeed& work) const;
   bool ChangesStorage(const WorkNeed& work) const;
+  // Only the time zone is new, and it is that of the session's UTC.
+  bool ChangesZoneOnly(const WorkNeed& work) const;
   bool IsChecked(const WorkNeed& work) const;
 
   void AddLosses(const StatementEffects& effects, migration::v1::PlannedStatement& out);
-  void AddDropLosses(const DroppedThing& dropped, migration::v1::PlannedStatement& out);
+  // `targets` are the relations that the statement names.
+  void AddDropLosses(const DroppedThing& dropped, const std::set<RelationId>& targets,
+                     migration::v1::PlannedStatement& out);
+  // What CASCADE takes along that has no rows, and is no part of what is gone or goes by its name.
+  void AddDependentLosses(const DropFacts& drop, const std::set<RelationId>& targets,
+                          const std::string& target, migration::v1::PlannedStatement& out);
   void AddUnaskedLoss(const DroppedThing& dropped, migration::v1::PlannedStatement& out) const;
   void AddEmptied(const EmptiedRelation& emptied, migration::v1::PlannedStatement& out) const;
   void AddValueLosses(const EmptiedRelation& emptied, RelationId id,
@@ -88,11 +104,18 @@ class EffectResolver {
   const ColumnFacts* FindColumn(RelationId id, std::string column) const;
 
   void Apply(const StatementEffects& effects);
+  void NoteTypes(const StatementEffects& effects);
 
   const CatalogFacts* const facts_;
   NameScope scope_;
   std::set<RelationId> gone_;
   std::set<std::pair<RelationId, std::string>> gone_columns_;
+  // What goes without being a relation or a column: its kind, relation, and name or identity.
+  std::set<std::tuple<std::string, RelationId, std::string>> gone_others_;
+  // Columns that have another type now.
+  std::map<std::pair<RelationId, std::string>, ColumnFacts> changed_columns_;
+  // The step has set the TimeZone.
+  bool has_time_zone_ = false;
   std::map<std::pair<RelationId, std::string>, std::string> renamed_columns_;
   // Made by the plan, if the catalogue was not asked.
   std::set<CatalogName> created_;
@@ -104,5 +127,9 @@ bool IsSameType(const std::string& from, const WrittenType& to);
 
 // Whether a value of the type `from`, as format_type has it, is stored as it is as one of `to`.
 bool KeepsStorage(const std::string& from, const WrittenType& to);
+
+// Whether a change from `from`, as format_type has it, to `to` refuses values, or keeps less of
+// them; nothing where that is not known here.
+absl::optional<bool> NarrowsType(const std::string& from, const WrittenType& to);
 
 }  // namespace migd

@@ -170,6 +170,13 @@ absl::StatusOr<Journal> ReadJournal(Session& session, const ScriptSet& scripts, 
   return journal;
 }
 
+absl::Status PassGuard(const Workspace& workspace, const ScriptSet& scripts, const Plan& plan,
+                       const std::string& plan_hash, const ExecuteRequest& request) {
+  return Guard({workspace.name, request.plan_hash, request.confirmation, plan_hash,
+                request.requested_by, request.requester_role},
+               *workspace.policy(), scripts, plan, *workspace.database);
+}
+
 // What may keep an operation from beginning, before its plan is stored. One that goes on with a
 // stored plan has passed, and is not asked about what its own beginning has made.
 absl::Status PassGates(const Workspace& workspace, const ScriptSet& scripts, const Plan& plan,
@@ -178,10 +185,7 @@ absl::Status PassGates(const Workspace& workspace, const ScriptSet& scripts, con
   if (!request.earlier_plan.steps().empty()) return absl::OkStatus();
   // What asks people something comes last: they are not asked for what cannot run anyhow.
   const absl::Status status = PassLintGate(scripts, plan, request, *workspace.database, sink);
-  if (!status.ok()) return status;
-  return Guard({workspace.name, request.plan_hash, request.confirmation, plan_hash,
-                request.requested_by, request.requester_role},
-               *workspace.policy(), scripts, plan, *workspace.database);
+  return status.ok() ? PassGuard(workspace, scripts, plan, plan_hash, request) : status;
 }
 
 // Runs the steps of `plan` in order, until one fails.
@@ -209,6 +213,12 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
   if (!journal.ok()) return journal.status();
 
   status = BackUp(workspace, {request, scripts, plan}, session, cancellation, sink);
+  // A backup takes its time: what was confirmed must still be all that is lost.
+  const bool is_confirmed = !request.confirmation.empty() && request.earlier_plan.steps().empty();
+  if (status.ok() && is_confirmed &&
+      DemandedBackup(*workspace.policy(), request) != migration::v1::BACKUP_MODE_NEVER) {
+    status = PassGuard(workspace, scripts, plan, described.plan_hash(), request);
+  }
   if (!status.ok()) return status;
 
   StatementMonitor monitor(

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "service/base/errors.h"
 #include "service/base/sha256.h"
 #include "service/execute/plan_effects.h"
@@ -15,11 +16,45 @@ namespace migd {
 
 using migration::v1::Loss;
 
-std::string ConfirmationOf(absl::string_view database, absl::string_view plan_hash) {
-  constexpr size_t kDigits = 24;
+namespace {
+
+// As many hex digits of a confirmation stand for the plan, and as many for what it destroys.
+constexpr size_t kHashDigits = 12;
+
+std::string DigitsOf(absl::string_view text) {
   Sha256 hash;
-  hash.Update(absl::StrCat("migration.v1 confirmation\n", database, "\n", plan_hash, "\n"));
-  return hash.FinishHex().substr(0, kDigits);
+  hash.Update(text);
+  return hash.FinishHex().substr(0, kHashDigits);
+}
+
+// "?" if it is not known; otherwise how many digits the amount has, those below `negligible` alike.
+std::string MagnitudeOf(int64_t amount, int64_t negligible) {
+  if (amount < 0) return "?";
+  if (amount < negligible) return "0";
+  return absl::StrCat(absl::StrCat(amount).size());
+}
+
+std::string IdentityOf(const Loss& loss) {
+  // Pages come and go in an empty table, too.
+  constexpr int64_t kNegligibleBytes = 1000000;
+  return absl::StrJoin(
+      std::vector<std::string>{loss.object_kind(), loss.object_name(), loss.because_of(),
+                               loss.revision(), absl::StrCat(loss.statement_index()),
+                               MagnitudeOf(loss.estimated_rows(), 1),
+                               MagnitudeOf(loss.size_bytes(), kNegligibleBytes)},
+      "\t");
+}
+
+}  // namespace
+
+std::string ConfirmationOf(absl::string_view database, absl::string_view plan_hash,
+                           const std::vector<Loss>& losses) {
+  std::vector<std::string> lost;
+  for (const Loss& loss : losses) lost.push_back(IdentityOf(loss));
+  std::sort(lost.begin(), lost.end());
+  return absl::StrCat(
+      DigitsOf(absl::StrCat("migration.v1 confirmation\n", database, "\n", plan_hash, "\n")),
+      DigitsOf(absl::StrJoin(lost, "\n")));
 }
 
 absl::Status CheckPlanHash(absl::string_view wanted, absl::string_view plan_hash) {
@@ -45,18 +80,18 @@ absl::Status CheckLosses(absl::string_view database, const Policy& policy,
   if (policy.destructive == DestructivePolicy::kRefuse) {
     return errors::DatabaseProtected(database, LargestFirst(losses));
   }
-  const std::string needed = ConfirmationOf(database, plan_hash);
+  const std::string needed = ConfirmationOf(database, plan_hash, losses);
   if (confirmation == needed) return absl::OkStatus();
-  return errors::ConfirmationRequired(database, LargestFirst(losses), needed, confirmation);
+  const bool of_this_plan = absl::StartsWith(confirmation, needed.substr(0, kHashDigits));
+  return errors::ConfirmationRequired(database, LargestFirst(losses), needed, confirmation,
+                                      of_this_plan);
 }
 
 absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSet& scripts,
                    const Plan& plan, Database& database) {
   const absl::Status status = CheckPlanHash(call.wanted_plan_hash, call.plan_hash);
   if (!status.ok()) return status;
-  const bool asks = policy.destructive == DestructivePolicy::kRefuse ||
-                    (policy.destructive == DestructivePolicy::kConfirm &&
-                     call.confirmation != ConfirmationOf(call.database, call.plan_hash));
+  const bool asks = policy.destructive != DestructivePolicy::kAllow;
   const bool may_destroy =
       call.role == migration::v1::ROLE_UNSPECIFIED || call.role >= migration::v1::ROLE_DESTRUCTIVE;
   if (!asks && may_destroy) return absl::OkStatus();

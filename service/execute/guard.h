@@ -21,10 +21,14 @@ namespace migd {
 // As few hex digits of a plan_hash name a plan.
 inline constexpr size_t kShortestPlanHash = 12;
 
-// What RunOptions.confirmation must be for the plan `plan_hash` on `database`: the first 24 hex
-// digits of the SHA-256 of "migration.v1 confirmation\n" <database> "\n" <plan_hash> "\n". It is no
-// secret. It shows that whoever gives it has seen what this very plan destroys.
-std::string ConfirmationOf(absl::string_view database, absl::string_view plan_hash);
+// What RunOptions.confirmation must be for the plan `plan_hash` on `database`, which loses
+// `losses`: twelve hex digits of a hash over database and plan, and twelve over what is lost. It is
+// no secret. It shows that whoever gives it has seen what this very plan destroys as the database
+// is now. What is lost is each object by its name and by its order of magnitude: an object more or
+// less, a table that has rows and had none, or ten times as many, is another loss. So programs may
+// go on writing while somebody decides.
+std::string ConfirmationOf(absl::string_view database, absl::string_view plan_hash,
+                           const std::vector<migration::v1::Loss>& losses);
 
 // PlanStale unless `wanted`, if it is not empty, is `plan_hash` or its beginning.
 absl::Status CheckPlanHash(absl::string_view wanted, absl::string_view plan_hash);

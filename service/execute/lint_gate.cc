@@ -1,12 +1,16 @@
 #include "service/execute/lint_gate.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/errors.h"
+#include "service/execute/plan_effects.h"
 #include "service/execute/plan_report.h"
 
 namespace migd {
@@ -46,10 +50,10 @@ std::string Mitigation(const LintFinding& found, const std::map<std::string, Tab
   return absl::StrCat(found.relation, " has ", (bytes + 1023) / 1024, " kB here");
 }
 
-void Mitigate(std::vector<LintFinding>& findings, Database& database) {
+absl::Status Mitigate(std::vector<LintFinding>& findings, Database& database) {
   const auto sizes = ReadSizes(findings, database);
   // What cannot be found out is no reason to let anything pass.
-  if (!sizes.ok()) return;
+  if (!sizes.ok()) return sizes.status();
   for (LintFinding& found : findings) {
     if (!DependsOnSize(found)) continue;
     const std::string mitigation = Mitigation(found, *sizes);
@@ -58,30 +62,115 @@ void Mitigate(std::vector<LintFinding>& findings, Database& database) {
     found.finding.set_message(
         absl::StrCat(found.finding.message(), " (a warning, as ", mitigation, ")"));
   }
+  return absl::OkStatus();
+}
+
+// --- Changes of types ---
+
+constexpr char kMayRewrite[] = "type-change-may-rewrite";
+constexpr char kNarrows[] = "narrowing-type";
+
+bool IsAboutType(const LintFinding& found) {
+  return !found.retyped_column.empty() && !found.finding.is_waived();
+}
+
+std::string WorkOf(const TypeChange& change, absl::string_view table) {
+  if (change.rewrites) return "writes the table and its indexes anew while nobody can use it";
+  std::string work = "keeps the values as they are, but ";
+  if (change.checks) absl::StrAppend(&work, "reads all of ", table, " to check its constraints");
+  if (change.rebuilds_indexes) {
+    absl::StrAppend(&work, change.checks ? ", and " : "", "builds the indexes of the column anew");
+  }
+  return absl::StrCat(work, " while nobody can use it");
+}
+
+// What `found` says about `change`; false if there is nothing to say. `says_narrows` if another
+// finding says that values may not fit.
+bool Refine(const TypeChange& change, const LintSeverities& severities, bool says_narrows,
+            LintFinding& found) {
+  const std::string problem = "fails at values that do not fit, or cuts them down";
+  const std::string what = absl::StrCat("changing column ", change.column, " of ", found.relation,
+                                        " from ", change.from, " to ", change.to, " ");
+  Finding& finding = found.finding;
+  if (finding.rule() == kNarrows) {
+    if (change.narrows.value_or(true)) finding.set_message(what + problem);
+    return change.narrows.value_or(true);
+  }
+  if (!change.rewrites && !change.checks && !change.rebuilds_indexes) return false;
+  finding.set_message(
+      absl::StrCat(what, WorkOf(change, found.relation),
+                   change.narrows.value_or(false) && !says_narrows ? "; and it " + problem : ""));
+  // It was a warning because it might not.
+  const bool may_grow = finding.rule() == kMayRewrite && severities.count(kMayRewrite) == 0 &&
+                        finding.direction() == migration::v1::DIRECTION_UPGRADE;
+  if (may_grow) {
+    finding.set_severity(std::max(finding.severity(), SeverityOfRule("type-change", severities)));
+  }
+  return true;
 }
 
 }  // namespace
 
-std::vector<Finding> LintSections(const std::vector<LintedSection>& sections,
-                                  const LintSeverities& severities, Database* database) {
+absl::Status RefineTypeChanges(const std::vector<LintedSection>& sections,
+                               const LintSeverities& severities, Database& database,
+                               std::vector<std::vector<LintFinding>>& findings) {
+  const bool has_any = absl::c_any_of(
+      findings, [](const auto& of_section) { return absl::c_any_of(of_section, IsAboutType); });
+  if (!has_any) return absl::OkStatus();
+  std::vector<const Section*> texts;
+  for (const LintedSection& section : sections) {
+    const bool is_down = section.direction == Step::Direction::kDowngrade;
+    texts.push_back(is_down ? &section.file->down() : &section.file->up());
+  }
+  const auto changes = TypeChangesIn(texts, database);
+  if (!changes.ok()) return changes.status();
+  for (const auto& [section, statement_index, change] : *changes) {
+    const migration::v1::Direction direction = ToProto(sections[section].direction);
+    std::vector<LintFinding>& all = findings[section];
+    const auto is_it = [&, index = statement_index, &of = change](const LintFinding& found) {
+      return IsAboutType(found) && found.finding.direction() == direction &&
+             found.finding.statement_index() == index && found.retyped_column == of.column;
+    };
+    const bool says_narrows = absl::c_any_of(all, [&](const LintFinding& found) {
+      return is_it(found) && found.finding.rule() == kNarrows;
+    });
+    const auto is_settled = [&, &of = change](LintFinding& found) {
+      return is_it(found) && !Refine(of, severities, says_narrows, found);
+    };
+    all.erase(std::remove_if(all.begin(), all.end(), is_settled), all.end());
+  }
+  return absl::OkStatus();
+}
+
+LintOutcome LintSections(const std::vector<LintedSection>& sections,
+                         const LintSeverities& severities, Database* database) {
   std::vector<const MigrationFile*> files;
   for (const LintedSection& section : sections) files.push_back(section.file);
   std::vector<LintReport> reports = LintFiles(files, severities);
-  std::vector<LintFinding> findings;
+  std::vector<std::vector<LintFinding>> of_sections(sections.size());
   for (size_t i = 0; i < sections.size(); ++i) {
     for (LintFinding& found : reports[i].findings) {
       const bool runs = found.finding.direction() == ToProto(sections[i].direction);
-      if (runs && !found.finding.is_waived()) findings.push_back(std::move(found));
+      if (runs && !found.finding.is_waived()) of_sections[i].push_back(std::move(found));
     }
   }
-  if (database != nullptr) Mitigate(findings, *database);
-  std::vector<Finding> plain;
-  for (LintFinding& found : findings) plain.push_back(std::move(found.finding));
-  return plain;
+  LintOutcome outcome;
+  if (database != nullptr) {
+    outcome.database_error = RefineTypeChanges(sections, severities, *database, of_sections);
+  }
+  std::vector<LintFinding> findings;
+  for (std::vector<LintFinding>& of_section : of_sections) {
+    std::move(of_section.begin(), of_section.end(), std::back_inserter(findings));
+  }
+  if (database != nullptr && outcome.database_error.ok()) {
+    outcome.database_error = Mitigate(findings, *database);
+  }
+  for (LintFinding& found : findings) outcome.findings.push_back(std::move(found.finding));
+  return outcome;
 }
 
-std::vector<Finding> LintPlan(const ScriptSet& scripts, const Plan& plan,
-                              const LintSeverities& severities, Database* database) {
+LintOutcome LintPlan(const ScriptSet& scripts, const Plan& plan, const LintSeverities& severities,
+                     Database* database) {
   std::vector<LintedSection> sections;
   for (const Step& step : plan.steps) {
     if (step.direction == Step::Direction::kStamp) continue;
@@ -104,13 +193,16 @@ absl::Status CheckLintGate(const std::vector<Finding>& findings, migration::v1::
 absl::Status PassLintGate(const ScriptSet& scripts, const Plan& plan, const ExecuteRequest& request,
                           Database& database, const EventSink& sink) {
   if (request.lint_gate == migration::v1::LINT_GATE_OFF) return absl::OkStatus();
-  const std::vector<Finding> findings = LintPlan(scripts, plan, request.lint_severities, &database);
-  for (const Finding& finding : findings) {
+  const LintOutcome outcome = LintPlan(scripts, plan, request.lint_severities, &database);
+  const absl::Status status = CheckLintGate(outcome.findings, request.lint_gate);
+  // With a database that is gone for a moment nobody knows whether they hurt.
+  if (!status.ok() && !outcome.database_error.ok()) return outcome.database_error;
+  for (const Finding& finding : outcome.findings) {
     migration::v1::OperationEvent event;
     *event.mutable_lint_finding() = finding;
     sink(std::move(event));
   }
-  return CheckLintGate(findings, request.lint_gate);
+  return status;
 }
 
 }  // namespace migd

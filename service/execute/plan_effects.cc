@@ -211,6 +211,29 @@ PlanEffects DescribeEffects(const ScriptSet& scripts, const Plan& plan, Database
   return result;
 }
 
+absl::StatusOr<std::vector<SectionTypeChange>> TypeChangesIn(
+    const std::vector<const Section*>& sections, Database& database) {
+  std::vector<SectionTypeChange> changes;
+  std::vector<StepEffects> steps;
+  RunOnDeepStack([&] {
+    for (const Section* section : sections) steps.push_back(ReadStep(*section));
+  });
+  const auto facts = database.ReadCatalogFacts(QuestionOf(steps));
+  if (!facts.ok()) return facts.status();
+  EffectResolver resolver(&*facts);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    resolver.BeginStep();
+    for (size_t n = 0; n < steps[i].size(); ++n) {
+      if (n > 0 && steps[i][n] == steps[i][n - 1]) continue;
+      for (TypeChange& change : resolver.TypeChangesOf(*steps[i][n])) {
+        changes.push_back({i, static_cast<int>(n) + 1, std::move(change)});
+      }
+      resolver.Resolve(*steps[i][n]);
+    }
+  }
+  return changes;
+}
+
 absl::StatusOr<std::vector<Loss>> LossesOf(const ScriptSet& scripts, const Plan& plan,
                                            Database& database) {
   std::vector<Loss> losses;

@@ -8,6 +8,7 @@
 #include "migration/v1/revision.pb.h"
 #include "migration/v1/statement.pb.h"
 #include "service/database/database.h"
+#include "service/execute/type_change.h"
 #include "service/plan/plan.h"
 #include "service/script/script_directory.h"
 
@@ -35,5 +36,19 @@ PlanEffects DescribeEffects(const ScriptSet& scripts, const Plan& plan, Database
 // What `plan` destroys of what is in `database`, in the order of the steps. The errors of Database.
 absl::StatusOr<std::vector<migration::v1::Loss>> LossesOf(const ScriptSet& scripts,
                                                           const Plan& plan, Database& database);
+
+// A change of a column's type by a statement of a list of sections.
+struct SectionTypeChange {
+  // Which section, from 0, and which statement of it, from 1.
+  size_t section = 0;
+  int statement_index = 0;
+  TypeChange change;
+};
+
+// What the statements of `sections`, which run one after the other, do to change the types of
+// columns that are in `database`. Asks it once, and not at all if they change none. The errors of
+// Database.
+absl::StatusOr<std::vector<SectionTypeChange>> TypeChangesIn(
+    const std::vector<const Section*>& sections, Database& database);
 
 }  // namespace migd

@@ -231,7 +231,7 @@ void TypeChange(const StatementView& view, const SectionState& section, Hits& hi
             {command.offset,
              absl::StrCat("changing ", ChangeText(command, column),
                           " writes the table and its indexes anew while nobody can use it"),
-             "", command.relation});
+             "", command.relation, command.command->name});
       });
 }
 
@@ -244,7 +244,7 @@ void TypeChangeMayRewrite(const StatementView& view, const SectionState& section
              absl::StrCat("changing ", ChangeText(command, column),
                           " writes the table anew while nobody can use it, unless the type "
                           "that it has is compatible"),
-             "", command.relation});
+             "", command.relation, command.command->name});
       });
 }
 
@@ -260,7 +260,7 @@ void NarrowingType(const StatementView& view, const SectionState& section, Hits&
         hits.push_back({command.offset,
                         absl::StrCat("changing ", ChangeText(command, column),
                                      " fails at values that do not fit, or cuts them down"),
-                        "", command.relation});
+                        "", command.relation, command.command->name});
       });
 }
 

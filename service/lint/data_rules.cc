@@ -1,4 +1,6 @@
 // Rules about statements that change rows.
+#include <set>
+
 #include "absl/strings/str_cat.h"
 #include "service/lint/rule.h"
 
@@ -88,10 +90,49 @@ void BackfillWithDdl(const StatementView& view, const SectionState& section, Hit
                   "", change.table});
 }
 
+// The first name that stands twice among those of the nodes, as `name_of` has them; empty if none.
+template <typename NameOf>
+std::string FirstTwice(PgQuery__Node* const* nodes, size_t count, NameOf name_of) {
+  std::set<std::string> names;
+  for (size_t i = 0; i < count; ++i) {
+    const std::string name = name_of(*nodes[i]);
+    if (!name.empty() && !names.insert(name).second) return name;
+  }
+  return "";
+}
+
+void DuplicateColumn(const StatementView& view, const SectionState&, Hits& hits) {
+  std::string name;
+  if (const auto* update = view.As(PG_QUERY__NODE__NODE_UPDATE_STMT, &PgQuery__Node::update_stmt)) {
+    // Parts of a column, as in `a[1] = 1, a[2] = 2`, may be set one by one.
+    name = FirstTwice(update->target_list, update->n_target_list, [](const PgQuery__Node& node) {
+      return node.res_target->n_indirection == 0 ? node.res_target->name : std::string();
+    });
+  } else if (const auto* create =
+                 view.As(PG_QUERY__NODE__NODE_CREATE_STMT, &PgQuery__Node::create_stmt)) {
+    name = FirstTwice(create->table_elts, create->n_table_elts, [](const PgQuery__Node& node) {
+      return node.node_case == PG_QUERY__NODE__NODE_COLUMN_DEF ? node.column_def->colname
+                                                               : std::string();
+    });
+  } else if (const auto* made =
+                 view.As(PG_QUERY__NODE__NODE_VIEW_STMT, &PgQuery__Node::view_stmt)) {
+    name = FirstTwice(made->aliases, made->n_aliases,
+                      [](const PgQuery__Node& node) { return TextOf(&node); });
+  }
+  if (name.empty()) return;
+  hits.push_back({0, absl::StrCat("column ", QuotedName(name),
+                                  " stands here twice, which "
+                                  "PostgreSQL refuses")});
+}
+
 }  // namespace
 
 std::vector<Rule> DataRules() {
   return {
+      {"duplicate-column", kError, Harm::kAlways, InDown::kSame,
+       "PostgreSQL refuses a column that is defined or set twice in one statement (SQLSTATE 42701, "
+       "42601), when the statement runs and not before.",
+       "name each column once", DuplicateColumn},
       {"update-without-where", kWarning, Harm::kGrowsWithTable, InDown::kIgnored,
        "Every row is locked and written anew, and the old versions stay until a vacuum.",
        "update in batches by ranges of the key, in a `transaction:false` section",

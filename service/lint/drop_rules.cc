@@ -1,5 +1,7 @@
 // Rules about what is destroyed. A down section destroys what its up section made, so they do not
 // look at it.
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "service/lint/rule.h"
 
@@ -82,6 +84,25 @@ void DropObject(const StatementView& view, const SectionState& section, Hits& hi
   if (owned != nullptr) hits.push_back({0, "DROP OWNED drops all that a role has"});
 }
 
+void DropConstraint(const StatementView& view, const SectionState& section, Hits& hits) {
+  for (const AlterCommand& command : view.commands) {
+    if (command.command->subtype != PG_QUERY__ALTER_TABLE_TYPE__AT_DropConstraint ||
+        section.IsNew(command.relation)) {
+      continue;
+    }
+    const std::string name = command.command->name;
+    const bool is_made_anew = std::any_of(
+        view.constraints.begin(), view.constraints.end(),
+        [&name](const AddedConstraint& added) { return added.constraint->conname == name; });
+    if (is_made_anew || section.WasValidated(command.relation, name)) continue;
+    hits.push_back({command.offset,
+                    absl::StrCat("without constraint ", QuotedName(name), " rows of ",
+                                 command.relation.Quoted(),
+                                 " may be what programs have been able to rely on that they are "
+                                 "not")});
+  }
+}
+
 void Cascade(const StatementView& view, const SectionState&, Hits& hits) {
   const auto is_cascade = [](PgQuery__DropBehavior behavior) {
     return behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
@@ -141,6 +162,9 @@ std::vector<Rule> DropRules() {
        "Programs of the last version may still use what is dropped.",
        "drop it one release after the last program that uses it, and say so in a waiver",
        DropObject},
+      {"drop-constraint", kWarning, Harm::kAlways, InDown::kIgnored,
+       "What a constraint has kept out is not found later, and to add it again checks every row.",
+       "make the programs ready for such rows first, and say so in a waiver", DropConstraint},
       {"cascade", kWarning, Harm::kAlways, InDown::kIgnored,
        "CASCADE drops, or with TRUNCATE empties, what depends on the object on that one database: "
        "views, foreign keys, other tables.",

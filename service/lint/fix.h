@@ -19,7 +19,15 @@ namespace migd {
 // - SET NOT NULL becomes a CHECK (... IS NOT NULL) NOT VALID, and a revision that follows validates
 //   it, sets NOT NULL, and drops the CHECK;
 // - VALIDATE CONSTRAINT moves from the transaction that adds the constraint to a revision that
-//   follows.
+//   follows;
+// - UNIQUE and PRIMARY KEY become a unique index that is built CONCURRENTLY, and a constraint USING
+//   INDEX, in a revision that follows; a primary key's columns are proven to be NOT NULL before;
+// - DROP INDEX becomes CONCURRENTLY, in a revision that follows if the down section makes the index
+//   again; REINDEX where its section may run it so;
+// - ALTER DOMAIN ... ADD CHECK becomes NOT VALID, and is validated by a revision that follows;
+// - char(n), timestamp, json and keys of 32 bits get the types that their rules ask for, names that
+//   are too long are cut off where PostgreSQL cuts them, and a transaction that a section begins is
+//   committed at its end.
 //
 // A revision that follows revises the head above; there must be one. What a later statement or
 // revision names is left alone, as is what a waiver allows. A file whose proposal could

@@ -160,7 +160,9 @@ class FileLinter {
     finding.set_message(hit.message);
     finding.set_suggestion(hit.suggestion.empty() ? rule.instead : hit.suggestion);
     found.harm = HarmOf(rule);
+    found.offset = hit.offset;
     if (!hit.relation.name.empty()) found.relation = hit.relation.Quoted();
+    found.retyped_column = hit.column;
   }
 
   // Findings about the down section rather than a statement: an upgrade does not run into them.
@@ -235,6 +237,10 @@ class FileLinter {
 };
 
 }  // namespace
+
+Severity SeverityOfRule(const std::string& name, const LintSeverities& severities) {
+  return SeverityOf(RuleNamed(name), severities);
+}
 
 bool IsLintRule(const std::string& name) {
   return std::any_of(AllRules().begin(), AllRules().end(),

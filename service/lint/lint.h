@@ -15,6 +15,8 @@ using LintSeverities = std::map<std::string, migration::v1::Severity>;
 
 // Every rule, in the order of their names.
 std::vector<migration::v1::LintRule> LintRules(const LintSeverities& severities);
+// The severity of the rule of this name, of which there must be one.
+migration::v1::Severity SeverityOfRule(const std::string& name, const LintSeverities& severities);
 // Whether there is a rule of this name.
 bool IsLintRule(const std::string& name);
 
@@ -30,9 +32,14 @@ enum class LintHarm {
 // A finding with what only the service needs to know of it.
 struct LintFinding {
   migration::v1::Finding finding;
+  // Where in the statement, in bytes.
+  size_t offset = 0;
   LintHarm harm = LintHarm::kAlways;
   // The relation as SQL, with its schema if the statement names one; empty if it is not known.
   std::string relation;
+  // The column of `relation` whose type the statement changes: whether that hurts depends on the
+  // type that it has. Empty if the finding is not about that.
+  std::string retyped_column;
 };
 
 // What the rules find in a file.

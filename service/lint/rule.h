@@ -43,6 +43,8 @@ struct Hit {
   std::string suggestion = "";
   // The relation on whose size the harm depends; empty if it is not known.
   ObjectName relation = {};
+  // The column whose type the statement changes, if the finding is about that.
+  std::string column = "";
 };
 
 using Hits = std::vector<Hit>;

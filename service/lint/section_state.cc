@@ -157,7 +157,14 @@ void SectionState::Prove(const ObjectName& table, const std::vector<std::string>
   for (const std::string& column : columns) proven_.emplace_back(table, column);
 }
 
+bool SectionState::WasValidated(const ObjectName& table, const std::string& constraint) const {
+  return std::any_of(validated_.begin(), validated_.end(), [&](const auto& one) {
+    return one.first.MayBe(table) && one.second == constraint;
+  });
+}
+
 void SectionState::Validate(const ObjectName& table, const std::string& constraint) {
+  validated_.push_back({table, constraint});
   checked_.Add(table);
   for (const NotValid& added : not_valid_) {
     if (!added.table.MayBe(table) || added.name != constraint) continue;

@@ -39,6 +39,8 @@ class SectionState {
   // constraint that was validated and comes from an earlier revision is taken for such a proof:
   // what it says is not known here.
   bool IsProvenNotNull(const ObjectName& table, const std::string& column) const;
+  // The section has validated this very constraint: its end is part of a plan.
+  bool WasValidated(const ObjectName& table, const std::string& constraint) const;
   // A CHECK of the table was validated, or added, before.
   bool HasValidCheck(const ObjectName& table) const { return checked_.MayHave(table); }
   // The constraint was added as NOT VALID in the transaction that is open.
@@ -82,6 +84,7 @@ class SectionState {
   std::vector<std::pair<ObjectName, std::string>> new_columns_;
   std::vector<NotValid> not_valid_;
   std::vector<std::pair<ObjectName, std::string>> proven_;
+  std::vector<std::pair<ObjectName, std::string>> validated_;
   // Tables of which a constraint that is not known was validated.
   ObjectNames trusted_;
   ObjectNames checked_;

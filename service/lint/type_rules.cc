@@ -92,6 +92,29 @@ void SmallKey(const StatementView& view, const SectionState&, Hits& hits) {
   }
 }
 
+void SmallInteger(const StatementView& view, const SectionState&, Hits& hits) {
+  ColumnsOfType(view, {"int2", "int4", "serial", "serial2", "serial4", "smallserial"},
+                "ends where its numbers do; to widen it rewrites the table", hits);
+}
+
+void UnqualifiedTable(const StatementView& view, const SectionState&, Hits& hits) {
+  const auto* create = view.As(PG_QUERY__NODE__NODE_CREATE_STMT, &PgQuery__Node::create_stmt);
+  if (create == nullptr || *create->relation->schemaname != '\0' ||
+      std::string(create->relation->relpersistence) == "t") {
+    return;
+  }
+  hits.push_back({0, absl::StrCat("table ", ObjectOf(create->relation).Quoted(),
+                                  " is made in whichever schema the search_path begins with")});
+}
+
+void EnumValueOrder(const StatementView& view, const SectionState&, Hits& hits) {
+  const auto* alter =
+      view.As(PG_QUERY__NODE__NODE_ALTER_ENUM_STMT, &PgQuery__Node::alter_enum_stmt);
+  if (alter == nullptr || *alter->old_val != '\0' || *alter->new_val_neighbor != '\0') return;
+  hits.push_back({0, absl::StrCat("value ", alter->new_val, " comes behind all others of ",
+                                  ObjectOf(alter->type_name, alter->n_type_name).Quoted())});
+}
+
 void IdentifierTooLong(const StatementView& view, const SectionState&, Hits& hits) {
   // NAMEDATALEN - 1 of a PostgreSQL as it is shipped.
   constexpr size_t kLongest = 63;
@@ -138,6 +161,16 @@ std::vector<Rule> TypeRules() {
        "A key that runs out of numbers stops every INSERT, and to widen it rewrites the table and "
        "those that refer to it.",
        "bigint", SmallKey},
+      {"small-integer", kOff, Harm::kAlways, InDown::kIgnored,
+       "A column that may have to hold larger numbers some day is widened by rewriting its table.",
+       "bigint", SmallInteger},
+      {"unqualified-table", kOff, Harm::kAlways, InDown::kIgnored,
+       "A table without a schema is made in the first schema of the search_path, which is a "
+       "setting of the role, the database and the session.",
+       "name the schema: CREATE TABLE app.orders", UnqualifiedTable},
+      {"enum-value-order", kOff, Harm::kAlways, InDown::kIgnored,
+       "ALTER TYPE ... ADD VALUE without a neighbour puts the value last; a value cannot be moved.",
+       "BEFORE or AFTER the value that it belongs beside", EnumValueOrder},
       {"identifier-too-long", kWarning, Harm::kAlways, InDown::kIgnored,
        "PostgreSQL cuts names off after 63 bytes, with nothing but a notice; two long names may "
        "become one.",

@@ -123,6 +123,8 @@ void ReadFunctions(pqxx::transaction_base& work, const CatalogQuestion& question
 // From each object that is dropped, by the dependencies that DROP itself follows
 // (findDependentObjects in dependency.c): what depends on it goes too, with CASCADE only if the
 // dependency is normal; with a rule its view, with the expression of a generated column the column.
+// What goes by nothing but normal dependencies is what PostgreSQL names ("drop cascades to ...",
+// reportDependentObjects); the rest is part of something.
 constexpr char kDropQuery[] = R"(
 WITH RECURSIVE asked AS (
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::oid[])
@@ -135,6 +137,23 @@ roots (number, classid, objid, objsubid) AS (
   SELECT number, 'pg_class'::regclass, relation, attnum::integer FROM asked
       JOIN pg_attribute ON attrelid = relation AND attname = part AND NOT attisdropped
       WHERE kind IN ('column', 'attribute')
+  UNION ALL
+  SELECT number, 'pg_constraint'::regclass, c.oid, 0 FROM asked
+      JOIN pg_constraint c ON conrelid = relation AND conname = part WHERE kind = 'constraint'
+  UNION ALL
+  SELECT number, 'pg_collation'::regclass, c.oid, 0 FROM asked
+      JOIN pg_collation c ON collname = name JOIN pg_namespace n ON n.oid = collnamespace
+      WHERE kind = 'collation' AND CASE WHEN asked.schema = ''
+          THEN n.nspname = ANY (current_schemas(true)) ELSE n.nspname = asked.schema END
+  UNION ALL
+  SELECT number, 'pg_language'::regclass, l.oid, 0 FROM asked
+      JOIN pg_language l ON lanname = name WHERE kind = 'language'
+  UNION ALL
+  SELECT number, 'pg_foreign_server'::regclass, s.oid, 0 FROM asked
+      JOIN pg_foreign_server s ON srvname = name WHERE kind = 'server'
+  UNION ALL
+  SELECT number, 'pg_foreign_data_wrapper'::regclass, w.oid, 0 FROM asked
+      JOIN pg_foreign_data_wrapper w ON fdwname = name WHERE kind = 'foreign data wrapper'
   UNION ALL
   SELECT number, 'pg_namespace'::regclass, n.oid, 0 FROM asked
       JOIN pg_namespace n ON nspname = name WHERE kind = 'schema'
@@ -164,26 +183,49 @@ roots (number, classid, objid, objsubid) AS (
           AND d.deptype = 'o'
           AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
       WHERE kind = 'role'),
-reached (number, classid, objid, objsubid, by_cascade) AS (
-  SELECT *, false FROM roots
+reached (number, classid, objid, objsubid, by_cascade, is_named) AS (
+  SELECT *, false, false FROM roots
   UNION
   SELECT number, next.* FROM reached CROSS JOIN LATERAL (
-    SELECT d.classid, d.objid, d.objsubid, reached.by_cascade OR d.deptype = 'n' FROM pg_depend d
+    SELECT d.classid, d.objid, d.objsubid, reached.by_cascade OR d.deptype = 'n', d.deptype = 'n'
+        FROM pg_depend d
         WHERE d.refclassid = reached.classid AND d.refobjid = reached.objid
             AND (reached.objsubid = 0 OR d.refobjsubid = reached.objsubid)
     UNION ALL
-    SELECT d.refclassid, d.refobjid, d.refobjsubid, reached.by_cascade FROM pg_depend d
+    SELECT d.refclassid, d.refobjid, d.refobjsubid, reached.by_cascade, true FROM pg_depend d
         WHERE d.classid = reached.classid AND d.objid = reached.objid AND d.deptype = 'i'
             AND d.classid IN ('pg_rewrite'::regclass, 'pg_attrdef'::regclass)) AS next),
 gone AS (
-  SELECT number, classid, objid, objsubid, bool_and(by_cascade) AS by_cascade FROM reached
+  SELECT number, classid, objid, objsubid, bool_and(by_cascade) AS by_cascade,
+      bool_and(is_named) AS is_named FROM reached
       GROUP BY number, classid, objid, objsubid),
-described (number, is_dropped, relation, part, by_cascade) AS (
-  SELECT number, true, c.oid, COALESCE(attname, ''), by_cascade FROM gone
+described (number, fate, relation, part, by_cascade, kind, identity) AS (
+  SELECT number, 'dropped', c.oid, COALESCE(attname, ''), by_cascade, '', '' FROM gone
       JOIN pg_class c ON classid = 'pg_class'::regclass AND c.oid = objid AND relkind <> 't'
       LEFT JOIN pg_attribute ON attrelid = objid AND attnum = objsubid AND objsubid > 0
   UNION
-  SELECT number, false, locked, '', by_cascade FROM gone CROSS JOIN LATERAL (
+  SELECT number, 'dependent', COALESCE(part.relation, 0), COALESCE(part.name, ''), by_cascade,
+      COALESCE(part.kind, object.type), object.identity
+      FROM gone CROSS JOIN LATERAL pg_identify_object(classid, objid, objsubid) AS object
+      LEFT JOIN LATERAL (
+        SELECT oid AS relation, '' AS name, NULL AS kind FROM pg_class
+            WHERE classid = 'pg_class'::regclass AND oid = objid
+        UNION ALL SELECT conrelid, conname,
+            CASE contype WHEN 'f' THEN 'foreign key' ELSE 'constraint' END FROM pg_constraint
+            WHERE classid = 'pg_constraint'::regclass AND oid = objid AND conrelid <> 0
+        UNION ALL SELECT tgrelid, tgname, 'trigger' FROM pg_trigger
+            WHERE classid = 'pg_trigger'::regclass AND oid = objid
+        UNION ALL SELECT polrelid, polname, 'policy' FROM pg_policy
+            WHERE classid = 'pg_policy'::regclass AND oid = objid
+        UNION ALL SELECT ev_class, rulename, 'rule' FROM pg_rewrite
+            WHERE classid = 'pg_rewrite'::regclass AND oid = objid
+        UNION ALL SELECT adrelid, '', 'default' FROM pg_attrdef
+            WHERE classid = 'pg_attrdef'::regclass AND oid = objid) AS part ON true
+      WHERE is_named AND by_cascade AND NOT EXISTS (SELECT FROM pg_class
+          WHERE classid = 'pg_class'::regclass AND oid = objid
+              AND (objsubid > 0 OR relkind IN ('r', 'p', 'm')))
+  UNION
+  SELECT number, 'locked', locked, '', by_cascade, '', '' FROM gone CROSS JOIN LATERAL (
     SELECT objid WHERE classid = 'pg_class'::regclass
     UNION SELECT indrelid FROM pg_index
         WHERE classid = 'pg_class'::regclass AND indexrelid = objid
@@ -197,10 +239,10 @@ described (number, is_dropped, relation, part, by_cascade) AS (
         WHERE classid = 'pg_statistic_ext'::regclass AND oid = objid) AS l (locked)
       JOIN pg_class ON pg_class.oid = locked AND relkind NOT IN ('t', 'i', 'I'))
 -- An object of which nothing is stored, as an empty schema, is there all the same.
-SELECT number, NULL::boolean AS is_dropped, 0::oid AS relation, '' AS part, false AS by_cascade
-    FROM roots
+SELECT number, 'root' AS fate, 0::oid AS relation, '' AS part, false AS by_cascade, '' AS kind,
+    '' AS identity FROM roots
 UNION
-SELECT * FROM described ORDER BY number, is_dropped NULLS FIRST, by_cascade, relation, part)";
+SELECT * FROM described ORDER BY number, by_cascade, relation, part, kind, identity)";
 
 void ReadDrops(pqxx::transaction_base& work, const CatalogQuestion& question, CatalogFacts& facts) {
   if (question.drops.empty()) return;
@@ -223,10 +265,15 @@ void ReadDrops(pqxx::transaction_base& work, const CatalogQuestion& question, Ca
                                              names.literal(), parts.literal(), relations.literal());
   for (const pqxx::row row : rows) {
     DropFacts& drop = facts.drops[by_number[row["number"].as<size_t>() - 1]];
-    if (row["is_dropped"].is_null()) continue;
+    const absl::string_view fate = row["fate"].c_str();
     const DropFacts::Dropped one = {row["relation"].as<RelationId>(), row["part"].c_str(),
                                     row["by_cascade"].as<bool>()};
-    (row["is_dropped"].as<bool>() ? drop.dropped : drop.locked).push_back(one);
+    if (fate == "dropped") drop.dropped.push_back(one);
+    if (fate == "locked") drop.locked.push_back(one);
+    if (fate == "dependent") {
+      drop.dependents.push_back(
+          {row["kind"].c_str(), one.relation, one.column, row["identity"].c_str()});
+    }
   }
   for (const DropTarget& target : question.drops) {
     if (target.kind != "database") continue;
@@ -391,7 +438,9 @@ void ReadColumns(pqxx::transaction_base& work, const Ids& ids, CatalogFacts& fac
       "EXISTS (SELECT FROM pg_constraint WHERE conrelid = a.attrelid AND contype = 'c' "
       "AND convalidated AND pg_get_constraintdef(oid) = format('CHECK ((%I IS NOT NULL))', "
       "a.attname)) AS is_proven, EXISTS (SELECT FROM pg_constraint WHERE conrelid = a.attrelid "
-      "AND contype = 'c' AND a.attnum = ANY (conkey)) AS is_checked, s.null_frac, s.avg_width "
+      "AND contype = 'c' AND a.attnum = ANY (conkey)) AS is_checked, "
+      "EXISTS (SELECT FROM pg_index WHERE indrelid = a.attrelid AND (a.attnum = ANY (indkey) "
+      "OR indexprs IS NOT NULL OR indpred IS NOT NULL)) AS is_indexed, s.null_frac, s.avg_width "
       "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
       "JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
       "LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname "
@@ -407,9 +456,20 @@ void ReadColumns(pqxx::transaction_base& work, const Ids& ids, CatalogFacts& fac
     column.not_null = row["attnotnull"].as<bool>();
     column.proven_not_null = column.not_null || row["is_proven"].as<bool>();
     column.is_checked = row["is_checked"].as<bool>();
+    column.is_indexed = row["is_indexed"].as<bool>();
     column.null_fraction = row["null_frac"].as<double>(-1);
     column.average_width = row["avg_width"].as<int64_t>(-1);
   }
+}
+
+// By the names under which UTC goes: another zone may be at UTC's offset today, and was not always.
+bool ReadIsUtc(pqxx::transaction_base& work) {
+  return work
+      .exec1(
+          "SELECT lower(current_setting('TimeZone')) IN ('utc', 'gmt', 'etc/utc', 'etc/gmt', "
+          "'uct', 'etc/uct', 'zulu', 'etc/zulu', 'universal', 'etc/universal', 'greenwich', "
+          "'etc/greenwich', 'gmt0', 'etc/gmt0')")[0]
+      .as<bool>();
 }
 
 }  // namespace
@@ -421,6 +481,7 @@ CatalogFacts ReadCatalogFacts(pqxx::dbtransaction& work, const CatalogQuestion& 
   ReadTypes(work, question, facts);
   ReadFunctions(work, question, facts);
   ReadDrops(work, question, facts);
+  facts.is_utc = ReadIsUtc(work);
 
   Ids named;
   for (const auto& [name, id] : facts.names) named.insert(id);

@@ -183,8 +183,9 @@ class Checks {
     for (const RevisionIndex index : revisions) sections.push_back({&scripts_->file(index)});
     std::vector<Finding> errors;
     int warnings = 0;
-    for (Finding& finding : LintSections(sections, workspace_.policy()->lint_severities,
-                                         can_compare() ? workspace_.database.get() : nullptr)) {
+    LintOutcome outcome = LintSections(sections, workspace_.policy()->lint_severities,
+                                       can_compare() ? workspace_.database.get() : nullptr);
+    for (Finding& finding : outcome.findings) {
       if (finding.severity() != migration::v1::SEVERITY_ERROR) {
         ++warnings;
       } else {

@@ -1,6 +1,7 @@
 #include "service/rpc/lint_query.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
+#include "service/execute/lint_gate.h"
 #include "service/lint/fix.h"
 #include "service/lint/lint.h"
 #include "service/revision/lineage.h"
@@ -72,6 +74,15 @@ class Selection {
     std::reverse(ordered.begin(), ordered.end());
     return ordered;
   }
+  // All that the database does not have, in the same order.
+  std::vector<RevisionIndex> pending() const {
+    std::vector<RevisionIndex> pending;
+    for (const RevisionIndex index : graph_.newest_first()) {
+      if (!applied_.contains(index)) pending.push_back(index);
+    }
+    std::reverse(pending.begin(), pending.end());
+    return pending;
+  }
   // None, if the database could not be asked.
   bool is_applied(RevisionIndex index) const { return applied_.contains(index); }
   const absl::Status& rows_status() const { return rows_status_; }
@@ -83,6 +94,36 @@ class Selection {
   RevisionSet selected_;
   RevisionSet applied_;
 };
+
+// Tells the changes of types in `reports`, those of the selected revisions, by the types in the
+// database. What is applied has made its change already; what is not, and is not selected, comes
+// before what is.
+absl::Status RefineByTypes(const ScriptSet& scripts, const Selection& selection,
+                           const LintSeverities& severities, const Workspace& workspace,
+                           std::vector<LintReport>& reports) {
+  std::map<RevisionIndex, std::vector<LintFinding>*> of_revision;
+  size_t next = 0;
+  for (const RevisionIndex index : selection.revisions()) {
+    of_revision[index] = &reports[next++].findings;
+  }
+  std::vector<LintedSection> sections;
+  std::vector<std::vector<LintFinding>> findings;
+  for (const RevisionIndex index : selection.pending()) {
+    sections.push_back({&scripts.file(index)});
+    const auto selected = of_revision.find(index);
+    findings.push_back(selected == of_revision.end() ? std::vector<LintFinding>()
+                                                     : *selected->second);
+  }
+  const absl::Status status =
+      RefineTypeChanges(sections, severities, *workspace.database, findings);
+  size_t section = 0;
+  for (const RevisionIndex index : selection.pending()) {
+    const auto selected = of_revision.find(index);
+    if (selected != of_revision.end()) *selected->second = std::move(findings[section]);
+    ++section;
+  }
+  return status;
+}
 
 void Count(const migration::v1::Finding& finding, LintResponse& response) {
   if (finding.is_waived()) {
@@ -109,7 +150,12 @@ absl::Status AnswerLint(const Catalog& catalog, const LintRequest& request,
   const LintSeverities severities = (*workspace)->policy()->lint_severities;
   std::vector<const MigrationFile*> files;
   for (const RevisionIndex index : selection.revisions()) files.push_back(&(*scripts)->file(index));
-  for (LintReport& report : LintFiles(files, severities)) {
+  std::vector<LintReport> reports = LintFiles(files, severities);
+  absl::Status database_error = selection.rows_status();
+  if (database_error.ok()) {
+    database_error = RefineByTypes(**scripts, selection, severities, **workspace, reports);
+  }
+  for (LintReport& report : reports) {
     response.set_unknown_statement_count(response.unknown_statement_count() +
                                          report.unknown_statement_count);
     for (LintFinding& found : report.findings) {
@@ -132,8 +178,7 @@ absl::Status AnswerLint(const Catalog& catalog, const LintRequest& request,
       *response.add_proposals() = std::move(proposal);
     }
   }
-  const absl::Status& rows_status = selection.rows_status();
-  if (!rows_status.ok()) *response.mutable_database_error() = errors::ToProto(rows_status);
+  if (!database_error.ok()) *response.mutable_database_error() = errors::ToProto(database_error);
   return absl::OkStatus();
 }
 

@@ -7,8 +7,8 @@
 
 namespace migd {
 
-// Looks at the revisions that the request names. Thread-safe; asks the database only which
-// revisions it has, and does without if it does not answer.
+// Looks at the revisions that the request names. Thread-safe; asks the database which revisions it
+// has, and what types the columns have whose types change; does without if it does not answer.
 absl::Status AnswerLint(const Catalog& catalog, const migration::v1::LintRequest& request,
                         migration::v1::LintResponse& response);
 

@@ -140,7 +140,8 @@ void AddEffects(const Opened& opened, const Plan& plan, bool is_live,
   if (!effects.database_error.ok()) {
     *response.mutable_database_error() = errors::ToProto(effects.database_error);
   }
-  const std::string confirmation = ConfirmationOf(workspace.name, described.plan_hash());
+  const std::string confirmation =
+      ConfirmationOf(workspace.name, described.plan_hash(), effects.losses);
   const absl::Status refusal = CheckLosses(workspace.name, *workspace.policy(), effects.losses,
                                            described.plan_hash(), confirmation);
   if (!refusal.ok()) {
@@ -155,11 +156,11 @@ void FillFindings(const Opened& opened, const Plan& plan, bool is_live,
                   migration::v1::PlanResponse& response) {
   const std::shared_ptr<const Policy> policy = opened.workspace.policy();
   if (policy->lint_gate == migration::v1::LINT_GATE_OFF) return;
-  const std::vector<migration::v1::Finding> findings =
-      LintPlan(*opened.scripts, plan, policy->lint_severities,
-               is_live ? opened.workspace.database.get() : nullptr);
-  response.mutable_findings()->Add(findings.begin(), findings.end());
-  const absl::Status status = CheckLintGate(findings, policy->lint_gate);
+  const LintOutcome outcome = LintPlan(*opened.scripts, plan, policy->lint_severities,
+                                       is_live ? opened.workspace.database.get() : nullptr);
+  response.mutable_findings()->Add(outcome.findings.begin(), outcome.findings.end());
+  absl::Status status = CheckLintGate(outcome.findings, policy->lint_gate);
+  if (!status.ok() && !outcome.database_error.ok()) status = outcome.database_error;
   if (!status.ok() && !response.has_refusal())
     *response.mutable_refusal() = errors::ToProto(status);
 }

@@ -736,6 +736,10 @@ class Reader {
       case PG_QUERY__OBJECT_TYPE__OBJECT_RULE:
       case PG_QUERY__OBJECT_TYPE__OBJECT_POLICY:
       case PG_QUERY__OBJECT_TYPE__OBJECT_STATISTIC_EXT:
+      case PG_QUERY__OBJECT_TYPE__OBJECT_COLLATION:
+      case PG_QUERY__OBJECT_TYPE__OBJECT_LANGUAGE:
+      case PG_QUERY__OBJECT_TYPE__OBJECT_FOREIGN_SERVER:
+      case PG_QUERY__OBJECT_TYPE__OBJECT_FDW:
         return absl::AsciiStrToLower(TagOf(type));
       case PG_QUERY__OBJECT_TYPE__OBJECT_DOMAIN:
         return "type";
@@ -822,6 +826,7 @@ class Reader {
                         statement.kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL;
     Tag(resets ? "RESET" : "SET");
     const bool all = statement.kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL;
+    effects_.sets_time_zone = absl::EqualsIgnoreCase(statement.name, "timezone");
     if (!all && absl::string_view(statement.name) != "search_path") return;
     if (statement.kind != PG_QUERY__VARIABLE_SET_KIND__VAR_SET_VALUE) {
       effects_.resets_search_path = true;

@@ -68,6 +68,8 @@ enum class WorkCondition {
   kTypeChangesStorage,
   // They are not, but `type` is another one, and constraints of the table look at the column.
   kTypeIsChecked,
+  // They are stored as they are, but ordered by other operators, and `column` has indexes.
+  kTypeRebuildsIndexes,
   // `column` may have nulls as yet.
   kColumnNullable,
   // One of `functions` is volatile.
@@ -100,9 +102,10 @@ struct WorkNeed {
 struct DroppedThing {
   // "table", "column", "view", "materialized view", "foreign table", "index", "sequence", "schema",
   // "type", "extension", "function", "database", "role" (for all that it owns), "trigger", "rule",
-  // "policy", "statistics".
+  // "policy", "statistics", "constraint", "collation", "language", "server", "foreign data
+  // wrapper".
   std::string kind;
-  // Of a column, a trigger, a rule or a policy: its table.
+  // Of a column, a constraint, a trigger, a rule or a policy: its table.
   QualifiedName name;
   // The name of what belongs to a table.
   std::string part = {};
@@ -158,6 +161,8 @@ struct StatementEffects {
   absl::optional<std::vector<std::string>> search_path;
   // It sets the search_path back to what it was at the beginning.
   bool resets_search_path = false;
+  // It sets the TimeZone.
+  bool sets_time_zone = false;
 };
 
 // Reads one statement. Inside RunOnDeepStack. Never fails: what it cannot read is unknown. Pure.

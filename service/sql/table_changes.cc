@@ -167,6 +167,9 @@ class TableChanges {
       case PG_QUERY__ALTER_TABLE_TYPE__AT_DropConstraint:
         effects_.locks.push_back(
             {table_, LOCK_MODE_ACCESS_EXCLUSIVE, Reach::kConstraintPeer, command.name});
+        effects_.drops.push_back({"constraint", table_, command.name,
+                                  command.behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE,
+                                  command.missing_ok != 0});
         if (command.behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE) {
           effects_.locks.push_back({table_, LOCK_MODE_ACCESS_EXCLUSIVE, Reach::kReferencing});
         }
@@ -341,6 +344,12 @@ class TableChanges {
     check.condition = WorkCondition::kTypeIsChecked;
     check.column = command.name;
     check.type = type;
+    WorkNeed& indexes =
+        AddWork(RELATION_WORK_KIND_INDEX_BUILD,
+                absl::StrCat("indexes of column ", command.name, " are built anew"));
+    indexes.condition = WorkCondition::kTypeRebuildsIndexes;
+    indexes.column = command.name;
+    indexes.type = type;
     for (const Reach reach : {Reach::kReferenced, Reach::kReferencing}) {
       effects_.locks.push_back({table_, LOCK_MODE_ACCESS_EXCLUSIVE, reach, command.name});
       WorkNeed& scan = AddPeerScan(reach, command.name, WorkCondition::kTypeChangesStorage);

@@ -172,6 +172,25 @@ TEST_F(BackupTest, ARunningBackupEndsWhenItsOperationIsCancelled) {
   EXPECT_THAT(BackupFiles(), IsEmpty());
 }
 
+TEST_F(BackupTest, WhatAppearsMeanwhileIsNotLostUnseen) {
+  StartMigdWith({"--backup-dir", backups()});
+  Text({"upgrade", "head"});
+  Query("CREATE TABLE bystander (id int)");
+  pqxx::connection holder(FormatConninfo(database()));
+  pqxx::work work(holder);
+  work.exec("LOCK TABLE bystander IN ACCESS EXCLUSIVE MODE");
+  const std::string seen = Object({"plan", "downgrade", "base"})["confirmation"].text();
+  Process downgrade(MigctlCommand({"downgrade", "base", "--backup", "--confirmation", seen}));
+  ASSERT_TRUE(Eventually([&] { return SomebodyWaitsForALock(); }));
+  // Nothing of it is in the backup, whose snapshot is older.
+  Query("INSERT INTO more SELECT generate_series(1, 1000)");
+  work.commit();
+  const Finished finished = downgrade.Wait();
+  EXPECT_THAT(finished.err, HasSubstr("has become more, or other"));
+  EXPECT_EQ(VersionRows(), "b2");
+  EXPECT_EQ(Query("SELECT count(*) FROM more"), "1000");
+}
+
 // A file system of its own, that is full soon.
 class FullDiskTest : public BackupTest {
  protected:

@@ -90,6 +90,48 @@ TEST_F(GuardTest, TheTokenIsGoodForThatPlanOnly) {
   EXPECT_EQ(VersionRows(), "bb20");
 }
 
+TEST_F(GuardTest, TheTokenIsGoodForWhatWasSeenOnly) {
+  Fill();
+  const auto confirmation = [this] {
+    return Object({"plan", "downgrade", "base"})["confirmation"].text();
+  };
+  // Programs go on writing.
+  const std::string seen = confirmation();
+  Query("INSERT INTO orders SELECT i, 'n' FROM generate_series(1, 50) i");
+  Query("ANALYZE");
+  EXPECT_EQ(confirmation(), seen);
+  // A table that was empty when it was confirmed.
+  Query("INSERT INTO empty SELECT generate_series(1, 100000)");
+  const Failure failure = FailureOf({"downgrade", "base", "--confirmation", seen});
+  EXPECT_EQ(failure.reason(), "CONFIRMATION_REQUIRED");
+  EXPECT_THAT(failure.text, HasSubstr("the confirmation " + seen + " is of no use any more"));
+  EXPECT_EQ(VersionRows(), "bb20");
+  EXPECT_EQ(Query("SELECT count(*) FROM empty"), "100000");
+}
+
+TEST_F(GuardTest, WhatCascadeTakesAlongIsListedAndConfirmed) {
+  Add({.id = "cc30", .revises = "bb20", .up = "DROP TABLE orders CASCADE;"});
+  Text({"upgrade", "bb20"});
+  Query("ALTER TABLE orders ADD PRIMARY KEY (id)");
+  Query("CREATE VIEW named AS SELECT note FROM orders");
+  const Json plan = Object({"plan", "upgrade", "head"});
+  ASSERT_EQ(plan["losses"].size(), 2);
+  EXPECT_EQ(plan["losses"][0]["object_kind"].text(), "view");
+  EXPECT_EQ(plan["losses"][0]["object_name"].text(), "public.named");
+  EXPECT_EQ(plan["losses"][0]["because_of"].text(), "table orders");
+  // What somebody makes in another schema meanwhile would go as well.
+  Query("CREATE SCHEMA reports");
+  Query("CREATE TABLE reports.sales (order_id int CONSTRAINT of_order REFERENCES orders)");
+  const Failure failure =
+      FailureOf({"upgrade", "head", "--confirmation", plan["confirmation"].text()});
+  EXPECT_EQ(failure.reason(), "CONFIRMATION_REQUIRED");
+  EXPECT_THAT(failure.text, AllOf(HasSubstr("foreign key of_order on reports.sales"),
+                                  HasSubstr("view public.named"), HasSubstr("of no use any more")));
+  EXPECT_EQ(VersionRows(), "bb20");
+  EXPECT_THAT(Text({"plan", "upgrade", "head"}),
+              HasSubstr("DESTROYS foreign key of_order on reports.sales, with table orders"));
+}
+
 TEST_F(GuardTest, YesConfirmsInScripts) {
   Fill();
   EXPECT_EQ(Migctl({"downgrade", "base", "--yes"}).exit_code, 0);
@@ -137,6 +179,8 @@ TEST_F(GuardTest, AnUpgradeThatDestroysIsGuardedTheSame) {
   EXPECT_EQ(failure.reason(), "CONFIRMATION_REQUIRED");
   EXPECT_THAT(failure.text, AllOf(HasSubstr("column public.orders.note"),
                                   HasSubstr("rows public.orders"), Not(HasSubstr("made"))));
+  EXPECT_THAT(Text({"plan", "upgrade", "head"}),
+              HasSubstr("DELETES all rows of public.orders, ~1,000 rows"));
   EXPECT_EQ(Migctl({"upgrade", "head", "--yes"}).exit_code, 0);
   EXPECT_EQ(VersionRows(), "cc30");
 }

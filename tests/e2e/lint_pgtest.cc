@@ -77,6 +77,31 @@ TEST_F(LintTest, WhatIsSmallOrNewIsNotStopped) {
   EXPECT_EQ(VersionRows(), "cc30");
 }
 
+TEST_F(LintTest, ATypeThatOnlyBecomesWiderIsNotStopped) {
+  MakeLargeTable();
+  Query("ALTER TABLE orders ADD code varchar(50), ADD amount int");
+  Add({.id = "aa10",
+       .up = "ALTER TABLE orders ALTER code TYPE varchar(100);",
+       .down = "SELECT 1;"});
+  EXPECT_EQ(Object({"lint", "--output", "json"})["findings"].size(), 0);
+  EXPECT_EQ(OfKind(Events({"upgrade", "head", "--output", "json"}), "lint_finding").size(), 0U);
+  Add({.id = "bb20",
+       .revises = "aa10",
+       .up = "ALTER TABLE orders ALTER amount TYPE numeric;",
+       .down = "SELECT 1;"});
+  const Json findings = Json::Parse(Lint({"--output", "json"}).out)["findings"];
+  ASSERT_EQ(findings.size(), 1);
+  EXPECT_EQ(findings[0]["severity"].text(), "SEVERITY_ERROR");
+  EXPECT_THAT(findings[0]["message"].text(), HasSubstr("from integer to numeric"));
+  EXPECT_EQ(FailureOf({"upgrade", "head"}).reason(), "LINT_FAILED");
+  // Of what is applied the type that the column had is not known any more.
+  EXPECT_THAT(Object({"lint", "aa10", "--output", "json"})["findings"].texts("rule"),
+              ElementsAre("narrowing-type", "type-change-may-rewrite"));
+  // Nor is it without a database.
+  StartMigdOffline();
+  EXPECT_EQ(Object({"lint", "--output", "json"})["findings"].size(), 3);
+}
+
 TEST_F(LintTest, ATableThatSomebodyHasLockedHoldsNothingUp) {
   MakeLargeTable();
   AddIndex();
@@ -190,6 +215,38 @@ TEST_F(LintTest, AProposalMakesTheSameSchema) {
   EXPECT_EQ(Schema(), original);
   EXPECT_EQ(Query("SELECT count(*) FROM pg_constraint WHERE NOT convalidated"), "0");
   Text({"downgrade", "base"});
+  Text({"upgrade", "head"});
+  EXPECT_EQ(Schema(), original);
+}
+
+TEST_F(LintTest, AProposalForKeysMakesTheSameSchema) {
+  Query("CREATE TABLE t (a bigint, b bigint, c bigint)");
+  Query("INSERT INTO t SELECT n, n, n FROM generate_series(1, 9) AS n");
+  Query("CREATE INDEX old ON t (b)");
+  Query("CREATE DOMAIN d AS bigint");
+  Add({.id = "aa10",
+       .up = "ALTER TABLE t ADD PRIMARY KEY (a), ADD x text;\n"
+             "ALTER TABLE t ADD CONSTRAINT u UNIQUE (b, c) DEFERRABLE;\n"
+             "ALTER TABLE t ADD y bigint UNIQUE;\n"
+             "DROP INDEX old;\n"
+             "ALTER DOMAIN d ADD CHECK (value > 0);",
+       .down = "ALTER DOMAIN d DROP CONSTRAINT d_check;\n"
+               "CREATE INDEX old ON t (b);\n"
+               "ALTER TABLE t DROP y;\n"
+               "ALTER TABLE t DROP CONSTRAINT u;\n"
+               "ALTER TABLE t DROP CONSTRAINT t_pkey;\n"
+               "ALTER TABLE t DROP x, ALTER a DROP NOT NULL;"});
+  const std::string base = Schema();
+  Text({"upgrade", "head", "--lint=off"});
+  const std::string original = Schema();
+  Text({"downgrade", "base", "--yes"});
+  ASSERT_NE(base, original);
+
+  Lint({"--fix", "--write"});
+  EXPECT_EQ(Lint({}).exit_code, 0);
+  Text({"upgrade", "head", "--lint=error"});
+  EXPECT_EQ(Schema(), original);
+  Text({"downgrade", "base", "--yes"});
   Text({"upgrade", "head"});
   EXPECT_EQ(Schema(), original);
 }

@@ -14,6 +14,7 @@ namespace {
 
 using migration::v1::Loss;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 constexpr char kHash[] = "0c18f7484ab9cd17";
 
@@ -50,18 +51,58 @@ TEST(CheckLosses, LetsEverythingPassThatLosesNothing) {
 TEST(CheckLosses, WantsTheConfirmationOfThisPlanOnThisDatabase) {
   const std::vector<Loss> losses = {LossOf("a", 0, 0)};
   EXPECT_EQ(ReasonFor(DestructivePolicy::kConfirm, losses), "CONFIRMATION_REQUIRED");
-  EXPECT_EQ(ReasonFor(DestructivePolicy::kConfirm, losses, ConfirmationOf("core", kHash)), "");
-  EXPECT_EQ(ReasonFor(DestructivePolicy::kConfirm, losses, ConfirmationOf("core", "other")),
+  EXPECT_EQ(ReasonFor(DestructivePolicy::kConfirm, losses, ConfirmationOf("core", kHash, losses)),
+            "");
+  EXPECT_EQ(ReasonFor(DestructivePolicy::kConfirm, losses, ConfirmationOf("core", "other", losses)),
             "CONFIRMATION_REQUIRED");
-  EXPECT_EQ(ReasonFor(DestructivePolicy::kConfirm, losses, ConfirmationOf("shop", kHash)),
+  EXPECT_EQ(ReasonFor(DestructivePolicy::kConfirm, losses, ConfirmationOf("shop", kHash, losses)),
             "CONFIRMATION_REQUIRED");
   EXPECT_EQ(ReasonFor(DestructivePolicy::kAllow, losses), "");
 }
 
+// Whether what was confirmed when the plan lost `seen` holds when it loses `now`.
+bool StillHolds(const std::vector<Loss>& seen, const std::vector<Loss>& now) {
+  return ReasonFor(DestructivePolicy::kConfirm, now, ConfirmationOf("core", kHash, seen)).empty();
+}
+
+TEST(ConfirmationOf, IsForWhatWasSeen) {
+  const std::vector<Loss> seen = {LossOf("a", 5000, 3000000), LossOf("b", 0, 8192)};
+  EXPECT_TRUE(StillHolds(seen, seen));
+  // Another table, one that is not lost any more, and one in the place of another.
+  EXPECT_FALSE(StillHolds(seen, {seen[0], seen[1], LossOf("c", 0, 0)}));
+  EXPECT_FALSE(StillHolds(seen, {seen[0]}));
+  EXPECT_FALSE(StillHolds(seen, {seen[0], LossOf("c", 0, 8192)}));
+  // The catalogue has no order.
+  EXPECT_TRUE(StillHolds(seen, {seen[1], seen[0]}));
+}
+
+TEST(ConfirmationOf, BearsThatProgramsGoOnWriting) {
+  const std::vector<Loss> seen = {LossOf("a", 5000, 3000000), LossOf("b", 0, 8192)};
+  EXPECT_TRUE(StillHolds(seen, {LossOf("a", 5100, 3100000), LossOf("b", 0, 16384)}));
+  // But not that a table has rows that had none, or ten times as many.
+  EXPECT_FALSE(StillHolds(seen, {seen[0], LossOf("b", 1, 8192)}));
+  EXPECT_FALSE(StillHolds(seen, {seen[0], LossOf("b", 1000000, 40000000)}));
+  EXPECT_FALSE(StillHolds(seen, {LossOf("a", 50000, 3000000), seen[1]}));
+  EXPECT_FALSE(StillHolds(seen, {LossOf("a", 5000, 30000000), seen[1]}));
+  // Nor that nobody knows any more.
+  EXPECT_FALSE(StillHolds(seen, {LossOf("a", -1, -1), seen[1]}));
+}
+
+TEST(ConfirmationOf, TellsAnotherPlanFromOtherLosses) {
+  Policy policy;
+  policy.destructive = DestructivePolicy::kConfirm;
+  const std::vector<Loss> now = {LossOf("a", 1, 0)};
+  const auto message = [&](const std::string& given) {
+    return std::string(CheckLosses("core", policy, now, kHash, given).message());
+  };
+  EXPECT_THAT(message(ConfirmationOf("core", kHash, {})), HasSubstr("has become more, or other"));
+  EXPECT_THAT(message(ConfirmationOf("core", "other", now)), HasSubstr("not that of this plan"));
+}
+
 TEST(CheckLosses, RefusesOnAProtectedDatabaseWhateverIsConfirmed) {
-  EXPECT_EQ(
-      ReasonFor(DestructivePolicy::kRefuse, {LossOf("a", 1, 1)}, ConfirmationOf("core", kHash)),
-      "DATABASE_PROTECTED");
+  const std::vector<Loss> losses = {LossOf("a", 1, 1)};
+  EXPECT_EQ(ReasonFor(DestructivePolicy::kRefuse, losses, ConfirmationOf("core", kHash, losses)),
+            "DATABASE_PROTECTED");
 }
 
 TEST(LargestFirst, PutsWhatIsUnknownFirstAndWhatIsEmptyLast) {

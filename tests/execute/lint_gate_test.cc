@@ -143,6 +143,24 @@ TEST_F(LintGateTest, WhatFailsAtRowsFailsAtFew) {
   EXPECT_THAT(findings_[0].message(), HasSubstr("t is empty here"));
 }
 
+// What is an error by itself may be none on this database: who cannot be asked says neither.
+TEST_F(LintGateTest, ADatabaseThatIsGoneIsNoFindingOfLint) {
+  AddTable("t", kLarge);
+  workspace_.Write({"a", "", "\nCREATE INDEX i ON t (x);\n", "\nSELECT 1;\n"});
+  const auto scripts = workspace_.workspace().scripts->Load();
+  ASSERT_TRUE(scripts.ok());
+  Plan plan;
+  plan.steps.push_back({Step::Direction::kUpgrade, "a", {}});
+  ExecuteRequest request;
+  request.lint_gate = migration::v1::LINT_GATE_ERROR;
+  const auto pass = [&] {
+    return PassLintGate(**scripts, plan, request, workspace_.database(), [](OperationEvent) {});
+  };
+  EXPECT_EQ(errors::ReasonOf(pass()), migration::v1::ERROR_REASON_LINT_FAILED);
+  workspace_.database().RefuseConnections(errors::DatabaseUnavailable("app", "it restarts"));
+  EXPECT_EQ(errors::ReasonOf(pass()), migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE);
+}
+
 TEST_F(LintGateTest, OnlyTheSectionsThatRunCount) {
   AddTable("t", kLarge);
   workspace_.Write({"a", "", "\nSELECT 1;\n", "\nDROP INDEX CONCURRENTLY i;\n"});

@@ -10,6 +10,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "service/execute/plan_effects.h"
@@ -24,11 +26,18 @@ using migration::v1::LockMode;
 using migration::v1::PlannedStatement;
 using ::testing::Contains;
 using ::testing::EndsWith;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 // Something of everything that can be locked, written anew or lost.
 constexpr char kSchema[] = R"(
+DO $$ BEGIN
+  EXECUTE format('ALTER DATABASE %I SET timezone = UTC', current_database());
+END $$;
 CREATE SCHEMA app;
+CREATE COLLATION plain FROM "C";
+CREATE TABLE collated (id int, name text COLLATE plain);
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE TYPE pair AS (a int, b int);
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
@@ -43,6 +52,7 @@ CREATE TABLE users (id serial PRIMARY KEY, name varchar(40), email text NOT NULL
     CONSTRAINT has_checked CHECK (checked IS NOT NULL));
 CREATE UNIQUE INDEX users_email ON users (email);
 CREATE INDEX users_age ON users (age);
+CREATE INDEX users_at ON users (at);
 CREATE UNIQUE INDEX users_name ON users (name);
 CREATE TABLE orders (id bigserial PRIMARY KEY, user_id int NOT NULL REFERENCES users, total int,
     note text, doubled int GENERATED ALWAYS AS (total * 2) STORED,
@@ -64,6 +74,8 @@ CREATE VIEW adults AS SELECT id, name FROM users WHERE age >= 18;
 CREATE MATERIALIZED VIEW totals AS SELECT user_id, sum(total) AS total FROM orders GROUP BY user_id;
 CREATE UNIQUE INDEX totals_user ON totals (user_id);
 CREATE MATERIALIZED VIEW app.adult_names AS SELECT name FROM adults;
+CREATE VIEW app.recent AS SELECT o.id, u.name FROM orders o JOIN users u ON u.id = o.user_id;
+CREATE TABLE app.visits (user_id int CONSTRAINT of_user REFERENCES users, value text);
 CREATE SEQUENCE numbers;
 CREATE TRIGGER users_touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();
 CREATE RULE no_delete AS ON DELETE TO lonely DO INSTEAD NOTHING;
@@ -148,6 +160,8 @@ const std::vector<std::string>& Statements() {
       "ALTER TABLE users ALTER COLUMN seen TYPE timestamp(0)",
       "ALTER TABLE users ALTER COLUMN seen TYPE timestamptz",
       "ALTER TABLE users ALTER COLUMN at TYPE timestamptz(3)",
+      "ALTER TABLE users ALTER COLUMN at TYPE timestamp",
+      "ALTER TABLE users ALTER COLUMN at TYPE timestamp(3)",
       "ALTER TABLE users ALTER COLUMN network TYPE inet",
       "ALTER TABLE users ALTER COLUMN address TYPE text",
       "ALTER TABLE users ALTER COLUMN code TYPE text",
@@ -183,6 +197,7 @@ const std::vector<std::string>& Statements() {
       "ALTER TABLE orders DROP CONSTRAINT total_check",
       "ALTER TABLE orders DROP CONSTRAINT orders_user_id_fkey",
       "ALTER TABLE users DROP CONSTRAINT users_pkey CASCADE",
+      "ALTER TABLE orders DROP CONSTRAINT orders_pkey CASCADE",
       "ALTER TABLE orders DROP CONSTRAINT IF EXISTS nothing",
       "ALTER TABLE orders ALTER CONSTRAINT orders_user_id_fkey DEFERRABLE",
       "ALTER TABLE orders RENAME CONSTRAINT total_check TO renamed_check",
@@ -253,6 +268,9 @@ const std::vector<std::string>& Statements() {
       "DROP TYPE pair CASCADE",
       "DROP DOMAIN positive CASCADE",
       "DROP FUNCTION touch() CASCADE",
+      "DROP COLLATION plain CASCADE",
+      "DROP TABLE users, app.visits CASCADE",
+      "DROP TABLE orders CASCADE",
       "DROP TRIGGER users_touch ON users",
       "DROP RULE no_delete ON lonely",
       "DROP POLICY mine ON orders",
@@ -365,6 +383,8 @@ LockMode ModeOf(const std::string& name) {
 struct Reality {
   // Why it refused.
   std::string refusal;
+  // What CASCADE has taken along, as PostgreSQL says it: "view adults".
+  std::vector<std::string> cascaded;
   Locks locks;
   // Relations whose files were replaced, or that were read from beginning to end.
   std::set<std::string> rewritten;
@@ -383,6 +403,25 @@ struct Prediction {
   std::set<std::string> works;
   std::set<std::string> dropped;
   std::set<std::string> emptied;
+  // What has no rows of its own and goes with CASCADE.
+  std::set<std::string> dependents;
+};
+
+// Hears what CASCADE takes along.
+class CascadeNotices : public pqxx::errorhandler {
+ public:
+  explicit CascadeNotices(pqxx::connection& connection) : pqxx::errorhandler(connection) {}
+  bool operator()(char const message[]) noexcept override {
+    constexpr absl::string_view kWords = "drop cascades to ";
+    for (const absl::string_view line : absl::StrSplit(message, '\n')) {
+      const size_t at = line.find(kWords);
+      if (at == absl::string_view::npos || absl::StrContains(line, "other objects")) continue;
+      heard.emplace_back(line.substr(at + kWords.size()));
+    }
+    return true;
+  }
+
+  std::vector<std::string> heard;
 };
 
 class PlanEffectsTest : public ::testing::Test {
@@ -427,6 +466,7 @@ class PlanEffectsTest : public ::testing::Test {
   static Reality Run(const std::string& sql) {
     Reality reality;
     pqxx::connection connection(FormatConninfo(options_->connection));
+    CascadeNotices notices(connection);
     pqxx::work work(connection);
     const auto before = Files(work);
     const std::set<std::string> stored = Names(work, kStored);
@@ -446,6 +486,7 @@ class PlanEffectsTest : public ::testing::Test {
       reality.refusal = error.sqlstate();
       return reality;
     }
+    reality.cascaded = notices.heard;
     for (const pqxx::row row :
          work.exec("SELECT relation, mode FROM pg_locks WHERE pid = pg_backend_pid() "
                    "AND locktype = 'relation'")) {
@@ -509,6 +550,13 @@ class PlanEffectsTest : public ::testing::Test {
       }
     }
     for (const auto& loss : described[0].losses()) {
+      static const std::set<std::string>& with_rows = *new std::set<std::string>{
+          "table", "column", "materialized view", "sequence", "schema", "rows", "values"};
+      if (with_rows.count(loss.object_kind()) == 0) {
+        EXPECT_NE(loss.because_of(), "") << loss.DebugString();
+        prediction.dependents.insert(loss.object_name());
+        continue;
+      }
       const bool stays = loss.object_kind() == "rows" || loss.object_kind() == "values";
       (stays ? prediction.emptied : prediction.dropped).insert(loss.object_name());
     }
@@ -593,13 +641,82 @@ TEST_F(PlanEffectsTest, IsNeverWeakerThanWhatPostgresDoes) {
   EXPECT_GT(compared, 150);
 }
 
+// The objects that PostgreSQL names as it drops them, and no others.
+TEST_F(PlanEffectsTest, NamesWhatCascadeTakesAlong) {
+  int compared = 0;
+  for (const std::string& sql : Statements()) {
+    if (!absl::StrContains(sql, "CASCADE")) continue;
+    SCOPED_TRACE(sql);
+    const Reality reality = Run(sql);
+    const Prediction prediction = Predict(sql);
+    std::vector<std::string> without_rows;
+    for (const std::string& one : reality.cascaded) {
+      const bool has_rows = absl::StartsWith(one, "table ") || absl::StartsWith(one, "column ") ||
+                            absl::StartsWith(one, "materialized view ");
+      if (!has_rows) without_rows.push_back(one);
+    }
+    compared += static_cast<int>(without_rows.size());
+    EXPECT_EQ(prediction.dependents.size(), without_rows.size())
+        << absl::StrJoin(without_rows, ", ") << "\n"
+        << absl::StrJoin(prediction.dependents, ", ");
+    for (const std::string& dependent : prediction.dependents) {
+      // "name on schema.table", "for schema.table.column", "schema.name".
+      const size_t on = dependent.find(" on ");
+      const std::string name = on != std::string::npos ? dependent.substr(0, on)
+                                                       : dependent.substr(dependent.rfind('.') + 1);
+      EXPECT_THAT(without_rows, Contains(HasSubstr(name))) << dependent;
+    }
+  }
+  EXPECT_GT(compared, 15);
+}
+
+TEST_F(PlanEffectsTest, KnowsWhatIsGoneAlready) {
+  const auto dependents = [](const std::vector<std::string>& statements) {
+    std::vector<std::string> names;
+    const std::vector<PlannedStatement> described = Describe(statements);
+    for (const auto& loss : described.back().losses()) {
+      if (!loss.because_of().empty()) names.push_back(loss.object_name());
+    }
+    return names;
+  };
+  EXPECT_THAT(
+      dependents({"DROP TABLE orders CASCADE"}),
+      UnorderedElementsAre("items_order on public.items", "items_order_id_fkey on public.items",
+                           "app.recent", "public.totals"));
+  EXPECT_THAT(
+      dependents({"DROP VIEW app.recent", "DROP MATERIALIZED VIEW totals",
+                  "ALTER TABLE items DROP CONSTRAINT items_order", "DROP TABLE orders CASCADE"}),
+      UnorderedElementsAre("items_order_id_fkey on public.items"));
+  EXPECT_THAT(dependents({"DROP TABLE items", "DROP VIEW app.recent",
+                          "DROP MATERIALIZED VIEW totals", "DROP TABLE orders CASCADE"}),
+              IsEmpty());
+  // Without CASCADE they would be in the way, and nothing goes.
+  EXPECT_THAT(dependents({"DROP TABLE orders"}), IsEmpty());
+}
+
+// A time with a zone is stored as one without is, read in UTC.
+TEST_F(PlanEffectsTest, ATimeZoneIsAddedWithoutWritingOnlyInUtc) {
+  const std::string change = "ALTER TABLE users ALTER COLUMN seen TYPE timestamptz";
+  const auto set_zone = [](const std::string& zone) {
+    TestCluster::Query(options_->connection,
+                       absl::StrCat("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ",
+                                    zone, "', current_database()); END $$"));
+  };
+  EXPECT_THAT(Run(change).rewritten, IsEmpty());
+  EXPECT_THAT(Predict(change).rewritten, IsEmpty());
+  const auto in_tokyo = Describe({"SET TIME ZONE 'Asia/Tokyo'", change});
+  EXPECT_EQ(in_tokyo.back().works_size(), 1);
+  set_zone("\"Europe/Berlin\"");
+  EXPECT_THAT(Run(change).rewritten, Contains("public.users"));
+  EXPECT_THAT(Predict(change).rewritten, Contains("public.users"));
+  set_zone("UTC");
+}
+
 // A warning that is wrong teaches people not to look.
 TEST_F(PlanEffectsTest, SaysNoMoreThanWhatPostgresDoes) {
   const std::set<std::string> said_too_often = {
       // PostgreSQL sees through the function.
       "ALTER TABLE users ADD COLUMN a int DEFAULT volatile_one()",
-      // Keeps the values if the session's time zone is UTC.
-      "ALTER TABLE users ALTER COLUMN seen TYPE timestamptz",
       // Without the neighbours of a partition that a default partition is not among.
       "ALTER TABLE measures DETACH PARTITION measures_1",
   };

@@ -180,6 +180,137 @@ TEST(ProposeFixes, AValidationMovesOutOfItsTransaction) {
   EXPECT_THAT(RulesIn(proposals[1]), IsEmpty());
 }
 
+TEST(ProposeFixes, AKeyGetsItsIndexFirst) {
+  const auto proposals =
+      Fix({{"\nALTER TABLE s.t ADD b int, ADD CONSTRAINT c UNIQUE NULLS NOT DISTINCT (a, \"B\") "
+            "INCLUDE (d) DEFERRABLE, ADD e int;\n",
+            "\nALTER TABLE s.t DROP CONSTRAINT c;\nALTER TABLE s.t DROP b;\n"}});
+  ASSERT_EQ(proposals.size(), 2U);
+  EXPECT_THAT(proposals[0].rules(), ElementsAre("unique-not-using-index"));
+  EXPECT_EQ(SectionsOf(proposals[0]),
+            "-- migrate:up\nALTER TABLE s.t ADD b int, ADD e int;\n"
+            "-- migrate:down\nALTER TABLE s.t DROP b;\n");
+  EXPECT_EQ(SectionsOf(proposals[1]),
+            "-- migrate:up transaction:false\n\n"
+            "CREATE UNIQUE INDEX CONCURRENTLY c ON s.t (a, \"B\") INCLUDE (d) NULLS NOT DISTINCT;\n"
+            "ALTER TABLE s.t ADD CONSTRAINT c UNIQUE USING INDEX c DEFERRABLE;\n\n"
+            "-- migrate:down transaction:false\n\n"
+            "ALTER TABLE s.t DROP CONSTRAINT c;\n");
+  EXPECT_THAT(RulesIn(proposals[0]), IsEmpty());
+  EXPECT_THAT(RulesIn(proposals[1]), IsEmpty());
+}
+
+TEST(ProposeFixes, APrimaryKeyIsProvenToBeNotNull) {
+  const auto proposals = Fix({{"\n-- at last\nALTER TABLE t ADD PRIMARY KEY (id);\n"}});
+  ASSERT_EQ(proposals.size(), 2U);
+  EXPECT_THAT(SectionsOf(proposals[0]), HasSubstr("-- migrate:up\n-- migrate:down\n"));
+  EXPECT_EQ(SectionsOf(proposals[1]),
+            "-- migrate:up transaction:false\n\n"
+            "-- at last\n"
+            "ALTER TABLE t ADD CONSTRAINT t_id_is_not_null CHECK (id IS NOT NULL) NOT VALID;\n"
+            "ALTER TABLE t VALIDATE CONSTRAINT t_id_is_not_null;\n"
+            "ALTER TABLE t ALTER COLUMN id SET NOT NULL;\n"
+            "ALTER TABLE t DROP CONSTRAINT t_id_is_not_null;\n"
+            "CREATE UNIQUE INDEX CONCURRENTLY t_pkey ON t (id);\n"
+            "ALTER TABLE t ADD CONSTRAINT t_pkey PRIMARY KEY USING INDEX t_pkey;\n\n"
+            "-- migrate:down transaction:false\n\n"
+            "ALTER TABLE t DROP CONSTRAINT t_pkey;\n");
+  EXPECT_THAT(RulesIn(proposals[1]), IsEmpty());
+}
+
+TEST(ProposeFixes, AKeyOutsideATransactionStaysInItsPlace) {
+  const auto proposals =
+      Fix({{" transaction:false\nALTER TABLE t ADD CONSTRAINT c UNIQUE (a);\nSELECT 1;\n"}});
+  ASSERT_EQ(proposals.size(), 1U);
+  EXPECT_THAT(SectionsOf(proposals[0]),
+              HasSubstr("CREATE UNIQUE INDEX CONCURRENTLY c ON t (a);\n"
+                        "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX c;\nSELECT 1;\n"));
+  EXPECT_THAT(RulesIn(proposals[0]), IsEmpty());
+}
+
+TEST(ProposeFixes, AKeyThatComesWithItsColumnIsTakenFromIt) {
+  const auto proposals = Fix({{"\nALTER TABLE t ADD a bigint UNIQUE, ADD b text;\n"}});
+  ASSERT_EQ(proposals.size(), 2U);
+  EXPECT_THAT(SectionsOf(proposals[0]), HasSubstr("ALTER TABLE t ADD a bigint, ADD b text;\n"));
+  EXPECT_THAT(SectionsOf(proposals[1]),
+              HasSubstr("CREATE UNIQUE INDEX CONCURRENTLY t_a_key ON t (a);\n"
+                        "ALTER TABLE t ADD CONSTRAINT t_a_key UNIQUE USING INDEX t_a_key;\n"));
+  EXPECT_THAT(RulesIn(proposals[0]), IsEmpty());
+}
+
+TEST(ProposeFixes, AKeyThatSomethingReliesOnStays) {
+  EXPECT_THAT(Fix({{"\nALTER TABLE t ADD CONSTRAINT c UNIQUE (a);\n"
+                    "CREATE TABLE u (a bigint REFERENCES t (a));\n"}}),
+              IsEmpty());
+  EXPECT_THAT(Fix({{"\nALTER TABLE t ADD CONSTRAINT c UNIQUE (a);\n"},
+                   {"\nINSERT INTO t VALUES (1) ON CONFLICT (a) DO NOTHING;\n"}}),
+              IsEmpty());
+  // The way down does more with it than to drop it.
+  EXPECT_THAT(Fix({{"\nALTER TABLE t ADD CONSTRAINT c UNIQUE (a);\n",
+                    "\nALTER TABLE t DROP CONSTRAINT c, DROP b;\n"}}),
+              IsEmpty());
+}
+
+TEST(ProposeFixes, AnIndexIsDroppedConcurrentlyWhereItCanBeMadeAgain) {
+  const auto proposals = Fix({{"\nALTER TABLE t ADD a bigint;\nDROP INDEX i;\n",
+                               "\nCREATE INDEX i ON t (b);\nALTER TABLE t DROP a;\n"}});
+  ASSERT_EQ(proposals.size(), 2U);
+  EXPECT_EQ(SectionsOf(proposals[0]),
+            "-- migrate:up\nALTER TABLE t ADD a bigint;\n-- migrate:down\nALTER TABLE t DROP a;\n");
+  EXPECT_EQ(SectionsOf(proposals[1]),
+            "-- migrate:up transaction:false\n\nDROP INDEX CONCURRENTLY i;\n\n"
+            "-- migrate:down transaction:false\n\nCREATE INDEX CONCURRENTLY i ON t (b);\n");
+  EXPECT_THAT(Fix({{"\nALTER TABLE t ADD a bigint;\nDROP INDEX i;\n"}}), IsEmpty());
+}
+
+TEST(ProposeFixes, AnIndexIsBuiltAnewConcurrently) {
+  const auto proposals = Fix({{"\nREINDEX (VERBOSE) TABLE t;\nREINDEX INDEX i;\n"}});
+  ASSERT_EQ(proposals.size(), 1U);
+  EXPECT_THAT(
+      SectionsOf(proposals[0]),
+      HasSubstr("-- migrate:up transaction:false\n"
+                "REINDEX (VERBOSE) TABLE CONCURRENTLY t;\nREINDEX INDEX CONCURRENTLY i;\n"));
+  EXPECT_THAT(RulesIn(proposals[0]), IsEmpty());
+}
+
+TEST(ProposeFixes, AConstraintOfADomainIsValidatedLater) {
+  const auto proposals = Fix({{"\nALTER DOMAIN s.d ADD CHECK (value > 0);\n"}});
+  ASSERT_EQ(proposals.size(), 2U);
+  EXPECT_THAT(SectionsOf(proposals[0]),
+              HasSubstr("ALTER DOMAIN s.d ADD CONSTRAINT d_check CHECK (value > 0) NOT VALID;\n"));
+  EXPECT_THAT(SectionsOf(proposals[1]), HasSubstr("ALTER DOMAIN s.d VALIDATE CONSTRAINT d_check;"));
+}
+
+TEST(ProposeFixes, ColumnsGetBetterTypes) {
+  const auto proposals = Fix(
+      {{"\nCREATE TABLE t (id int PRIMARY KEY, a char(3), b character, c timestamp(3) without time "
+        "zone,\n  d json DEFAULT '{}', e int, f time with time zone, g timestamp[]);\n"}});
+  ASSERT_EQ(proposals.size(), 1U);
+  EXPECT_THAT(proposals[0].rules(),
+              ElementsAre("char-type", "json-type", "small-key", "timestamp-without-zone"));
+  EXPECT_THAT(SectionsOf(proposals[0]),
+              HasSubstr("CREATE TABLE t (id bigint PRIMARY KEY, a varchar(3), b text, c "
+                        "timestamptz(3),\n  d jsonb DEFAULT '{}', e int, f time with time zone, g "
+                        "timestamptz[]);\n"));
+}
+
+TEST(ProposeFixes, NamesAreCutOffWherePostgresCutsThem) {
+  const std::string name = "a123456789b123456789c123456789d123456789e123456789f123456789g1";
+  const auto proposals =
+      Fix({{"\nCREATE TABLE " + name + "23 (a bigint, \"" + name + "é\" text);\n"}});
+  ASSERT_EQ(proposals.size(), 1U);
+  // No character is cut through.
+  EXPECT_THAT(SectionsOf(proposals[0]),
+              HasSubstr("CREATE TABLE " + name + "2 (a bigint, \"" + name + "\" text);\n"));
+}
+
+TEST(ProposeFixes, WhatIsBegunIsCommitted) {
+  const auto proposals = Fix({{" transaction:false\nBEGIN;\nALTER TABLE t ADD a bigint;\n"}});
+  ASSERT_EQ(proposals.size(), 1U);
+  EXPECT_THAT(SectionsOf(proposals[0]), HasSubstr("ALTER TABLE t ADD a bigint;\nCOMMIT;\n"));
+  EXPECT_THAT(RulesIn(proposals[0]), IsEmpty());
+}
+
 TEST(ProposeFixes, WhatFollowsRevisesTheHead) {
   const auto proposals =
       Fix({{"\nALTER TABLE t ADD CHECK (a > 0);\n"}, {"\nALTER TABLE u ADD CHECK (a > 0);\n"}});

@@ -1,11 +1,15 @@
 // Each rule of lint by example: what it finds, and what it lets be.
+#include <fstream>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/lint/lint_support.h"
+#include "tests/support/process.h"
 
 namespace migd {
 namespace {
@@ -80,6 +84,11 @@ constexpr Example kBad[] = {
     {"identifier-too-long",
      "CREATE TABLE a123456789b123456789c123456789d123456789e123456789f123456789g123 (a int);"},
 
+    {"small-integer", "CREATE TABLE t (a int);"},
+    {"small-integer", "ALTER TABLE t ADD a smallint;"},
+    {"unqualified-table", "CREATE TABLE t (a bigint);"},
+    {"enum-value-order", "ALTER TYPE e ADD VALUE 'x';"},
+
     {"rename-table", "ALTER TABLE t RENAME TO u;"},
     {"rename-table", "ALTER VIEW v RENAME TO w;"},
     {"rename-column", "ALTER TABLE t RENAME a TO b;"},
@@ -97,6 +106,7 @@ constexpr Example kBad[] = {
     {"drop-view", "DROP MATERIALIZED VIEW m;"},
     {"drop-object", "DROP FUNCTION f(int);"},
     {"drop-object", "DROP EXTENSION e;"},
+    {"drop-constraint", "ALTER TABLE t DROP CONSTRAINT c;"},
     {"cascade", "DROP TABLE t CASCADE;"},
     {"cascade", "ALTER TABLE t DROP a CASCADE;"},
     {"cascade", "TRUNCATE t CASCADE;"},
@@ -128,6 +138,9 @@ constexpr Example kBad[] = {
     {"lock-timeout-disabled", "RESET lock_timeout; DROP TABLE t;"},
     {"unfinished-transaction", "outside:BEGIN; ALTER TABLE t ADD a int;"},
 
+    {"duplicate-column", "UPDATE t SET a = 1, b = 2, a = 3 WHERE c;"},
+    {"duplicate-column", "CREATE TABLE t (a int, b int, a text);"},
+    {"duplicate-column", "CREATE VIEW v (a, a) AS SELECT 1, 2;"},
     {"update-without-where", "UPDATE t SET a = 1;"},
     {"delete-without-where", "DELETE FROM t;"},
     {"backfill-with-ddl", "ALTER TABLE t ADD a int; UPDATE t SET a = b;"},
@@ -210,6 +223,12 @@ constexpr Example kGood[] = {
     {"identifier-too-long",
      "CREATE TABLE a123456789b123456789c123456789d123456789e123456789f123456789g12 (a int);"},
 
+    {"small-integer", "CREATE TABLE t (a bigint, b text);"},
+    {"unqualified-table", "CREATE TABLE app.t (a bigint);"},
+    {"unqualified-table", "CREATE TEMP TABLE t (a bigint);"},
+    {"enum-value-order", "ALTER TYPE e ADD VALUE 'x' AFTER 'y';"},
+    {"enum-value-order", "ALTER TYPE e RENAME VALUE 'x' TO 'y';"},
+
     {"rename-table", "CREATE TABLE t (a int); ALTER TABLE t RENAME TO u;"},
     {"rename-table", "ALTER INDEX i RENAME TO j;"},
     {"rename-column", "ALTER TABLE t ADD a int; ALTER TABLE t RENAME a TO b;"},
@@ -227,6 +246,11 @@ constexpr Example kGood[] = {
     {"drop-view", "CREATE VIEW v AS SELECT 1; DROP VIEW v;"},
     {"drop-object", "CREATE TYPE e AS ENUM ('a'); DROP TYPE e;"},
     {"drop-object", "DROP TRIGGER g ON t;"},
+    {"drop-constraint", "ALTER TABLE t DROP CONSTRAINT c, ADD CONSTRAINT c CHECK (a > 0);"},
+    {"drop-constraint", "CREATE TABLE t (a int); ALTER TABLE t DROP CONSTRAINT c;"},
+    {"drop-constraint",
+     "outside:ALTER TABLE t VALIDATE CONSTRAINT c; ALTER TABLE t ALTER a SET NOT NULL;"
+     "ALTER TABLE t DROP CONSTRAINT c;"},
     {"cascade", "DROP TABLE t;"},
     {"cascade", "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u ON DELETE CASCADE NOT VALID;"},
     {"truncate", "CREATE TABLE t (a int); TRUNCATE t;"},
@@ -268,6 +292,8 @@ constexpr Example kGood[] = {
     {"lock-timeout-disabled", "SET lock_timeout = 0; CREATE TABLE t (a int); DROP TABLE t;"},
     {"unfinished-transaction", "outside:BEGIN; ALTER TABLE t ADD a int; COMMIT;"},
 
+    {"duplicate-column", "UPDATE t SET a[1] = 1, a[2] = 2 WHERE c;"},
+    {"duplicate-column", "CREATE TABLE t (a int, b int, CHECK (a > b), CHECK (b > 0));"},
     {"update-without-where", "UPDATE t SET a = 1 WHERE a IS NULL;"},
     {"delete-without-where", "DELETE FROM t USING u WHERE t.id = u.id;"},
     {"backfill-with-ddl", "UPDATE t SET a = b WHERE c > 0;"},
@@ -278,6 +304,14 @@ constexpr Example kGood[] = {
     {"invalid-waiver", "-- a comment about lint\nDROP TABLE t;"},
     {"unused-waiver", "-- lint:allow drop-table because it is empty\nDROP TABLE t;"},
 };
+
+// What stands between backquotes.
+std::vector<std::string> Quoted(const std::string& text) {
+  const std::vector<std::string> parts = absl::StrSplit(text, '`');
+  std::vector<std::string> quoted;
+  for (size_t i = 1; i < parts.size(); i += 2) quoted.push_back(parts[i]);
+  return quoted;
+}
 
 std::vector<std::string> RulesFound(const char* sql) {
   return RulesOf(LintFile(*UpFile(sql), AllRulesOn()));
@@ -314,6 +348,33 @@ TEST(LintRules, EachHasABadAndAGoodExample) {
   for (const auto& rule : LintRules({})) rules.insert(rule.rule());
   EXPECT_EQ(bad, rules);
   EXPECT_EQ(good, rules);
+}
+
+// The page that compares them with those of other tools names no rule that there is not, and says
+// of every check what it is here.
+TEST(LintRules, AreThoseOfThePageAboutThem) {
+  std::ifstream page(TestVariable("PROJECT_SOURCE") + "/service/lint/RULES.md");
+  ASSERT_TRUE(page.is_open());
+  int compared = 0;
+  for (std::string line; std::getline(page, line);) {
+    if (!absl::StartsWith(line, "| ") || absl::StrContains(line, "| here |")) continue;
+    // "| theirs | ours |", or at the end of the page "| ours | why |".
+    const std::vector<std::string> cells = absl::StrSplit(line, " | ");
+    ASSERT_EQ(cells.size(), 2U) << line;
+    const std::vector<std::string> ours = Quoted(cells[1]);
+    EXPECT_TRUE(!ours.empty() || absl::StrContains(line, "not applicable") ||
+                absl::StrContains(line, "refused when") || !Quoted(cells[0]).empty() ||
+                absl::StrContains(line, "| rule |"))
+        << line;
+    for (const std::string& rule : ours.empty() ? Quoted(cells[0]) : ours) {
+      const bool is_rule =
+          rule.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string::npos &&
+          !absl::StartsWith(rule, "--") && !absl::StrContains(line, "not applicable");
+      EXPECT_TRUE(!is_rule || IsLintRule(rule)) << rule << " in " << line;
+    }
+    ++compared;
+  }
+  EXPECT_GT(compared, 70);
 }
 
 TEST(LintRules, SayWhatIsWrongAndWhatToWriteInstead) {
