@@ -47,14 +47,17 @@ std::string IdentityOf(const Loss& loss) {
 
 }  // namespace
 
+std::string PlanConfirmationOf(absl::string_view database, absl::string_view plan_hash) {
+  return DigitsOf(absl::StrCat("migration.v1 confirmation\n", database, "\n", plan_hash, "\n"));
+}
+
 std::string ConfirmationOf(absl::string_view database, absl::string_view plan_hash,
                            const std::vector<Loss>& losses) {
   std::vector<std::string> lost;
   for (const Loss& loss : losses) lost.push_back(IdentityOf(loss));
   std::sort(lost.begin(), lost.end());
-  return absl::StrCat(
-      DigitsOf(absl::StrCat("migration.v1 confirmation\n", database, "\n", plan_hash, "\n")),
-      DigitsOf(absl::StrJoin(lost, "\n")));
+  return absl::StrCat(PlanConfirmationOf(database, plan_hash),
+                      DigitsOf(absl::StrJoin(lost, "\n")));
 }
 
 absl::Status CheckPlanHash(absl::string_view wanted, absl::string_view plan_hash) {
@@ -80,9 +83,10 @@ absl::Status CheckLosses(absl::string_view database, const Policy& policy,
   if (policy.destructive == DestructivePolicy::kRefuse) {
     return errors::DatabaseProtected(database, LargestFirst(losses));
   }
+  const std::string of_plan = PlanConfirmationOf(database, plan_hash);
   const std::string needed = ConfirmationOf(database, plan_hash, losses);
-  if (confirmation == needed) return absl::OkStatus();
-  const bool of_this_plan = absl::StartsWith(confirmation, needed.substr(0, kHashDigits));
+  if (confirmation == needed || confirmation == of_plan) return absl::OkStatus();
+  const bool of_this_plan = absl::StartsWith(confirmation, of_plan);
   return errors::ConfirmationRequired(database, LargestFirst(losses), needed, confirmation,
                                       of_this_plan);
 }
@@ -91,7 +95,9 @@ absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSe
                    const Plan& plan, Database& database) {
   const absl::Status status = CheckPlanHash(call.wanted_plan_hash, call.plan_hash);
   if (!status.ok()) return status;
-  const bool asks = policy.destructive != DestructivePolicy::kAllow;
+  const bool asks = policy.destructive == DestructivePolicy::kRefuse ||
+                    (policy.destructive == DestructivePolicy::kConfirm &&
+                     call.confirmation != PlanConfirmationOf(call.database, call.plan_hash));
   const bool may_destroy =
       call.role == migration::v1::ROLE_UNSPECIFIED || call.role >= migration::v1::ROLE_DESTRUCTIVE;
   if (!asks && may_destroy) return absl::OkStatus();

@@ -30,6 +30,10 @@ inline constexpr size_t kShortestPlanHash = 12;
 std::string ConfirmationOf(absl::string_view database, absl::string_view plan_hash,
                            const std::vector<migration::v1::Loss>& losses);
 
+// The first half of it, which is good as well: it confirms the plan `plan_hash` whatever it
+// destroys, for who has decided that beforehand.
+std::string PlanConfirmationOf(absl::string_view database, absl::string_view plan_hash);
+
 // PlanStale unless `wanted`, if it is not empty, is `plan_hash` or its beginning.
 absl::Status CheckPlanHash(absl::string_view wanted, absl::string_view plan_hash);
 

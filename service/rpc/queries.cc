@@ -357,7 +357,7 @@ absl::Status AnswerPlan(const Catalog& catalog, const migration::v1::PlanRequest
     AddEffects(*opened, *plan, is_live, described, response);
     FillFindings(*opened, *plan, is_live, response);
   } else if (opened->workspace.policy()->destructive != DestructivePolicy::kRefuse) {
-    response.set_confirmation(ConfirmationOf(opened->workspace.name, described.plan_hash()));
+    response.set_confirmation(PlanConfirmationOf(opened->workspace.name, described.plan_hash()));
   }
   response.mutable_steps()->Swap(described.mutable_steps());
   response.mutable_resulting_revisions()->Swap(described.mutable_resulting_revisions());

@@ -65,6 +65,15 @@ bool StillHolds(const std::vector<Loss>& seen, const std::vector<Loss>& now) {
   return ReasonFor(DestructivePolicy::kConfirm, now, ConfirmationOf("core", kHash, seen)).empty();
 }
 
+TEST(CheckLosses, TakesTheConfirmationOfThePlanWhateverItDestroys) {
+  const std::vector<Loss> losses = {LossOf("orders", 1000, 1 << 20)};
+  EXPECT_EQ(ReasonFor(DestructivePolicy::kConfirm, losses, PlanConfirmationOf("core", kHash)), "");
+  EXPECT_EQ(ReasonFor(DestructivePolicy::kConfirm, losses, PlanConfirmationOf("core", "other")),
+            "CONFIRMATION_REQUIRED");
+  EXPECT_EQ(ReasonFor(DestructivePolicy::kRefuse, losses, PlanConfirmationOf("core", kHash)),
+            "DATABASE_PROTECTED");
+}
+
 TEST(ConfirmationOf, IsForWhatWasSeen) {
   const std::vector<Loss> seen = {LossOf("a", 5000, 3000000), LossOf("b", 0, 8192)};
   EXPECT_TRUE(StillHolds(seen, seen));

@@ -12,6 +12,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "service/base/errors.h"
+#include "service/execute/guard.h"
 #include "tests/rpc/rpc_fixture.h"
 
 namespace migd {
@@ -207,6 +208,24 @@ TEST_F(MigrationServiceTest, PlanShowsWhatUpgradeDoes) {
   EXPECT_EQ(upgrade.events[1].plan().plan_hash(), response.plan_hash());
   EXPECT_EQ(response.steps_size(), 2);
   EXPECT_THAT(response.resulting_revisions(), ElementsAre("aa02"));
+}
+
+TEST_F(MigrationServiceTest, AViewOfThePlanTellsItsStepsAlone) {
+  migration::v1::PlanRequest request;
+  request.set_action(migration::v1::ACTION_UPGRADE);
+  request.add_targets("head");
+  migration::v1::PlanResponse full;
+  ASSERT_TRUE(Call(&Stub::Plan, request, full).ok());
+  ASSERT_GT(full.steps_size(), 0);
+  EXPECT_GT(full.steps(0).statements_size(), 0);
+
+  request.set_view(migration::v1::PLAN_VIEW_STEPS);
+  migration::v1::PlanResponse steps;
+  ASSERT_TRUE(Call(&Stub::Plan, request, steps).ok());
+  EXPECT_EQ(steps.steps_size(), full.steps_size());
+  EXPECT_EQ(steps.plan_hash(), full.plan_hash());
+  EXPECT_EQ(steps.steps(0).statements_size(), 0);
+  EXPECT_EQ(steps.confirmation(), PlanConfirmationOf("app", full.plan_hash()));
 }
 
 TEST_F(MigrationServiceTest, PlanFromGivenRevisionsAsksNoDatabase) {
