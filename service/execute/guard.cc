@@ -56,8 +56,7 @@ std::string ConfirmationOf(absl::string_view database, absl::string_view plan_ha
   std::vector<std::string> lost;
   for (const Loss& loss : losses) lost.push_back(IdentityOf(loss));
   std::sort(lost.begin(), lost.end());
-  return absl::StrCat(PlanConfirmationOf(database, plan_hash),
-                      DigitsOf(absl::StrJoin(lost, "\n")));
+  return absl::StrCat(PlanConfirmationOf(database, plan_hash), DigitsOf(absl::StrJoin(lost, "\n")));
 }
 
 absl::Status CheckPlanHash(absl::string_view wanted, absl::string_view plan_hash) {

@@ -38,14 +38,22 @@ struct PlannedPlace {
   const Statement* statement;
 };
 
-std::vector<PlannedPlace> StatementsOf(const ScriptSet& scripts, const Plan& plan) {
+std::vector<PlannedPlace> StatementsOf(const std::vector<const Section*>& sections) {
   std::vector<PlannedPlace> places;
-  for (size_t step = 0; step < plan.steps.size(); ++step) {
-    const Section* section = SectionOf(scripts, plan.steps[step]);
-    if (section == nullptr) continue;
-    for (const Statement& statement : section->statements) places.push_back({step, &statement});
+  for (size_t step = 0; step < sections.size(); ++step) {
+    if (sections[step] == nullptr) continue;
+    for (const Statement& statement : sections[step]->statements) {
+      places.push_back({step, &statement});
+    }
   }
   return places;
+}
+
+// What each step runs; null for a stamp.
+std::vector<const Section*> SectionsOf(const ScriptSet& scripts, const Plan& plan) {
+  std::vector<const Section*> sections;
+  for (const Step& step : plan.steps) sections.push_back(SectionOf(scripts, step));
+  return sections;
 }
 
 // Reads the effects of `places`, some of which follow one another.
@@ -66,9 +74,9 @@ void ReadEffects(absl::Span<const PlannedPlace> places, absl::Span<EffectsPointe
   }
 }
 
-std::vector<StepEffects> ReadSteps(const ScriptSet& scripts, const Plan& plan) {
-  std::vector<StepEffects> steps(plan.steps.size());
-  const std::vector<PlannedPlace> places = StatementsOf(scripts, plan);
+std::vector<StepEffects> ReadSteps(const std::vector<const Section*>& sections) {
+  std::vector<StepEffects> steps(sections.size());
+  const std::vector<PlannedPlace> places = StatementsOf(sections);
   // An upgrade with nothing to do, of which there are many, costs no thread.
   if (places.empty()) return steps;
   std::vector<EffectsPointer> effects(places.size());
@@ -87,9 +95,8 @@ bool OnlyAdds(const Statement& statement) {
   return StatementReader(statement.text).AcceptAnyOf({"create", "insert", "comment", "grant"});
 }
 
-bool OnlyAdds(const ScriptSet& scripts, const Plan& plan) {
-  return std::all_of(plan.steps.begin(), plan.steps.end(), [&](const Step& step) {
-    const Section* section = SectionOf(scripts, step);
+bool OnlyAdd(const std::vector<const Section*>& sections) {
+  return std::all_of(sections.begin(), sections.end(), [](const Section* section) {
     return section == nullptr ||
            std::all_of(section->statements.begin(), section->statements.end(),
                        [](const Statement& statement) { return OnlyAdds(statement); });
@@ -194,7 +201,7 @@ class StatementList {
 PlanEffects DescribeEffects(const ScriptSet& scripts, const Plan& plan, Database* database,
                             migration::v1::Plan& described) {
   PlanEffects result;
-  const std::vector<StepEffects> steps = ReadSteps(scripts, plan);
+  const std::vector<StepEffects> steps = ReadSteps(SectionsOf(scripts, plan));
   absl::optional<CatalogFacts> facts;
   if (database != nullptr) {
     auto read = database->ReadCatalogFacts(QuestionOf(steps));
@@ -214,10 +221,7 @@ PlanEffects DescribeEffects(const ScriptSet& scripts, const Plan& plan, Database
 absl::StatusOr<std::vector<SectionTypeChange>> TypeChangesIn(
     const std::vector<const Section*>& sections, Database& database) {
   std::vector<SectionTypeChange> changes;
-  std::vector<StepEffects> steps;
-  RunOnDeepStack([&] {
-    for (const Section* section : sections) steps.push_back(ReadStep(*section));
-  });
+  const std::vector<StepEffects> steps = ReadSteps(sections);
   const auto facts = database.ReadCatalogFacts(QuestionOf(steps));
   if (!facts.ok()) return facts.status();
   EffectResolver resolver(&*facts);
@@ -238,8 +242,9 @@ absl::StatusOr<std::vector<Loss>> LossesOf(const ScriptSet& scripts, const Plan&
                                            Database& database) {
   std::vector<Loss> losses;
   // To read every statement by the grammar takes a while.
-  if (OnlyAdds(scripts, plan)) return losses;
-  const std::vector<StepEffects> steps = ReadSteps(scripts, plan);
+  const std::vector<const Section*> sections = SectionsOf(scripts, plan);
+  if (OnlyAdd(sections)) return losses;
+  const std::vector<StepEffects> steps = ReadSteps(sections);
   if (!MayDestroy(steps)) return losses;
   const auto facts = database.ReadCatalogFacts(QuestionOf(steps));
   if (!facts.ok()) return facts.status();

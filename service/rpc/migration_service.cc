@@ -161,7 +161,7 @@ absl::StatusOr<Caller> MigrationServiceImpl::Noted(const grpc::ServerContextBase
                                                    const CallKind& call,
                                                    const std::string& database,
                                                    absl::StatusOr<Caller> caller,
-                                                   const std::string& asked) {
+                                                   const migration::v1::Operation* wanted) {
   if (caller.ok()) {
     caller->traceparent = TraceparentOf(context);
     calls_.Note(context, *caller, database);
@@ -169,14 +169,26 @@ absl::StatusOr<Caller> MigrationServiceImpl::Noted(const grpc::ServerContextBase
   }
   migration::v1::AuditEntry entry =
       RefusedEntry(call.rpc, AddressOf(context.peer()), caller.status());
-  entry.set_request(asked);
   Caller refused;
   refused.principal = entry.principal();
   refused.address = entry.address();
   refused.traceparent = TraceparentOf(context);
+  entry.set_trace_id(TraceIdOf(refused.traceparent));
+  if (wanted != nullptr) {
+    entry.set_request(AcceptedEntry(*wanted).request());
+    entry.set_request_id(wanted->request_id());
+  }
   calls_.Note(context, refused, database);
   auditor_.Note(database, entry);
   return caller;
+}
+
+void MigrationServiceImpl::NoteRefusal(const CallKind& call, const Caller& caller,
+                                       const absl::Status& why) {
+  migration::v1::AuditEntry entry = RefusedEntry(call.rpc, caller.address, why);
+  entry.set_principal(caller.principal);
+  entry.set_trace_id(TraceIdOf(caller.traceparent));
+  auditor_.Note("", std::move(entry));
 }
 
 absl::StatusOr<Caller> MigrationServiceImpl::AdmitNamedOrSomewhere(
@@ -190,7 +202,10 @@ grpc::Status MigrationServiceImpl::AnswerTo(grpc::ServerContextBase& context, co
                                             const Answer& answer) {
   if (!caller.ok()) return ToGrpcStatus(caller.status());
   const auto place = short_calls_.Take(*caller);
-  if (!place.ok()) return ToGrpcStatus(place.status());
+  if (!place.ok()) {
+    if (call.is_write) NoteRefusal(call, *caller, place.status());
+    return ToGrpcStatus(place.status());
+  }
   if (call.lasts) return ToGrpcStatus(answer(*caller));
   const CallDeadlines::Watch watch(deadlines_, context);
   const absl::Status status = answer(*caller);
@@ -349,9 +364,8 @@ grpc::Status MigrationServiceImpl::ComposeBaseline(
 EventReactor* MigrationServiceImpl::StartOperation(const grpc::ServerContextBase& context,
                                                    const CallKind& call,
                                                    migration::v1::Operation wanted, bool batched) {
-  const auto caller =
-      Noted(context, call, wanted.database(), admission_.Admit(context, call, wanted.database()),
-            AcceptedEntry(wanted).request());
+  const auto caller = Noted(context, call, wanted.database(),
+                            admission_.Admit(context, call, wanted.database()), &wanted);
   if (!caller.ok()) return RefuseStream(caller.status());
   const auto workspace = PrepareOperation(catalog_, wanted);
   const std::string& database = workspace.ok() ? (*workspace)->name : wanted.database();

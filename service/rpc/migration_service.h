@@ -114,10 +114,14 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   // The same for a call that names no database.
   absl::StatusOr<Caller> AdmitSomewhere(const grpc::ServerContextBase& context,
                                         const CallKind& call);
-  // What becomes of an admission, told to the log and, if it is refused, to the audit.
+  // What becomes of an admission, told to the log and, if it is refused, to the audit; `wanted` is
+  // the operation that is asked for, if the call is about one.
   absl::StatusOr<Caller> Noted(const grpc::ServerContextBase& context, const CallKind& call,
                                const std::string& database, absl::StatusOr<Caller> caller,
-                               const std::string& asked = "");
+                               const migration::v1::Operation* wanted = nullptr);
+  // Notes in the audit that a call that names no database, and whose caller was admitted, is
+  // refused.
+  void NoteRefusal(const CallKind& call, const Caller& caller, const absl::Status& why);
   // One that says it is for all databases if it names none is about those that the caller sees.
   absl::StatusOr<Caller> AdmitNamedOrSomewhere(const grpc::ServerContextBase& context,
                                                const CallKind& call, const std::string& database);

@@ -30,9 +30,11 @@ class ReflectionGuard : public grpc::experimental::Interceptor {
 
  private:
   void Refuse(const absl::Status& status) {
+    // A call that has ended has none.
+    const std::string address = AddressOf(context_.peer());
     grpc_call_cancel_with_status(context_.c_call(), static_cast<grpc_status_code>(status.code()),
                                  std::string(status.message()).c_str(), nullptr);
-    on_refused_("ServerReflectionInfo", status);
+    on_refused_("ServerReflectionInfo", address, status);
   }
 
   grpc::ServerContextBase& context_;
@@ -46,7 +48,7 @@ class ReflectionGuardFactory : public grpc::experimental::ServerInterceptorFacto
       : admission_(admission), on_refused_(std::move(on_refused)) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(ServerRpcInfo* info) override {
-    if (!absl::StartsWith(info->method(), "/grpc.reflection.")) return nullptr;
+    if (!absl::StartsWith(info->method(), kReflectionPath)) return nullptr;
     return new ReflectionGuard(*info->server_context(), admission_, on_refused_);
   }
 

@@ -10,8 +10,7 @@
 namespace migd {
 
 // What ServerBuilder needs to end calls of reflection whose callers `admission`, which must outlive
-// the server, does not know. On TLS they end before they are read already; this is for plain text
-// and unix sockets. `on_refused` is told of each.
+// the server, does not know. `on_refused` is told of each.
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> NewReflectionGuard(
     const Admission& admission, OnRefused on_refused);
 

@@ -36,15 +36,10 @@ constexpr absl::Duration kLastGrace = absl::Seconds(2);
 // the server says for a while that it takes calls, but is not ready for them.
 constexpr absl::Duration kLongestWarmUp = absl::Seconds(1);
 
-// Notes calls that are refused before they are read.
+// Notes calls to what is not the service's own that are refused.
 OnRefused NoteIn(Auditor& auditor) {
-  return [&auditor](absl::string_view rpc, const absl::Status& why) {
-    // What is called may be any text; and gRPC does not say where the connection comes from.
-    const auto* service =
-        migration::v1::OperationEvent::descriptor()->file()->pool()->FindServiceByName(
-            migration::v1::MigrationService::service_full_name());
-    const bool is_known = service->FindMethodByName(std::string(rpc)) != nullptr;
-    auditor.Note("", RefusedEntry(is_known ? rpc : "unknown", "unknown", why));
+  return [&auditor](absl::string_view rpc, const std::string& address, const absl::Status& why) {
+    auditor.Note("", RefusedEntry(rpc, address, why));
   };
 }
 

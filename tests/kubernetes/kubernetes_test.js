@@ -13,18 +13,21 @@ const test = require("node:test");
 
 const { MIGD, MIGCTL, PROJECT_SOURCE } = process.env;
 const FOLDER = path.join(PROJECT_SOURCE, "docker/kubernetes");
+const WITH_TLS = path.join(PROJECT_SOURCE, "docker/kubernetes-tls");
 const load = require("node:module").createRequire(path.join(PROJECT_SOURCE, "package.json"));
 const YAML = load("yaml");
 
 // Not sent to Kubernetes as they are.
 const OTHERS = ["kustomization.yaml", "config.yaml"];
 
-const read = (name) => fs.readFileSync(path.join(FOLDER, name), "utf8");
-const parse = (name) =>
-  YAML.parseAllDocuments(read(name)).map((document) => {
+// By the rules of YAML 1.1, as Kubernetes reads it: 0440 is octal.
+const parseText = (text, name) =>
+  YAML.parseAllDocuments(text, { version: "1.1" }).map((document) => {
     assert.deepEqual(document.errors, [], name);
     return document.toJS();
   });
+const parse = (name, folder = FOLDER) =>
+  parseText(fs.readFileSync(path.join(folder, name), "utf8"), name);
 
 const kustomization = parse("kustomization.yaml")[0];
 const config = parse("config.yaml")[0];
@@ -234,7 +237,7 @@ test("a pod has the time that migd takes to stop", () => {
 // these, volumes' mounts by their paths, other lists are replaced, and null takes a key away.
 function merged(base, patch) {
   if (Array.isArray(patch)) {
-    const key = ["mountPath", "containerPort", "name"].find(
+    const key = ["mountPath", "containerPort", "port", "name"].find(
       (name) => patch.every((item) => item && typeof item === "object" && name in item));
     if (key === undefined || !Array.isArray(base)) return patch;
     const rest = patch.filter((item) => !base.some((other) => other[key] === item[key]));
@@ -251,22 +254,25 @@ function merged(base, patch) {
   return result;
 }
 
-const overlay = parse("tls/kustomization.yaml")[0];
+const overlay = parse("kustomization.yaml", WITH_TLS)[0];
 const patched = overlay.patches.map(({ path: file }) => {
-  const patch = parse(`tls/${file}`)[0];
+  const patch = parse(file, WITH_TLS)[0];
   return merged(find(patch.kind, patch.metadata.name), patch);
 });
 
 test("with TLS each object is of its type", () => {
   for (const object of patched) assert.deepEqual(problemsOf(object), [], object.kind);
   assert.equal(overlay.namespace, kustomization.namespace);
-  assert.deepEqual(overlay.resources, [".."]);
+  assert.deepEqual(overlay.resources.map((name) => path.join(WITH_TLS, name)), [FOLDER]);
+  // kustomize takes a folder within the one that it is based on for a cycle.
+  assert.match(path.relative(FOLDER, WITH_TLS), /^\.\./);
 });
 
 test("with TLS the probes and the policy name the metrics' port, and files are mounted", () => {
-  const [withTls, upgrade, policy] = patched;
+  const [reached, withTls, upgrade, policy] = patched;
+  assert.deepEqual(reached.spec.ports, [{ ...service.spec.ports[0], appProtocol: "https" }]);
   const [container] = withTls.spec.template.spec.containers;
-  const { listen, metrics_tls, tls, ...settings } = parse("tls/config.yaml")[0];
+  const { listen, metrics_tls, tls, ...settings } = parse("config.yaml", WITH_TLS)[0];
   const { listen: _, insecure, ...same } = config;
   // Nothing is in plain text any more, the metrics included.
   assert.deepEqual([settings, metrics_tls, insecure], [same, true, true]);
@@ -301,12 +307,62 @@ const known = { migd: flagsOf(MIGD), migctl: flagsOf(MIGCTL) };
 
 test("with TLS all flags are known", () => {
   const given = (args) => args.filter((arg) => arg.startsWith("--"));
-  for (const { args } of containersOf(patched[1])) {
+  for (const { args } of containersOf(patched[2])) {
     const flags = new Set([...known.migctl, ...flagsOf(MIGCTL, args[0])]);
     for (const flag of given(args)) assert.ok(flags.has(flag), `migctl ${args[0]} ${flag}`);
   }
-  for (const flag of given(containersOf(patched[0])[0].args)) assert.ok(known.migd.has(flag), flag);
+  for (const flag of given(containersOf(patched[1])[0].args)) assert.ok(known.migd.has(flag), flag);
 });
+
+// --- As kubectl renders them ---
+
+// What `kubectl kustomize` makes of a folder; null where there is no kubectl, or one whose kustomize
+// is too old to know `labels`, as Debian's is.
+function rendered(folder) {
+  const version = spawnSync("kubectl", ["version", "--client"], { encoding: "utf8" });
+  const [, major] = version.stdout?.match(/Kustomize Version: v(\d+)/) ?? [];
+  if (!(Number(major) >= 5)) return null;
+  const result = spawnSync("kubectl", ["kustomize", folder], { encoding: "utf8" });
+  assert.equal(result.status, 0, result.stderr);
+  return parseText(result.stdout, folder);
+}
+
+for (const [name, folder, wanted] of [
+  ["plain", FOLDER, manifests.map(({ object }) => object)],
+  ["with TLS", WITH_TLS, patched],
+]) {
+  test(`kubectl renders what is meant: ${name}`, (t) => {
+    const objects = rendered(folder);
+    if (objects === null) return t.skip("there is no kubectl with a kustomize of version 5");
+    const one = (kind) => objects.find((object) => object.kind === kind);
+    assert.deepEqual(objects.map(({ kind }) => kind).sort(),
+      [...kustomization.resources.map((file) => parse(file)[0].kind), "ConfigMap"].sort());
+    for (const object of objects) {
+      assert.deepEqual(problemsOf(object), [], object.kind);
+      assert.equal(object.metadata.namespace ?? object.metadata.name, kustomization.namespace);
+    }
+    // As the checks above have seen it, but for the image, and the name of the configuration.
+    const tag = (image) => `${image}:${kustomization.images[0].newTag}`;
+    const configuration = one("ConfigMap").metadata.name;
+    assert.match(configuration, /^migd-config-/);
+    for (const kind of ["Deployment", "Job", "NetworkPolicy", "Service"]) {
+      const spec = structuredClone(wanted.find((object) => object.kind === kind).spec);
+      for (const container of spec.template ? containersOf({ spec }) : []) {
+        container.image = tag(container.image);
+      }
+      const found = one(kind).spec;
+      for (const volume of spec.template?.spec.volumes ?? []) {
+        if (volume.configMap) volume.configMap.name = configuration;
+      }
+      const byName = (a, b) => (a.mountPath ?? a.name).localeCompare(b.mountPath ?? b.name);
+      for (const each of [spec, found].filter(({ template }) => template)) {
+        each.template.spec.volumes?.sort(byName);
+        for (const container of containersOf({ spec: each })) container.volumeMounts?.sort(byName);
+      }
+      assert.deepEqual(found, spec, kind);
+    }
+  });
+}
 
 // --- The programs ---
 

@@ -1,4 +1,4 @@
-// Who may make which call, over a unix socket. What TLS adds is in tls_test.cc.
+// Who may make which call, over a unix socket and over TLS. The rest of TLS is in tls_test.cc.
 
 #include <grpcpp/generic/generic_stub.h>
 #include <unistd.h>
@@ -18,6 +18,7 @@
 #include "service/access/roles.h"
 #include "service/access/token_file.h"
 #include "tests/rpc/rpc_fixture.h"
+#include "tests/support/test_ca.h"
 
 namespace migd {
 namespace {
@@ -28,10 +29,12 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 std::string TokenOf(const std::string& name) { return absl::StrCat(name, "-0123456789-abcdefgh"); }
 
-// Databases app and billing, and for each role a token of its name that has it on app.
+// Databases app and billing, and for each role a token and a certificate of its name that have it
+// on app.
 class AuthorizationTest : public RpcTest {
  protected:
   AuthorizationTest() {
@@ -69,7 +72,7 @@ class AuthorizationTest : public RpcTest {
   void Grant(const std::string& token, const std::string& role) {
     Role parsed = migration::v1::ROLE_UNSPECIFIED;
     ASSERT_TRUE(ParseRole(role, parsed));
-    policy_.rules.push_back({{"token:" + token}, {"app"}, parsed});
+    policy_.rules.push_back({{"token:" + token, "certificate:" + token}, {"app"}, parsed});
   }
   void Restart() {
     server_.reset();
@@ -78,6 +81,7 @@ class AuthorizationTest : public RpcTest {
     ServerOptions options;
     options.addresses = {absl::StrCat("unix:", directory_.path(), "/authorized"), "127.0.0.1:0"};
     options.authorization = policy_;
+    options.tls = tls_;
     auto server = Server::Start(options, *both_, *operations_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -110,6 +114,12 @@ class AuthorizationTest : public RpcTest {
     request.set_target(target);
     return request;
   }
+  // The id of an operation on app.
+  std::string OperationOfApp() {
+    const Streamed upgraded = UpgradeAs("operator", UpgradeOf("app"));
+    EXPECT_TRUE(upgraded.status.ok()) << upgraded.status.error_message();
+    return upgraded.events.empty() ? "" : upgraded.events.front().operation();
+  }
   static migration::v1::CurrentRequest CurrentOf(const std::string& database) {
     migration::v1::CurrentRequest request;
     request.set_database(database);
@@ -124,6 +134,8 @@ class AuthorizationTest : public RpcTest {
   FakeWorkspace billing_;
   std::unique_ptr<Catalog> both_;
   AccessPolicy policy_;
+  // Of what is not a unix socket.
+  absl::optional<TlsOptions> tls_;
 };
 
 // Makes one call as the owner of a token, about database app, and returns how it was taken: whether
@@ -232,30 +244,107 @@ TEST_F(AuthorizationTest, TheTableHasEveryRpcOfTheProto) {
   EXPECT_EQ(listed, declared);
 }
 
-TEST_F(AuthorizationTest, EachRoleMayMakeItsCallsAndNoOthers) {
-  const Streamed upgraded = UpgradeAs("operator", UpgradeOf("app"));
-  ASSERT_TRUE(upgraded.status.ok()) << upgraded.status.error_message();
-  const std::string operation = upgraded.events.front().operation();
+// A way to be somebody: the stub by which whoever is called `name` ("" is nobody) makes calls, and
+// what their calls bring.
+struct Identity {
+  std::unique_ptr<migration::v1::MigrationService::Stub> stub;
+  std::unique_ptr<grpc::ClientContext> context;
+};
+using Identify = std::function<Identity(const std::string& name)>;
+
+// Every cell of the table.
+void ExpectEachRoleItsCalls(const std::string& operation, const Identify& identify) {
   const std::vector<std::string> roles = {"nobody", "viewer", "operator", "destructive", "admin"};
   for (const auto& [rpc, row] : Table()) {
+    const auto verdict_for = [&, &call = row.call](const std::string& name) {
+      const Identity identity = identify(name);
+      identity.context->set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
+      return Verdict(call(*identity.stub, *identity.context, operation));
+    };
     bool may = false;
     for (const std::string& role : roles) {
       may = may || role == row.role;
       SCOPED_TRACE(absl::StrCat(rpc, " as ", role));
-      const auto context = As(role);
-      context->set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
-      const std::string verdict = Verdict(row.call(*stub_, *context, operation));
+      const std::string verdict = verdict_for(role);
       EXPECT_EQ(verdict != "PERMISSION_DENIED PERMISSION_DENIED", may) << verdict;
       EXPECT_THAT(verdict, Not(HasSubstr("UNAUTHENTICATED")));
+      // The call has reached the server.
+      EXPECT_THAT(verdict, Not(StartsWith("UNAVAILABLE")));
     }
     ASSERT_TRUE(may) << rpc << " is for " << row.role << ", which is no role";
-    // Over TCP, where nobody knows who is there.
-    const auto anonymous = migration::v1::MigrationService::NewStub(
-        grpc::CreateChannel(server_->addresses()[1], grpc::InsecureChannelCredentials()));
-    grpc::ClientContext context;
-    EXPECT_EQ(Verdict(row.call(*anonymous, context, operation)), "UNAUTHENTICATED UNAUTHENTICATED")
-        << rpc;
+    EXPECT_EQ(verdict_for(""), "UNAUTHENTICATED UNAUTHENTICATED") << rpc;
   }
+}
+
+TEST_F(AuthorizationTest, EachRoleMayMakeItsCallsAndNoOthers) {
+  // Nobody is known over TCP; over a unix socket, its user is.
+  ExpectEachRoleItsCalls(OperationOfApp(), [this](const std::string& name) {
+    return Identity{
+        migration::v1::MigrationService::NewStub(grpc::CreateChannel(
+            server_->addresses()[name.empty() ? 1 : 0], grpc::InsecureChannelCredentials())),
+        As(name)};
+  });
+}
+
+// The same over TLS, with an authority of the test's own.
+class AuthorizationOverTlsTest : public AuthorizationTest {
+ protected:
+  AuthorizationOverTlsTest() {
+    const Issued issued = ca_.Issue({"server", "DNS:localhost,IP:127.0.0.1"});
+    directory_.Write("cert.pem", issued.certificate);
+    directory_.Write("key.pem", issued.key);
+    directory_.Write("client_ca.pem", ca_.certificate());
+    const std::string& path = directory_.path();
+    tls_ = TlsOptions{{path + "/cert.pem", path + "/key.pem", path + "/client_ca.pem"}, false};
+    Restart();
+  }
+
+  // With a client certificate for `name`, or none if that is empty.
+  std::shared_ptr<grpc::Channel> ChannelOf(const std::string& name) {
+    std::shared_ptr<grpc::Channel>& channel = channels_[name];
+    if (channel == nullptr) {
+      const Issued issued = name.empty() ? Issued() : ca_.Issue({name});
+      grpc::SslCredentialsOptions options;
+      options.pem_root_certs = ca_.certificate();
+      options.pem_cert_chain = issued.certificate;
+      options.pem_private_key = issued.key;
+      grpc::ChannelArguments arguments;
+      arguments.SetSslTargetNameOverride("localhost");
+      channel = grpc::CreateCustomChannel(server_->addresses()[1], grpc::SslCredentials(options),
+                                          arguments);
+    }
+    return channel;
+  }
+
+ private:
+  const TestCa ca_;
+  std::map<std::string, std::shared_ptr<grpc::Channel>> channels_;
+};
+
+TEST_F(AuthorizationOverTlsTest, EachRoleOfATokenMayMakeItsCallsAndNoOthers) {
+  ExpectEachRoleItsCalls(OperationOfApp(), [this](const std::string& name) {
+    return Identity{migration::v1::MigrationService::NewStub(ChannelOf("")), As(name)};
+  });
+}
+
+TEST_F(AuthorizationOverTlsTest, EachRoleOfACertificateMayMakeItsCallsAndNoOthers) {
+  ExpectEachRoleItsCalls(OperationOfApp(), [this](const std::string& name) {
+    return Identity{migration::v1::MigrationService::NewStub(ChannelOf(name)), As("")};
+  });
+}
+
+TEST_F(AuthorizationTest, ARefusedOperationIsInTheAuditWithItsRequestAndItsTrace) {
+  const auto context = As("viewer");
+  context->AddMetadata("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  migration::v1::UpgradeRequest request = UpgradeOf("app");
+  request.set_request_id("0b8d4a52-6a4f-4f3c-9df1-0d2f2b7f3a11");
+  EXPECT_EQ(Verdict(ReadAll(*stub_->Upgrade(context.get(), request)).status),
+            "PERMISSION_DENIED PERMISSION_DENIED");
+  const migration::v1::AuditEntry entry = app_.audit().AwaitEntries(1).front();
+  EXPECT_EQ(entry.principal(), "token:viewer");
+  EXPECT_EQ(entry.request(), "aa01");
+  EXPECT_EQ(entry.request_id(), request.request_id());
+  EXPECT_EQ(entry.trace_id(), "0af7651916cd43dd8448eb211c80319c");
 }
 
 TEST_F(AuthorizationTest, AForbiddenDatabaseIsLikeOneThatDoesNotExist) {

@@ -21,6 +21,7 @@ namespace migd {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr char kNames[] = "DNS:localhost,IP:127.0.0.1";
 constexpr char kToken[] = "0123456789-abcdefghijklmnop";
@@ -260,8 +261,8 @@ TEST_F(TlsTest, NothingButHealthIsForNobody) {
   const auto channel = Connect({ca_.certificate()});
   for (const char* method :
        {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-        "/grpc.channelz.v1.Channelz/GetServers", "/migration.v1.MigrationService/WhoAmI",
-        "/migration.v1.MigrationService/NoSuchCall", "/grpc.health.v1.HealthX/Check"}) {
+        "/grpc.channelz.v1.Channelz/GetServers", "/migration.v1.MigrationService/NoSuchCall",
+        "/grpc.health.v1.HealthX/Check"}) {
     EXPECT_EQ(CallMethod(channel, method).error_code(), grpc::StatusCode::UNAUTHENTICATED)
         << method;
   }
@@ -272,14 +273,27 @@ TEST_F(TlsTest, NothingButHealthIsForNobody) {
                   .ok());
 }
 
-TEST_F(TlsTest, WhoIsRefusedBeforeTheCallIsReadIsInTheAudit) {
+TEST_F(TlsTest, WhoIsRefusedIsToldWhyAndIsInTheAuditWithTheirAddress) {
   Authorize();
   Start();
-  EXPECT_EQ(Outcome({ca_.certificate()}), "UNAUTHENTICATED");
+  migration::v1::WhoAmIResponse response;
+  EXPECT_EQ(Verdict(WhoAmI({ca_.certificate()}, response)), "UNAUTHENTICATED UNAUTHENTICATED");
   const migration::v1::AuditEntry entry = fake_.audit().AwaitEntries(1).front();
   EXPECT_EQ(entry.rpc(), "WhoAmI");
   EXPECT_EQ(entry.outcome(), migration::v1::AuditEntry::OUTCOME_REFUSED);
   EXPECT_EQ(entry.reason(), "UNAUTHENTICATED");
+  EXPECT_THAT(entry.address(), StartsWith("ipv4:127.0.0.1:"));
+}
+
+TEST_F(TlsTest, WhoIsRefusedReflectionIsInTheAuditToo) {
+  Authorize();
+  Start();
+  CallMethod(Connect({ca_.certificate()}),
+             "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo");
+  const migration::v1::AuditEntry entry = fake_.audit().AwaitEntries(1).front();
+  EXPECT_EQ(entry.rpc(), "ServerReflectionInfo");
+  EXPECT_EQ(entry.reason(), "UNAUTHENTICATED");
+  EXPECT_THAT(entry.address(), StartsWith("ipv4:127.0.0.1:"));
 }
 
 // --- Files that change ---
