@@ -377,14 +377,10 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
   }
   part.lookups = guarded;
   part.on_lookup = [&](size_t i, const std::vector<absl::optional<ObjectState>>& states) {
-    std::vector<GuardedObject> skipped;
-    for (size_t k = 0; k < states.size(); ++k) {
-      const absl::Status status = NoteIfSkipped(context, part.statements[i], index_of(i),
-                                                guarded[i][k], states[k], skipped);
-      if (!status.ok()) return status;
-    }
-    ReportSkipped(context, index_of(i), skipped);
-    relay->LeaveOut(static_cast<int>(skipped.size()), context.missing_objects);
+    const auto skipped = SkippedAmong(context, part.statements[i], index_of(i), guarded[i], states);
+    if (!skipped.ok()) return skipped.status();
+    ReportSkipped(context, index_of(i), *skipped);
+    relay->LeaveOut(static_cast<int>(skipped->size()), context.missing_objects);
     return absl::OkStatus();
   };
   // A commit is not interrupted.
@@ -740,31 +736,33 @@ void StepRunner::ReportSettled(const Context& context, int index,
   sink_(std::move(event));
 }
 
-absl::Status StepRunner::NoteIfSkipped(const Context& context, const Statement& statement,
-                                       int index, const GuardedObject& object,
-                                       absl::optional<ObjectState> state,
-                                       std::vector<GuardedObject>& skipped) const {
-  if (!state) return absl::OkStatus();
-  const bool creates = object.guard == GuardedObject::Guard::kIfNotExists;
-  if (creates && *state == ObjectState::kInvalidIndex) {
-    return errors::InvalidIndex(Describe(context, statement, index, {}), object.DisplayName(),
-                                "it would be passed over");
+absl::StatusOr<std::vector<GuardedObject>> StepRunner::SkippedAmong(
+    const Context& context, const Statement& statement, int index,
+    const std::vector<GuardedObject>& objects,
+    const std::vector<absl::optional<ObjectState>>& states) const {
+  std::vector<GuardedObject> skipped;
+  for (size_t i = 0; i < objects.size(); ++i) {
+    if (!states[i]) continue;
+    const bool creates = objects[i].guard == GuardedObject::Guard::kIfNotExists;
+    if (creates && *states[i] == ObjectState::kInvalidIndex) {
+      return errors::InvalidIndex(Describe(context, statement, index, {}), objects[i].DisplayName(),
+                                  "it would be passed over");
+    }
+    if (creates == (*states[i] != ObjectState::kMissing)) skipped.push_back(objects[i]);
   }
-  if (creates == (*state != ObjectState::kMissing)) skipped.push_back(object);
-  return absl::OkStatus();
+  return skipped;
 }
 
 absl::StatusOr<std::vector<GuardedObject>> StepRunner::FindSkipped(
     const Context& context, const Statement& statement, int index,
     const std::vector<GuardedObject>& objects) {
-  std::vector<GuardedObject> skipped;
+  std::vector<absl::optional<ObjectState>> states;
   for (const GuardedObject& object : objects) {
     const auto state = session_.Inspect(object);
     if (!state.ok()) return state.status();
-    const absl::Status status = NoteIfSkipped(context, statement, index, object, *state, skipped);
-    if (!status.ok()) return status;
+    states.push_back(*state);
   }
-  return skipped;
+  return SkippedAmong(context, statement, index, objects, states);
 }
 
 absl::StatusOr<int> StepRunner::LookForSkipped(Context& context, const Statement& statement,

@@ -140,11 +140,12 @@ class StepRunner {
   // Reports what the statement skips, and returns how much that is.
   absl::StatusOr<int> LookForSkipped(Context& context, const Statement& statement, int index);
   void ReportSkipped(Context& context, int index, const std::vector<GuardedObject>& skipped);
-  // Adds the object to `skipped` if the statement passes over it. InvalidIndex.
-  absl::Status NoteIfSkipped(const Context& context, const Statement& statement, int index,
-                             const GuardedObject& object, absl::optional<ObjectState> state,
-                             std::vector<GuardedObject>& skipped) const;
-  // The objects that the statement passes over, or would, that are in the state that it asks for.
+  // Those of `objects` that the statement passes over, or would, as they stand. InvalidIndex.
+  absl::StatusOr<std::vector<GuardedObject>> SkippedAmong(
+      const Context& context, const Statement& statement, int index,
+      const std::vector<GuardedObject>& objects,
+      const std::vector<absl::optional<ObjectState>>& states) const;
+  // The same for objects that are looked up for it.
   absl::StatusOr<std::vector<GuardedObject>> FindSkipped(const Context& context,
                                                          const Statement& statement, int index,
                                                          const std::vector<GuardedObject>& objects);
