@@ -24,9 +24,9 @@ inline constexpr size_t kShortestPlanHash = 12;
 // What RunOptions.confirmation must be for the plan `plan_hash` on `database`, which loses
 // `losses`: twelve hex digits of a hash over database and plan, and twelve over what is lost. It is
 // no secret. It shows that whoever gives it has seen what this very plan destroys as the database
-// is now. What is lost is each object by its name and by its order of magnitude: an object more or
-// less, a table that has rows and had none, or ten times as many, is another loss. So programs may
-// go on writing while somebody decides.
+// is now. What is lost is each object by its name and by the order of magnitude of its rows and
+// bytes, the number of their digits: an object more or less, or a table that has rows and had none,
+// is another loss. So programs may go on writing while somebody decides.
 std::string ConfirmationOf(absl::string_view database, absl::string_view plan_hash,
                            const std::vector<migration::v1::Loss>& losses);
 
