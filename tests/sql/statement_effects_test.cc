@@ -108,7 +108,12 @@ TEST(EffectsOf, NamesWhatIsDropped) {
   EXPECT_THAT(DropsOf("DROP TRIGGER t ON s.a"), ElementsAre("trigger s.a.t"));
   EXPECT_THAT(DropsOf("DROP DOMAIN d"), ElementsAre("type d"));
   EXPECT_THAT(DropsOf("DROP OWNED BY r"), ElementsAre("role r"));
-  EXPECT_THAT(DropsOf("ALTER TABLE a DROP CONSTRAINT c"), IsEmpty());
+  EXPECT_THAT(DropsOf("ALTER TABLE a DROP CONSTRAINT c CASCADE"),
+              ElementsAre("constraint a.c cascade"));
+  EXPECT_THAT(DropsOf("DROP COLLATION s.c CASCADE"), ElementsAre("collation s.c cascade"));
+  EXPECT_THAT(DropsOf("DROP SERVER f CASCADE"), ElementsAre("server f cascade"));
+  EXPECT_THAT(DropsOf("DROP FOREIGN DATA WRAPPER f"), ElementsAre("foreign data wrapper f"));
+  EXPECT_THAT(DropsOf("DROP LANGUAGE l"), ElementsAre("language l"));
 }
 
 TEST(EffectsOf, NamesWhoseRowsGo) {
