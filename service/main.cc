@@ -46,6 +46,8 @@ constexpr char kDefaultName[] = "app";
 
 // What comes after the grace of operations is over in a few seconds, and takes so long at most.
 constexpr absl::Duration kLongestStop = absl::Seconds(20);
+// To end as a process.
+constexpr absl::Duration kEnd = absl::Seconds(5);
 
 // What the main thread waits for: to be told to stop or to read the configuration anew, or that the
 // embedded server has ended.
@@ -299,13 +301,13 @@ int ServeUntilStopped(const Config& config, const std::function<CommandLine()>& 
     if (received == SIGHUP) Reload(config, read, parts);
     if (received == SIGCHLD && parts.cluster != nullptr && !parts.cluster->running()) exit_code = 1;
   }
-  NotifyStopping();
+  const absl::Duration grace = exit_code == 0 ? config.shutdown_grace : absl::ZeroDuration();
+  NotifyStopping(grace + kLongestStop + kEnd);
   if (exit_code == 0) {
     LogInfo("stopping", {{"signal", strsignal(received)}});
   } else {
     LogError("the embedded PostgreSQL has ended; see postgres.log in its directory");
   }
-  const absl::Duration grace = exit_code == 0 ? config.shutdown_grace : absl::ZeroDuration();
   last_resort.Arm(grace + kLongestStop);
   if (parts.monitor != nullptr) parts.monitor->SetDraining();
   parts.server->Shutdown(grace);

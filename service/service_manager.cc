@@ -20,6 +20,9 @@ void NotifyReloading() {
   sd_notify(0, absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", microseconds).c_str());
 }
 
-void NotifyStopping() { sd_notify(0, "STOPPING=1"); }
+void NotifyStopping(absl::Duration most) {
+  sd_notify(
+      0, absl::StrCat("STOPPING=1\nEXTEND_TIMEOUT_USEC=", absl::ToInt64Microseconds(most)).c_str());
+}
 
 }  // namespace migd

@@ -2,13 +2,16 @@
 // sd_notify(3). Nothing happens where nobody listens.
 #pragma once
 
+#include "absl/time/time.h"
+
 namespace migd {
 
 // It serves. After NotifyReloading: it has read its configuration anew.
 void NotifyReady();
 // It reads its configuration anew.
 void NotifyReloading();
-// It has begun to stop.
-void NotifyStopping();
+// It has begun to stop, which takes so long at most: systemd waits for it, also if that is longer
+// than the unit says.
+void NotifyStopping(absl::Duration most);
 
 }  // namespace migd

@@ -24,6 +24,9 @@ constexpr absl::Duration kSpareTime = absl::Minutes(1);
 // The reads are small. What makes them wait is a lock on the version table.
 constexpr Timeouts kReadTimeouts = {absl::Seconds(2), absl::Seconds(10)};
 constexpr absl::Duration kReaderTimeout = absl::Seconds(10);
+// For those that tell how the database is: what its statement_timeout does not end within that, it
+// does not end.
+constexpr absl::Duration kLongestLook = absl::Seconds(15);
 
 // What maintenance waits for stands in the way of others only in passing.
 constexpr absl::Duration kMaintenanceLockTimeout = absl::Seconds(30);
@@ -89,6 +92,10 @@ std::unique_ptr<PostgresSession> PostgresDatabase::TakeSpare() {
 
 bool PostgresDatabase::IsLost(const absl::Status& status) {
   return errors::ReasonOf(status) == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE;
+}
+
+int PostgresDatabase::SocketOf(PostgresSession& reader) {
+  return PQsocket(reader.connection().handle());
 }
 
 std::unique_ptr<PostgresSession> PostgresDatabase::TakeIdle() {
@@ -174,15 +181,16 @@ void PostgresDatabase::CloseIdle() {
 }
 
 absl::StatusOr<VersionRows> PostgresDatabase::ReadRows() {
-  return WithReader([](PostgresSession& session) { return session.ReadRows(); });
+  return WithReader([](PostgresSession& session) { return session.ReadRows(); }, kLongestLook);
 }
 
 absl::StatusOr<std::map<std::string, absl::Time>> PostgresDatabase::ReadApplyTimes() {
-  return WithReader([](PostgresSession& session) { return session.ReadApplyTimes(); });
+  return WithReader([](PostgresSession& session) { return session.ReadApplyTimes(); },
+                    kLongestLook);
 }
 
 absl::StatusOr<DatedRows> PostgresDatabase::ReadDatedRows() {
-  return WithReader([](PostgresSession& session) { return session.ReadDatedRows(); });
+  return WithReader([](PostgresSession& session) { return session.ReadDatedRows(); }, kLongestLook);
 }
 
 absl::StatusOr<std::map<std::string, std::string>> PostgresDatabase::ReadChecksums() {
@@ -235,7 +243,8 @@ absl::StatusOr<absl::optional<migration::v1::StatementProgress>> PostgresDatabas
 }
 
 absl::StatusOr<int> PostgresDatabase::CountBlockedSessions() {
-  return WithReader([](PostgresSession& session) { return session.CountBlockedSessions(); });
+  return WithReader([](PostgresSession& session) { return session.CountBlockedSessions(); },
+                    kLongestLook);
 }
 
 absl::StatusOr<bool> PostgresDatabase::TerminateSession(int pid) {

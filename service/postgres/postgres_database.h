@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "service/base/mutex.h"
 #include "service/database/database.h"
+#include "service/postgres/answer_watch.h"
 #include "service/postgres/conninfo.h"
 #include "service/postgres/hurry.h"
 #include "service/postgres/postgres_session.h"
@@ -57,13 +58,19 @@ class PostgresDatabase : public Database {
   const std::string& name() const { return options_.name; }
   const PostgresOptions& options() const { return options_; }
 
+  // How long the reads of one WithReader may take, for a server that does not keep its own
+  // timeouts: one that is frozen.
+  static constexpr absl::Duration kLongestRead = absl::Minutes(2);
+
   // Runs `use`, which returns a Status or a StatusOr and takes little time, on a connection that
-  // others use before and after it; twice if that turns out lost.
+  // others use before and after it; twice if that turns out lost. DatabaseUnavailable if the server
+  // answers nothing within `limit` or a little more.
   template <typename Use>
-  auto WithReader(Use use) -> decltype(use(std::declval<PostgresSession&>())) {
+  auto WithReader(Use use, absl::Duration limit = kLongestRead)
+      -> decltype(use(std::declval<PostgresSession&>())) {
     const absl::Status entered = EnterReader();
     if (!entered.ok()) return entered;
-    auto result = UseConnection(use);
+    auto result = UseConnection(use, limit);
     LeaveReader();
     return result;
   }
@@ -83,7 +90,8 @@ class PostgresDatabase : public Database {
   std::unique_ptr<PostgresSession> TakeSpare();
   // Runs `use` on an idle connection, or on a fresh one if there is none or it turns out lost.
   template <typename Use>
-  auto UseConnection(const Use& use) -> decltype(use(std::declval<PostgresSession&>())) {
+  auto UseConnection(const Use& use, absl::Duration limit)
+      -> decltype(use(std::declval<PostgresSession&>())) {
     std::unique_ptr<PostgresSession> reader = TakeIdle();
     const bool was_idle = reader != nullptr;
     if (!was_idle) {
@@ -91,7 +99,10 @@ class PostgresDatabase : public Database {
       if (!connected.ok()) return connected.status();
       reader = *std::move(connected);
     }
-    auto result = use(*reader);
+    auto result = [&] {
+      const AnswerWatch::Use watched(answers_, SocketOf(*reader), limit);
+      return use(*reader);
+    }();
     if (!IsLost(StatusOf(result))) {
       KeepIdle(std::move(reader));
       return result;
@@ -99,7 +110,7 @@ class PostgresDatabase : public Database {
     if (!was_idle) return result;
     // An idle connection may have died long ago (PostgreSQL restarted): so may the others.
     CloseIdle();
-    return UseConnection(use);
+    return UseConnection(use, limit);
   }
 
   static const absl::Status& StatusOf(const absl::Status& status) { return status; }
@@ -108,6 +119,7 @@ class PostgresDatabase : public Database {
     return result.status();
   }
   static bool IsLost(const absl::Status& status);
+  static int SocketOf(PostgresSession& reader);
 
   // Null if there is none.
   std::unique_ptr<PostgresSession> TakeIdle();
@@ -119,6 +131,7 @@ class PostgresDatabase : public Database {
 
   const PostgresOptions options_;
   migd::Hurry hurry_;
+  AnswerWatch answers_;
   Mutex mutex_;
   CondVar reader_left_;
   int readers_ ABSL_GUARDED_BY(mutex_) = 0;

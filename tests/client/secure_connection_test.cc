@@ -125,6 +125,18 @@ TEST_F(SecureConnectionTest, ExpectsTheNameThatIsGiven) {
   EXPECT_TRUE(Client::Connect(options)->Current().ok());
 }
 
+TEST_F(SecureConnectionTest, OfSeveralAddressesOneThatAnswersIsTaken) {
+  const auto server = TlsServer();
+  ConnectOptions options = TlsTo(*server);
+  options.server = absl::StrCat("ipv4:127.0.0.1:1,", server->address());
+  options.tls->server_name = "";
+  EXPECT_THAT(Failure(options).hint(), HasSubstr("--tls-server-name"));
+  options.tls->server_name = "127.0.0.1";
+  EXPECT_TRUE(Client::Connect(options)->Current().ok());
+  options.tls->server_name = "migd.example.org";
+  EXPECT_THAT(Failure(options).message(), HasSubstr("is for 127.0.0.1, not for migd.example.org"));
+}
+
 TEST_F(SecureConnectionTest, SaysThatTheCertificateHasExpired) {
   const auto server = TlsServer({.common_name = "migd",
                                  .alternative_names = "IP:127.0.0.1",
@@ -241,14 +253,15 @@ TEST_F(SecureConnectionTest, SendsNoTokenForOthersToRead) {
     EXPECT_THAT(error.message(), testing::Not(HasSubstr("s3cret")));
     return error;
   };
-  for (const char* far :
-       {"migd.example.org", "10.0.0.7:7433", "127.example.org:1", "[2001:db8::1]:7",
-        "dns:///migd.example.org:7433", "ipv4:10.0.0.7:1", ":7433"}) {
+  for (const char* far : {"migd.example.org", "10.0.0.7:7433", "127.example.org:1",
+                          "[2001:db8::1]:7", "dns:///migd.example.org:7433", "ipv4:10.0.0.7:1",
+                          ":7433", "ipv4:127.0.0.1:1,10.0.0.7:1", "ipv6:[::1]:1,[2001:db8::1]:1"}) {
     EXPECT_EQ(failure(far).code(), "INVALID_ARGUMENT") << far;
     EXPECT_THAT(failure(far).hint(), HasSubstr("--tls")) << far;
   }
-  for (const char* near : {"unix:/nowhere/migd.sock", "127.0.0.1:1", "localhost:1", "[::1]:1",
-                           "ipv4:127.0.0.1:1", "dns:///localhost:1"}) {
+  for (const char* near :
+       {"unix:/nowhere/migd.sock", "127.0.0.1:1", "localhost:1", "[::1]:1", "ipv4:127.0.0.1:1",
+        "dns:///localhost:1", "ipv4:127.0.0.1:1,127.0.0.2:1", "ipv6:[::1]:1,[::1]:2"}) {
     EXPECT_NE(failure(near).code(), "INVALID_ARGUMENT") << near;
   }
 }

@@ -7,7 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "tests/e2e/monitored_service.h"
 #include "tests/support/service_fixture.h"
+#include "tests/support/test_ca.h"
 
 namespace migd {
 namespace {
@@ -152,11 +154,153 @@ TEST_P(ExampleTest, TheGateDoesNotWaitForARevisionThatThereIsNot) {
   EXPECT_THAT(gate.err, HasSubstr("UNKNOWN_REVISION: "));
 }
 
-INSTANTIATE_TEST_SUITE_P(Languages, ExampleTest,
-                         ::testing::Values(Example{"Python", PythonExample},
-                                           Example{"Node", NodeExample},
-                                           Example{"Cpp", CppExample}),
-                         [](const auto& test) { return std::string(test.param.language); });
+// --- Over TLS, with a token ---
+
+// As a service of another machine would: migd has a certificate of an authority of the test's own,
+// and lets those in who have a token or a certificate.
+class ExampleOverTlsTest : public ExampleTest {
+ protected:
+  void SetUp() override {
+    ExampleTest::SetUp();
+    if (IsSkipped()) return;
+    Install("server", {"server", "DNS:localhost"});
+    directory().Write("ca.pem", ca_.certificate());
+    NewToken("deploy");
+    NewToken("reader");
+    WriteTokens({"deploy", "reader"});
+    directory().Write(
+        "migd.yaml",
+        absl::StrCat("tls: {cert: ", File("server.pem"), ", key: ", File("server.key"),
+                     ", client_ca: ", File("ca.pem"), ", client_certificate: optional}\n",
+                     "authorization:\n  tokens_file: ", File("tokens"), "\n  rules:\n",
+                     "    - principals: [\"token:deploy\", \"token:renewed\", ",
+                     "\"certificate:deploy\"]\n      databases: [app]\n      role: operator\n",
+                     "    - principals: [\"token:reader\"]\n      databases: [app]\n",
+                     "      role: viewer\n",
+                     "    - principals: [\"unix:*\"]\n      databases: [app]\n      role: admin\n",
+                     "databases:\n  app:\n    url: ", TestCluster::Uri(database()),
+                     "\n    migrations: ", migrations(), "\n    lock_timeout: 0\n"));
+    // On a port of its own, to which it comes back.
+    server_.emplace(
+        Arguments{"--config", File("migd.yaml"), "--listen", absl::StrCat("127.0.0.1:", port_)});
+  }
+
+  std::string File(const std::string& name) const { return directory().path() + "/" + name; }
+  // A certificate NAME.pem with its key NAME.key.
+  void Install(const std::string& name, const CertificateWish& wish) const {
+    const Issued issued = ca_.Issue(wish);
+    directory().Write(name + ".pem", issued.certificate);
+    directory().Write(name + ".key", issued.key);
+  }
+  // A token in NAME.token.
+  void NewToken(const std::string& name) {
+    const Finished made =
+        RunCommand({{TestVariable("MIGD"), "hash-token", name, "--new", File(name + ".token")}});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    hashes_[name] = made.out;
+  }
+  // Those that migd knows.
+  void WriteTokens(const std::vector<std::string>& names) {
+    std::string lines;
+    for (const std::string& name : names) lines += hashes_.at(name);
+    directory().Write("tokens", lines);
+  }
+
+  // What the example finds in its environment, besides what it needs anyhow.
+  static Command With(Command command, const Environment& variables) {
+    command.environment.insert(variables.begin(), variables.end());
+    return command;
+  }
+  Environment Token(const std::string& name) const {
+    return {{"MIGCTL_TLS_CA", File("ca.pem")}, {"MIGCTL_TOKEN_FILE", File(name + ".token")}};
+  }
+  std::string address() const { return absl::StrCat("localhost:", port_); }
+  Finished UpgradeWith(const Environment& variables) {
+    return RunCommand(With(ExampleAt(address()), variables));
+  }
+
+  const TestCa ca_;
+  const int port_ = FreePort();
+  std::map<std::string, std::string> hashes_;
+  absl::optional<Migd> server_;
+};
+
+TEST_P(ExampleOverTlsTest, BringsTheDatabaseToHeadAsTheHolderOfAToken) {
+  Process gate(With(GateAt(address(), "bb20"), Token("reader")));
+  const Finished example = UpgradeWith(Token("deploy"));
+  EXPECT_EQ(example.exit_code, 0) << example.err;
+  EXPECT_EQ(example.out, "applied aa10\napplied bb20\nat bb20\n");
+  const Finished opened = gate.Wait();
+  EXPECT_EQ(opened.exit_code, 0) << opened.err;
+  EXPECT_EQ(opened.out, "ready at bb20\n");
+  EXPECT_EQ(Query("SELECT DISTINCT principal FROM migration_service.audit"), "token:deploy");
+}
+
+TEST_P(ExampleOverTlsTest, BringsTheDatabaseToHeadAsTheHolderOfACertificate) {
+  Install("deploy", {"deploy"});
+  // By an address that the certificate of the server does not name.
+  const Finished example = RunCommand(With(ExampleAt(absl::StrCat("127.0.0.1:", port_)),
+                                           {{"MIGCTL_TLS_CA", File("ca.pem")},
+                                            {"MIGCTL_TLS_CERT", File("deploy.pem")},
+                                            {"MIGCTL_TLS_KEY", File("deploy.key")},
+                                            {"MIGCTL_TLS_SERVER_NAME", "localhost"}}));
+  EXPECT_EQ(example.exit_code, 0) << example.err;
+  EXPECT_EQ(VersionRows(), "bb20");
+  EXPECT_EQ(Query("SELECT DISTINCT principal FROM migration_service.audit"), "certificate:deploy");
+}
+
+TEST_P(ExampleOverTlsTest, SaysWhoIsNotKnownAndWhoMayNot) {
+  const Finished nobody = UpgradeWith({{"MIGCTL_TLS_CA", File("ca.pem")}});
+  EXPECT_EQ(nobody.exit_code, 1) << nobody.out;
+  EXPECT_THAT(nobody.err, HasSubstr("UNAUTHENTICATED: "));
+  EXPECT_THAT(nobody.err, HasSubstr("hint: "));
+  const Finished reader = UpgradeWith(Token("reader"));
+  EXPECT_EQ(reader.exit_code, 1) << reader.out;
+  EXPECT_THAT(reader.err, HasSubstr("PERMISSION_DENIED: token:reader lacks the role operator"));
+  EXPECT_EQ(VersionRows(), "no table");
+}
+
+TEST_P(ExampleOverTlsTest, DoesNotSpeakToAServerOfAnotherAuthority) {
+  directory().Write("other.pem", TestCa("other").certificate());
+  Process example(With(ExampleAt(address()), {{"MIGCTL_TLS_CA", File("other.pem")},
+                                              {"MIGCTL_TOKEN_FILE", File("deploy.token")}}));
+  // What is wrong with the certificate only the library in C++ tells, and gives up.
+  EXPECT_TRUE(
+      example.WaitForOutput(GetParam().command == CppExample ? "not trusted" : "trying again"))
+      << example.err();
+  EXPECT_EQ(VersionRows(), "no table");
+}
+
+TEST_P(ExampleOverTlsTest, GoesOnWithATokenThatWasRenewedWhileTheServerWasAway) {
+  const Environment token = Token("deploy");
+  ASSERT_EQ(UpgradeWith(token).exit_code, 0);
+  Add({.id = "cc30", .revises = "bb20", .up = "ALTER TABLE a ADD COLUMN x int;"});
+  pqxx::connection holder(FormatConninfo(database()));
+  pqxx::work reading(holder);
+  reading.exec("SELECT FROM a");
+
+  Process example(With(ExampleAt(address()), token));
+  ASSERT_TRUE(SomebodyWaitsForALock());
+  NewToken("renewed");
+  // It does not see that the token is taken away before it is gone.
+  server_->process().Signal(SIGSTOP);
+  WriteTokens({"renewed"});
+  std::filesystem::rename(File("renewed.token"), File("deploy.token"));
+  server_->KillAndRestart();
+  reading.abort();
+  const Finished finished = example.Wait();
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(finished.out, "applied cc30\nat cc30\n");
+  EXPECT_EQ(VersionRows(), "cc30");
+}
+
+const auto kLanguages = ::testing::Values(Example{"Python", PythonExample},
+                                          Example{"Node", NodeExample}, Example{"Cpp", CppExample});
+
+std::string NameOf(const ::testing::TestParamInfo<Example>& test) { return test.param.language; }
+
+INSTANTIATE_TEST_SUITE_P(Languages, ExampleTest, kLanguages, NameOf);
+INSTANTIATE_TEST_SUITE_P(Languages, ExampleOverTlsTest, kLanguages, NameOf);
 
 }  // namespace
 }  // namespace migd

@@ -219,7 +219,7 @@ class NotifySocket {
 
 TEST_F(LifecycleTest, TellsTheServiceManagerWhenItIsReadyReloadsAndStops) {
   NotifySocket manager(directory().path() + "/notify");
-  WriteConfig("");
+  WriteConfig("shutdown_grace: 10m\n");
   StartMigdWithConfig(config(), {{"NOTIFY_SOCKET", manager.path()}});
   migd();
   EXPECT_EQ(manager.Receive(), "READY=1");
@@ -227,7 +227,8 @@ TEST_F(LifecycleTest, TellsTheServiceManagerWhenItIsReadyReloadsAndStops) {
   EXPECT_THAT(manager.Receive(), AllOf(HasSubstr("RELOADING=1"), HasSubstr("MONOTONIC_USEC=")));
   EXPECT_EQ(manager.Receive(), "READY=1");
   migd().process().Signal(SIGTERM);
-  EXPECT_EQ(manager.Receive(), "STOPPING=1");
+  // As long as shutdown_grace, and what comes after it.
+  EXPECT_EQ(manager.Receive(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=625000000");
   EXPECT_EQ(migd().process().Wait().exit_code, 0) << migd().log();
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "absl/types/optional.h"
 #include "gmock/gmock.h"
+#include "tests/e2e/monitored_service.h"
 #include "tests/support/service_fixture.h"
 
 namespace migd {
@@ -254,6 +255,25 @@ TEST_F(SeveralServersTest, AClientFollowsItsOperationThroughTheDeathOfItsServer)
   ASSERT_TRUE(upgrade.WaitForOutput("applied  bb20"));
   ASSERT_TRUE(SomebodyWaitsForALock());
   first_->KillAndRestart();
+  Release();
+  const Finished finished = upgrade.Wait();
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(finished.err, AllOf(HasSubstr("resumed  by"), HasSubstr("applied  dd40")));
+}
+
+TEST_F(SeveralServersTest, AClientWithSeveralAddressesGoesOnAtAnotherServer) {
+  std::string list;
+  for (absl::optional<Migd>* server : {&first_, &second_}) {
+    const int port = FreePort();
+    Arguments flags = Flags();
+    flags.insert(flags.end(), {"--listen", absl::StrCat("127.0.0.1:", port)});
+    server->emplace(flags);
+    absl::StrAppend(&list, list.empty() ? "ipv4:" : ",", "127.0.0.1:", port);
+  }
+  Process upgrade({{TestVariable("MIGCTL"), "--server", list, "upgrade", "head"}});
+  ASSERT_TRUE(upgrade.WaitForOutput("applied  bb20")) << upgrade.err();
+  ASSERT_TRUE(SomebodyWaitsForALock());
+  first_->process().Signal(SIGKILL);
   Release();
   const Finished finished = upgrade.Wait();
   EXPECT_EQ(finished.exit_code, 0) << finished.err;

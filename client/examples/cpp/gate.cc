@@ -16,6 +16,7 @@ int Run(const std::string& server, const std::string& revision) {
     return 2;
   }
   migration_client::WaitSettings settings;
+  settings.database = Database();
   settings.revision = revision;
   settings.patience = absl::Minutes(10);
   // migd or its database may be started later than this program.

@@ -47,6 +47,7 @@ int Run(const std::string& server) {
     return 2;
   }
   migration::v1::UpgradeRequest request;
+  request.set_database(Database());
   request.set_target("head");
   Progress progress;
   const auto outcome = client->Upgrade(request, &progress);

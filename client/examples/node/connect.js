@@ -18,21 +18,40 @@ const api = grpc.loadPackageDefinition(loader.loadSync(
 // quiet is asked whether it is still there.
 const OPTIONS = { 'grpc.max_reconnect_backoff_ms': 2000, 'grpc.keepalive_time_ms': 60000 };
 
-// A client to a unix socket, or to a host and a port; to the latter with TLS if MIGD_TLS_CA names the
-// authority of its certificate. MIGD_TOKEN says who calls.
+// What is in the file that a variable names; null if it names none.
+function read(variable) {
+  return process.env[variable] ? fs.readFileSync(process.env[variable]) : null;
+}
+
+// The token that says who calls, read for each call: who renews it writes the file.
+function addToken(_, done) {
+  const metadata = new grpc.Metadata();
+  try {
+    metadata.set('authorization', `Bearer ${read('MIGCTL_TOKEN_FILE').toString().trim()}`);
+  } catch (error) {
+    return done(error);
+  }
+  done(null, metadata);
+}
+
+// A client to a unix socket, or to a host and a port. The variables are those of migctl:
+// MIGCTL_TLS_CA names the authority of migd's certificate, and asks for TLS. Over that, who calls is
+// told by a token in the file MIGCTL_TOKEN_FILE, or by the certificate MIGCTL_TLS_CERT with its key
+// MIGCTL_TLS_KEY. The certificate is for MIGCTL_TLS_SERVER_NAME, if not for the host of the address.
 function openClient(server) {
   let credentials = grpc.credentials.createInsecure();
-  if (process.env.MIGD_TLS_CA) {
-    credentials = grpc.credentials.createSsl(fs.readFileSync(process.env.MIGD_TLS_CA));
-    const token = process.env.MIGD_TOKEN;
-    if (token) {
-      const metadata = new grpc.Metadata();
-      metadata.set('authorization', `Bearer ${token}`);
+  const options = { ...OPTIONS };
+  if (process.env.MIGCTL_TLS_CA) {
+    credentials = grpc.credentials.createSsl(
+      read('MIGCTL_TLS_CA'), read('MIGCTL_TLS_KEY'), read('MIGCTL_TLS_CERT'));
+    if (process.env.MIGCTL_TOKEN_FILE) {
       credentials = grpc.credentials.combineChannelCredentials(credentials,
-        grpc.credentials.createFromMetadataGenerator((_, done) => done(null, metadata)));
+        grpc.credentials.createFromMetadataGenerator(addToken));
     }
+    const name = process.env.MIGCTL_TLS_SERVER_NAME;
+    if (name) options['grpc.ssl_target_name_override'] = name;
   }
-  return new api.migration.v1.MigrationService(server, credentials, OPTIONS);
+  return new api.migration.v1.MigrationService(server, credentials, options);
 }
 
 // The server, or its database, is not there, starts or stops.
@@ -62,9 +81,12 @@ function explain(error) {
   if (hint) console.error(`hint: ${hint}`);
 }
 
+// The database that is meant; it may be left open where migd has one.
+const DATABASE = process.env.MIGCTL_DATABASE ?? '';
+
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
 // Milliseconds before each further attempt.
 const PAUSES = [500, 1000, 2000, 4000, 8000];
 
-module.exports = { openClient, mayPass, explain, sleep, PAUSES };
+module.exports = { DATABASE, openClient, mayPass, explain, sleep, PAUSES };

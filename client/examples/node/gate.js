@@ -4,13 +4,15 @@
 //     node gate.js unix:/run/migd/migd.sock ca5d2b0eba52 && exec my-service
 'use strict';
 
-const { openClient, mayPass, explain, sleep, PAUSES } = require('./connect.js');
+const { DATABASE, openClient, mayPass, explain, sleep, PAUSES } = require('./connect.js');
 
 const PATIENCE = 600_000;  // milliseconds
 
 // Returns what the server answers.
 function wait(client, revision, left) {
-  const request = { revision, timeout: { seconds: Math.max(1, Math.floor(left / 1000)) } };
+  const request = {
+    database: DATABASE, revision, timeout: { seconds: Math.max(1, Math.floor(left / 1000)) },
+  };
   return new Promise((resolve, reject) => {
     client.Wait(request, { deadline: Date.now() + left + 5000 },
       (error, response) => (error ? reject(error) : resolve(response)));

@@ -4,7 +4,7 @@
 'use strict';
 
 const { randomUUID } = require('node:crypto');
-const { openClient, mayPass, explain, sleep, PAUSES } = require('./connect.js');
+const { DATABASE, openClient, mayPass, explain, sleep, PAUSES } = require('./connect.js');
 
 const FINAL = ['STATE_SUCCEEDED', 'STATE_FAILED', 'STATE_CANCELLED'];
 
@@ -12,7 +12,7 @@ const FINAL = ['STATE_SUCCEEDED', 'STATE_FAILED', 'STATE_CANCELLED'];
 class Upgrade {
   // The id makes the call safe to repeat: it attaches to the operation that the first call made. Ten
   // replicas that start together have ten ids; they take turns in the server.
-  request = { target: 'head', request_id: randomUUID() };
+  request = { database: DATABASE, target: 'head', request_id: randomUUID() };
   operation = '';  // known once the server has accepted it
   sequence = 0;  // of the last event that has come
   finished = null;

@@ -8,7 +8,7 @@ import sys
 import time
 
 import grpc
-from connect import PAUSES, explain, may_pass, open_channel
+from connect import DATABASE, PAUSES, explain, may_pass, open_channel
 from migration.v1 import migration_service_pb2 as api
 from migration.v1 import migration_service_pb2_grpc
 
@@ -21,7 +21,7 @@ def main(server, revision):
         service = migration_service_pb2_grpc.MigrationServiceStub(channel)
         while True:
             left = deadline - time.monotonic()
-            request = api.WaitRequest(revision=revision)
+            request = api.WaitRequest(database=DATABASE, revision=revision)
             request.timeout.FromSeconds(max(1, int(left)))
             try:
                 waited = service.Wait(request, timeout=left + 5)

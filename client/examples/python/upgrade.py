@@ -8,7 +8,7 @@ import time
 import uuid
 
 import grpc
-from connect import PAUSES, explain, may_pass, open_channel
+from connect import DATABASE, PAUSES, explain, may_pass, open_channel
 from migration.v1 import migration_service_pb2 as api
 from migration.v1 import migration_service_pb2_grpc
 from migration.v1 import operation_pb2
@@ -21,7 +21,8 @@ class Upgrade:
         self.service = service
         # The id makes the call safe to repeat: it attaches to the operation that the first call
         # made. Ten replicas that start together have ten ids; they take turns in the server.
-        self.request = api.UpgradeRequest(target="head", request_id=str(uuid.uuid4()))
+        self.request = api.UpgradeRequest(
+            database=DATABASE, target="head", request_id=str(uuid.uuid4()))
         self.operation = ""  # known once the server has accepted it
         self.sequence = 0  # of the last event that has come
         self.finished = None

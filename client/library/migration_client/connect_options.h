@@ -24,7 +24,9 @@ struct TlsOptions {
 };
 
 struct ConnectOptions {
-  // --server: host:port, or unix:PATH. A host without a port has migd's.
+  // --server: host:port, or unix:PATH. A host without a port has migd's. Of several servers of the
+  // same databases, ipv4:HOST:PORT,HOST:PORT (numbers, not names; ipv6:[HOST]:PORT,...), and of the
+  // addresses that a name has, the first that answers is taken, and another when that is lost.
   std::string server = "127.0.0.1:7433";
   // Without it the connection is not encrypted.
   std::optional<TlsOptions> tls = std::nullopt;

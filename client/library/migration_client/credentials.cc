@@ -11,8 +11,10 @@
 #include <optional>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace migration_client {
@@ -79,6 +81,16 @@ std::optional<Error> ReadOwnCertificate(const TlsOptions& tls, grpc::SslCredenti
   return std::nullopt;
 }
 
+bool IsUnixSocket(absl::string_view server) {
+  return absl::StartsWith(server, "unix:") || absl::StartsWith(server, "unix-abstract:");
+}
+
+bool IsLoopback(const std::string& host) {
+  // What looks like 127.x may also be a name.
+  const bool is_number = host.find_first_not_of("0123456789.") == host.npos;
+  return host == "localhost" || host == "::1" || (is_number && absl::StartsWith(host, "127."));
+}
+
 }  // namespace
 
 Error InvalidOption(std::string message, std::string hint) {
@@ -101,6 +113,10 @@ Result<std::string> ReadFile(const std::string& path) {
 Result<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentialsFor(
     const ConnectOptions& options) {
   if (!options.tls.has_value()) return grpc::InsecureChannelCredentials();
+  if (options.tls->server_name.empty() && AddressesOf(options.server).size() > 1) {
+    return InvalidOption("several addresses have no name that a certificate could be for",
+                         "say which name the certificates have: --tls-server-name NAME");
+  }
   grpc::SslCredentialsOptions ssl;
   if (!options.tls->ca_file.empty()) {
     auto roots = ReadCertificates(options.tls->ca_file);
@@ -112,7 +128,7 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentialsFor(
 }
 
 std::string HostOf(absl::string_view server) {
-  if (absl::StartsWith(server, "unix:") || absl::StartsWith(server, "unix-abstract:")) return "";
+  if (IsUnixSocket(server)) return "";
   for (const char* scheme : {"ipv4:", "ipv6:", "dns:"}) absl::ConsumePrefix(&server, scheme);
   // dns://AUTHORITY/host
   if (absl::ConsumePrefix(&server, "//")) server.remove_prefix(server.find('/') + 1);
@@ -121,11 +137,16 @@ std::string HostOf(absl::string_view server) {
 }
 
 bool StaysOnThisMachine(absl::string_view server) {
-  if (absl::StartsWith(server, "unix:") || absl::StartsWith(server, "unix-abstract:")) return true;
-  const std::string host = HostOf(server);
-  // What looks like 127.x may also be a name.
-  const bool is_number = host.find_first_not_of("0123456789.") == host.npos;
-  return host == "localhost" || host == "::1" || (is_number && absl::StartsWith(host, "127."));
+  return IsUnixSocket(server) || absl::c_all_of(AddressesOf(server), [](absl::string_view address) {
+           return IsLoopback(HostOf(address));
+         });
+}
+
+std::vector<std::string> AddressesOf(absl::string_view server) {
+  for (const char* scheme : {"ipv4:", "ipv6:"}) {
+    if (absl::ConsumePrefix(&server, scheme)) return absl::StrSplit(server, ',');
+  }
+  return {std::string(server)};
 }
 
 }  // namespace migration_client

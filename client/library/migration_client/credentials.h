@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "grpcpp/security/credentials.h"
@@ -18,8 +19,13 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentialsFor(
 // The whole file. INVALID_ARGUMENT if it cannot be read.
 Result<std::string> ReadFile(const std::string& path);
 
-// Nobody between the two ends can read what is sent to `server`: a unix socket, or loopback.
+// Nobody between the two ends can read what is sent to `server`: a unix socket, or loopback; of
+// several addresses, all are.
 bool StaysOnThisMachine(absl::string_view server);
+
+// The addresses of ipv4:HOST:PORT,HOST:PORT and ipv6:..., of which gRPC takes the first that
+// answers; any other address is one.
+std::vector<std::string> AddressesOf(absl::string_view server);
 
 // The host of host:port, ipv4:HOST:PORT, dns:///host:port and [::1]:port; empty for a unix socket.
 std::string HostOf(absl::string_view server);

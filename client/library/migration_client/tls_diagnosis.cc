@@ -272,12 +272,11 @@ std::optional<Error> DiagnoseWithTls(const ConnectOptions& options, SSL& session
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<Error> DiagnoseTls(const ConnectOptions& options, const std::string& target) {
-  const std::string host = HostOf(target);
+// What is wrong with a connection to one address of the server; nothing if nobody is there.
+std::optional<Error> DiagnoseAddress(const ConnectOptions& options, const std::string& address) {
+  const std::string host = HostOf(address);
   if (host.empty()) return std::nullopt;
-  const Socket socket(Dial(host, PortOf(target)));
+  const Socket socket(Dial(host, PortOf(address)));
   if (socket.fd() < 0) return std::nullopt;
 
   const TlsOptions tls = options.tls.value_or(TlsOptions());
@@ -291,6 +290,15 @@ std::optional<Error> DiagnoseTls(const ConnectOptions& options, const std::strin
   return Unavailable(
       absl::StrCat("the server at ", options.server, " wants TLS"),
       "encrypt the connection: --tls, or --tls-ca FILE for an authority of your own");
+}
+
+}  // namespace
+
+std::optional<Error> DiagnoseTls(const ConnectOptions& options, const std::string& target) {
+  for (const std::string& address : AddressesOf(target)) {
+    if (auto error = DiagnoseAddress(options, address); error.has_value()) return error;
+  }
+  return std::nullopt;
 }
 
 }  // namespace migration_client
