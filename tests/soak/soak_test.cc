@@ -32,7 +32,7 @@ constexpr int kReaders = 75;
 constexpr int kWatchers = 20;
 constexpr int kMigrators = 5;
 // So much more than at half time may be in use at the end, and so much for each call that migrated
-// in between, as the fakes remember all that was done to them: three times what they take.
+// in between, as the fakes remember all that was done to them.
 constexpr size_t kGrowth = 8 << 20;
 constexpr size_t kGrowthPerMigration = 64 << 10;
 
