@@ -837,13 +837,17 @@ void EffectResolver::Apply(const StatementEffects& effects) {
   scope_.Apply(effects);
 }
 
+absl::optional<RelationId> EffectResolver::RetypedRelation(const WorkNeed& work) const {
+  const bool is_change =
+      work.kind == migration::v1::RELATION_WORK_KIND_REWRITE && !work.type.name.name.empty();
+  return is_change ? Find(work.relation) : absl::nullopt;
+}
+
 std::vector<TypeChange> EffectResolver::TypeChangesOf(const StatementEffects& effects) const {
   std::vector<TypeChange> changes;
   if (facts_ == nullptr) return changes;
   for (const WorkNeed& work : effects.works) {
-    const bool is_change =
-        work.kind == migration::v1::RELATION_WORK_KIND_REWRITE && !work.type.name.name.empty();
-    const absl::optional<RelationId> id = is_change ? Find(work.relation) : absl::nullopt;
+    const absl::optional<RelationId> id = RetypedRelation(work);
     const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
     if (column == nullptr) continue;
     TypeChange& change = changes.emplace_back();
@@ -863,9 +867,7 @@ std::vector<TypeChange> EffectResolver::TypeChangesOf(const StatementEffects& ef
 
 void EffectResolver::NoteTypes(const StatementEffects& effects) {
   for (const WorkNeed& work : effects.works) {
-    const bool is_change =
-        work.kind == migration::v1::RELATION_WORK_KIND_REWRITE && !work.type.name.name.empty();
-    const absl::optional<RelationId> id = is_change ? Find(work.relation) : absl::nullopt;
+    const absl::optional<RelationId> id = RetypedRelation(work);
     const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
     if (column == nullptr) continue;
     const auto renamed = renamed_columns_.find({*id, work.column});

@@ -103,6 +103,10 @@ class EffectResolver {
   // The facts of a column under its name now; null if the table had none before the plan.
   const ColumnFacts* FindColumn(RelationId id, std::string column) const;
 
+  // Whose column's type the work changes; nothing if it is other work, or the relation is not
+  // there.
+  absl::optional<RelationId> RetypedRelation(const WorkNeed& work) const;
+
   void Apply(const StatementEffects& effects);
   void NoteTypes(const StatementEffects& effects);
 

@@ -46,8 +46,7 @@ struct SectionTypeChange {
 };
 
 // What the statements of `sections`, which run one after the other, do to change the types of
-// columns that are in `database`. Asks it once, and not at all if they change none. The errors of
-// Database.
+// columns that are in `database`. Asks it once. The errors of Database.
 absl::StatusOr<std::vector<SectionTypeChange>> TypeChangesIn(
     const std::vector<const Section*>& sections, Database& database);
 

@@ -213,7 +213,7 @@ std::unique_ptr<StepRunner::Context> StepRunner::Prepare(size_t index) const {
   const auto found = journal_.find(key);
   StepJournal journal(session_, key, found == journal_.end() ? SectionJournal() : found->second,
                       request_.operation);
-  return absl::WrapUnique(new Context{index, step, std::move(rows), finished_,
+  return absl::WrapUnique(new Context{index, step, std::move(rows),
                                       file ? &scripts_.file(*file) : nullptr,
                                       SectionOf(scripts_, step), std::move(journal), absl::Now()});
 }
@@ -849,7 +849,7 @@ migration::v1::StatementFailure StepRunner::Describe(const Context& context,
   failure.set_statement_index(index);
   failure.set_statement_count(static_cast<int>(context.section->statements.size()));
   failure.set_state(StateAfterFailure(context));
-  failure.mutable_finished_revisions()->Assign(context.finished.begin(), context.finished.end());
+  failure.mutable_finished_revisions()->Assign(finished_.begin(), finished_.end());
   return failure;
 }
 
@@ -881,8 +881,8 @@ std::string StepRunner::StateAfterFailure(const Context& context) const {
         "builds it again; to be rid of it before: DROP INDEX CONCURRENTLY ",
         context.invalid_index);
   }
-  if (!context.finished.empty()) {
-    absl::StrAppend(&state, "; finished before: ", absl::StrJoin(context.finished, ", "));
+  if (!finished_.empty()) {
+    absl::StrAppend(&state, "; finished before: ", absl::StrJoin(finished_, ", "));
   }
   return state;
 }

@@ -55,7 +55,6 @@ class StepRunner {
     const size_t index;
     const Step& step;
     const VersionRows resulting_rows;
-    const std::vector<std::string>& finished;
     const MigrationFile* file;  // null for a stamp
     const Section* section;     // null for a stamp
     StepJournal journal;

@@ -98,7 +98,7 @@ class FileLinter {
     const Statement* begun = nullptr;
     int begun_index = 0;
     statement_index_ = 0;
-    std::vector<ParseTree> trees;
+    std::vector<absl::optional<ParseTree>> trees;
     for (size_t i = 0; i < section.statements.size(); ++i) {
       const Statement& statement = section.statements[i];
       ++statement_index_;
@@ -106,13 +106,13 @@ class FileLinter {
         trees = ReadTrees(absl::MakeConstSpan(section.statements).subspan(i, kTreesAhead),
                           [](const Statement& next) { return !MovesData(next.text); });
       }
-      if (MovesData(statement.text)) continue;
-      const ParseTree& tree = trees[i % kTreesAhead];
-      if (tree.root() == nullptr) {
+      const absl::optional<ParseTree>& tree = trees[i % kTreesAhead];
+      if (!tree) continue;
+      if (tree->root() == nullptr) {
         ++report_.unknown_statement_count;
         continue;
       }
-      const StatementView view(statement, *tree.root());
+      const StatementView view(statement, *tree->root());
       const bool had_begun = state.has_begun();
       LintStatement(view, state);
       state.Advance(view);

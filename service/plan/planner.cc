@@ -68,12 +68,6 @@ absl::StatusOr<RevisionSet> SelectDowngrade(const RevisionGraph& graph, const In
                                          : "it is not applied, so nothing above it is");
 }
 
-bool IsSubset(const Indices& members, const Indices& of) {
-  return std::all_of(members.begin(), members.end(), [&of](RevisionIndex member) {
-    return std::find(of.begin(), of.end(), member) != of.end();
-  });
-}
-
 VersionRows RowsOf(const RevisionGraph& graph, const RevisionSet& rows) {
   const std::vector<std::string> ids = Ids(graph, rows.ToVector());
   return VersionRows(ids.begin(), ids.end());
@@ -153,7 +147,7 @@ absl::StatusOr<Plan> PlanUpgrade(const RevisionGraph& graph, const VersionRows& 
 
   RevisionSet missing(graph);
   // Most upgrades find that they are where they lead to.
-  if (!IsSubset(*targets, *current)) {
+  if (Intersection(*targets, SetOf(graph, *current)).size() != targets->size()) {
     missing = Ancestors(graph, *targets, Follow::kDependenciesToo);
     for (const RevisionIndex index :
          Ancestors(graph, *current, Follow::kDependenciesToo).ToVector()) {

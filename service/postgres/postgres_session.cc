@@ -7,6 +7,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
 #include "service/base/utf8.h"
@@ -475,7 +476,7 @@ class PostgresSession::PartQueries {
         return entry.own->query;
       case Kind::kLookup: {
         StatementRunner::Query lookup;
-        lookup.sql = *LookupSql(part_.lookups[entry.statement][entry.object]);
+        lookup.sql = entry.lookup;
         lookup.keeps_row = true;
         return lookup;
       }
@@ -507,12 +508,15 @@ class PostgresSession::PartQueries {
     // Of the part, and among its lookups.
     size_t statement;
     size_t object;
+    // The text of a lookup.
+    std::string lookup = {};
   };
 
   void AddLookups(size_t statement) {
     for (size_t object = 0; object < part_.lookups[statement].size(); ++object) {
-      if (!LookupSql(part_.lookups[statement][object])) continue;
-      queries_.push_back({Kind::kLookup, nullptr, statement, object});
+      auto lookup = LookupSql(part_.lookups[statement][object]);
+      if (!lookup) continue;
+      queries_.push_back({Kind::kLookup, nullptr, statement, object, *std::move(lookup)});
     }
   }
 
@@ -557,7 +561,8 @@ absl::Status PostgresSession::SetLockTimeout(absl::Duration timeout) {
 absl::Status PostgresSession::ResetSettings() {
   timeouts_in_force_.reset();
   // In one message with the others: it costs no round trip.
-  return RunOwn(absl::StrCat(ResetSettingsSql(timeouts_.lock_timeout), "; ", SetSql(settings_)));
+  return RunOwn(absl::StrCat(absl::StrJoin(kResetStatements, "; "), "; ", SetSql(settings_), "; ",
+                             SetLockTimeoutSql(timeouts_.lock_timeout)));
 }
 
 absl::Status PostgresSession::Begin() { return RunOwn("BEGIN"); }

@@ -80,7 +80,7 @@ absl::Status CheckWritten(const VersionTable& table, const VersionWrite& write,
       revision, absl::StrCat(VersionWriteProblem(table, write), "; ", rows, " found"));
 }
 
-void StepEndStatements::Add(absl::string_view name, const std::string& sql,
+void StepEndStatements::Add(absl::string_view name, absl::FunctionRef<std::string()> sql,
                             std::vector<std::string> parameters,
                             std::function<absl::Status(const StatementResult&)> check,
                             std::vector<OwnQuery>& queries) {
@@ -90,7 +90,7 @@ void StepEndStatements::Add(absl::string_view name, const std::string& sql,
     return other.query.kind == Kind::kPrepare && other.query.name == name;
   });
   if (!is_coming && prepared_.count(name) == 0) {
-    queries.push_back({{sql, false, Kind::kPrepare, known_as}, [this, known_as](const auto&) {
+    queries.push_back({{sql(), false, Kind::kPrepare, known_as}, [this, known_as](const auto&) {
                          prepared_.insert(known_as);
                          return absl::OkStatus();
                        }});
@@ -106,7 +106,7 @@ std::vector<OwnQuery> StepEndStatements::Queries(const VersionTable& table,
   for (const char* reset : kResetStatements) queries.push_back({{reset}});
   const std::string& revision = end.log.revision;
   Add(
-      "migd_put_back", PutBackSql(settings),
+      "migd_put_back", [&] { return PutBackSql(settings); },
       {absl::StrCat(absl::ToInt64Milliseconds(lock_timeout))},
       [revision](const StatementResult& result) {
         return result.rows == 1 ? absl::OkStatus() : errors::MutexLost(revision);
@@ -114,13 +114,14 @@ std::vector<OwnQuery> StepEndStatements::Queries(const VersionTable& table,
       queries);
   for (const VersionWrite& write : end.writes) {
     Add(
-        NameOf(write.kind), WriteSql(table, write.kind), ParametersOf(write),
+        NameOf(write.kind), [&] { return WriteSql(table, write.kind); }, ParametersOf(write),
         [&table, &write, revision](const StatementResult& result) {
           return CheckWritten(table, write, revision, result.rows);
         },
         queries);
   }
-  Add("migd_log", LogSql(table), ParametersOf(end.log), nullptr, queries);
+  Add(
+      "migd_log", [&] { return LogSql(table); }, ParametersOf(end.log), nullptr, queries);
   return queries;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -36,8 +37,9 @@ class StepEndStatements {
   void Note(const StatementResult& result);
 
  private:
-  // Runs `sql`, which is always the same under this name, with `parameters`.
-  void Add(absl::string_view name, const std::string& sql, std::vector<std::string> parameters,
+  // Runs what `sql` returns, which is always the same under this name, with `parameters`.
+  void Add(absl::string_view name, absl::FunctionRef<std::string()> sql,
+           std::vector<std::string> parameters,
            std::function<absl::Status(const StatementResult&)> check,
            std::vector<OwnQuery>& queries);
 

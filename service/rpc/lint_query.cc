@@ -106,9 +106,10 @@ absl::Status RefineByTypes(const ScriptSet& scripts, const Selection& selection,
   for (const RevisionIndex index : selection.revisions()) {
     of_revision[index] = &reports[next++].findings;
   }
+  const std::vector<RevisionIndex> pending = selection.pending();
   std::vector<LintedSection> sections;
   std::vector<std::vector<LintFinding>> findings;
-  for (const RevisionIndex index : selection.pending()) {
+  for (const RevisionIndex index : pending) {
     sections.push_back({&scripts.file(index)});
     const auto selected = of_revision.find(index);
     findings.push_back(selected == of_revision.end() ? std::vector<LintFinding>()
@@ -117,7 +118,7 @@ absl::Status RefineByTypes(const ScriptSet& scripts, const Selection& selection,
   const absl::Status status =
       RefineTypeChanges(sections, severities, *workspace.database, findings);
   size_t section = 0;
-  for (const RevisionIndex index : selection.pending()) {
+  for (const RevisionIndex index : pending) {
     const auto selected = of_revision.find(index);
     if (selected != of_revision.end()) *selected->second = std::move(findings[section]);
     ++section;

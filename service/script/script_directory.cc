@@ -7,10 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <functional>
-#include <future>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -18,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
+#include "service/base/parallel.h"
 #include "service/base/utf8.h"
 
 namespace migd {
@@ -35,7 +33,6 @@ constexpr absl::Duration kBetweenLooks = absl::Minutes(1);
 
 // Reading fewer files than this takes less time than to begin threads for it.
 constexpr size_t kFilesOfThread = 256;
-constexpr size_t kMostThreads = 8;
 
 std::string SystemError(int error) { return std::generic_category().message(error); }
 
@@ -97,20 +94,6 @@ absl::StatusOr<std::vector<std::string>> ListNames(const std::string& path) {
     return errors::MigrationsUnreadable(path, error.message());
   }
   return names;
-}
-
-// Calls `work` for parts of the range from 0 to `count`, on several threads if it is worth it.
-void InParallel(size_t count, const std::function<void(size_t begin, size_t end)>& work) {
-  const size_t processors = std::max(1u, std::thread::hardware_concurrency());
-  const size_t parts =
-      std::clamp<size_t>(count / kFilesOfThread, 1, std::min(processors, kMostThreads));
-  std::vector<std::future<void>> others;
-  for (size_t part = 1; part < parts; ++part) {
-    others.push_back(
-        std::async(std::launch::async, work, count * part / parts, count * (part + 1) / parts));
-  }
-  work(0, count / parts);
-  for (std::future<void>& other : others) other.get();
 }
 
 // Reads and parses a file; `known` instead, which may be null, if it has the same contents.
@@ -216,7 +199,7 @@ absl::StatusOr<ScriptDirectory::Cache> ScriptDirectory::ReadFiles(const Cache& c
   const absl::StatusOr<std::vector<std::string>> names = ListNames(path_);
   if (!names.ok()) return names.status();
   std::vector<absl::optional<CachedFile>> read(names->size());
-  InParallel(names->size(), [&](size_t begin, size_t end) {
+  InParallel(names->size(), kFilesOfThread, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       const auto cached = cache.find((*names)[i]);
       CachedFile file;

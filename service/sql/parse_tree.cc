@@ -2,12 +2,11 @@
 
 #include <pthread.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "service/base/parallel.h"
 
 namespace migd {
 namespace {
@@ -22,7 +21,6 @@ constexpr size_t kStackSize = size_t{256} << 20;
 
 // Reading fewer sections than this takes less time than to begin threads for it.
 constexpr size_t kLeastPart = 16;
-constexpr size_t kMostParts = 8;
 
 void* RunWork(void* argument) {
   (*static_cast<const std::function<void()>*>(argument))();
@@ -72,21 +70,13 @@ void RunOnDeepStack(const std::function<void()>& work) {
 }
 
 void RunOnDeepStacks(size_t count, const std::function<void(size_t begin, size_t end)>& work) {
-  const size_t processors = std::max(1u, std::thread::hardware_concurrency());
-  const size_t parts = std::clamp<size_t>(count / kLeastPart, 1, std::min(processors, kMostParts));
-  std::vector<std::thread> others;
-  for (size_t part = 1; part < parts; ++part) {
-    others.emplace_back([&, part] {
-      RunOnDeepStack([&] { work(count * part / parts, count * (part + 1) / parts); });
-    });
-  }
-  RunOnDeepStack([&] { work(0, count / parts); });
-  for (std::thread& other : others) other.join();
+  InParallel(count, kLeastPart,
+             [&work](size_t begin, size_t end) { RunOnDeepStack([&] { work(begin, end); }); });
 }
 
-std::vector<ParseTree> ReadTrees(absl::Span<const Statement> statements,
-                                 const std::function<bool(const Statement&)>& is_read) {
-  std::vector<ParseTree> trees(statements.size());
+std::vector<absl::optional<ParseTree>> ReadTrees(
+    absl::Span<const Statement> statements, const std::function<bool(const Statement&)>& is_read) {
+  std::vector<absl::optional<ParseTree>> trees(statements.size());
   const auto read = [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       if (is_read(statements[i])) trees[i] = ParseTree::Read(statements[i].text);

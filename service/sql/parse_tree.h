@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "service/script/statement.h"
 
@@ -46,7 +47,7 @@ void RunOnDeepStacks(size_t count, const std::function<void(size_t begin, size_t
 
 // The trees of `statements`, with none for those that `is_read` says no to; read side by side if
 // there are many. On a deep stack.
-std::vector<ParseTree> ReadTrees(absl::Span<const Statement> statements,
-                                 const std::function<bool(const Statement&)>& is_read);
+std::vector<absl::optional<ParseTree>> ReadTrees(
+    absl::Span<const Statement> statements, const std::function<bool(const Statement&)>& is_read);
 
 }  // namespace migd
