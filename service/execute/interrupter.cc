@@ -44,7 +44,8 @@ void Interrupter::Run() {
 void Interrupter::ChangeHolds(int change) {
   MutexLock lock(mutex_);
   holds_ += change;
-  changed_.NotifyAll();
+  // Nobody waits for it otherwise, and steps are many.
+  if (requested_) changed_.NotifyAll();
 }
 
 }  // namespace migd

@@ -95,20 +95,24 @@ const absl::string_view kAuditColumns =
 
 std::string CreateAuditSql() { return absl::StrCat(kTable, ChainFunctionSql(), kTriggers); }
 
-std::string AppendAuditSql(const migration::v1::AuditEntry& entry, absl::string_view from) {
+std::string AppendAuditSql(const migration::v1::AuditEntry& entry, absl::string_view from,
+                           QueryParameters& parameters) {
   const migration::v1::AuditEntry stored = Storable(entry);
   const std::string outcome = migration::v1::AuditEntry::Outcome_Name(stored.outcome());
+  std::vector<std::string> values;
+  for (const absl::string_view text :
+       {absl::string_view(stored.principal()), absl::string_view(stored.address()),
+        absl::string_view(stored.rpc()), absl::string_view(stored.request()),
+        absl::StripPrefix(outcome, "OUTCOME_"), absl::string_view(stored.reason()),
+        absl::string_view(stored.operation()), absl::string_view(stored.request_id()),
+        absl::string_view(stored.trace_id()), absl::string_view(stored.server())}) {
+    values.push_back(parameters.Text(text));
+  }
+  values.push_back(parameters.Integer(stored.count()));
   return absl::StrCat(
       "INSERT INTO migration_service.audit (principal, address, rpc, request, outcome, reason, "
       "operation, request_id, trace_id, server, calls) SELECT ",
-      absl::StrJoin({QuoteLiteral(stored.principal()), QuoteLiteral(stored.address()),
-                     QuoteLiteral(stored.rpc()), QuoteLiteral(stored.request()),
-                     QuoteLiteral(absl::StripPrefix(outcome, "OUTCOME_")),
-                     QuoteLiteral(stored.reason()), QuoteLiteral(stored.operation()),
-                     QuoteLiteral(stored.request_id()), QuoteLiteral(stored.trace_id()),
-                     QuoteLiteral(stored.server()), absl::StrCat(stored.count())},
-                    ", "),
-      from.empty() ? "" : " ", from);
+      absl::StrJoin(values, ", "), from.empty() ? "" : " ", from);
 }
 
 }  // namespace migd

@@ -5,6 +5,7 @@
 
 #include "absl/strings/string_view.h"
 #include "migration/v1/access.pb.h"
+#include "service/postgres/parameterized_query.h"
 
 namespace migd {
 
@@ -17,7 +18,8 @@ std::string CreateAuditSql();
 extern const absl::string_view kAuditExists;
 
 // Adds a row for each row of `from` ("FROM written"); one, if that is empty.
-std::string AppendAuditSql(const migration::v1::AuditEntry& entry, absl::string_view from);
+std::string AppendAuditSql(const migration::v1::AuditEntry& entry, absl::string_view from,
+                           QueryParameters& parameters);
 
 // The columns of an entry, in the order of AuditEntry's fields; its time as microseconds since
 // 1970.

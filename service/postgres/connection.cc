@@ -135,4 +135,15 @@ Connection::Connection(const std::string& conninfo, absl::Duration timeout, cons
 
 Connection::~Connection() noexcept { close(); }
 
+std::string Connection::PreparedName(const std::string& sql) {
+  constexpr size_t kMostPrepared = 32;
+  const auto found = prepared_.find(sql);
+  if (found != prepared_.end()) return found->second;
+  if (prepared_.size() >= kMostPrepared) return "";
+  const std::string name = absl::StrCat("migd_query_", prepared_.size());
+  prepare(name, sql);
+  prepared_[sql] = name;
+  return name;
+}
+
 }  // namespace migd

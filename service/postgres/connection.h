@@ -3,6 +3,7 @@
 
 #include <libpq-fe.h>
 
+#include <map>
 #include <pqxx/pqxx>
 #include <string>
 
@@ -64,6 +65,14 @@ class Connection : private internal::PolicyHolder, public pqxx::connection_base 
   // Null once libpqxx has found the connection lost, and closed it: ask for it each time. libpq's
   // functions take null for a lost connection.
   PGconn* handle() const { return policy.connection(); }
+
+  // A name under which `sql` is prepared when it is first run; empty if it is not to be: so many
+  // others are that this one will hardly come again.
+  std::string PreparedName(const std::string& sql);
+
+ private:
+  // By their texts.
+  std::map<std::string, std::string> prepared_;
 };
 
 }  // namespace migd

@@ -48,12 +48,14 @@ absl::Status PostgresAuditStore::Append(const std::vector<AuditEntry>& entries) 
     if (!writable.ok()) return writable;
     return Translated(database_.name(), [&]() -> absl::Status {
       PrepareServiceTables(session);
-      pqxx::nontransaction work(session.connection());
-      // Statements sent together are one transaction.
-      work.exec(absl::StrCat("SET synchronous_commit = on; ",
-                             absl::StrJoin(entries, "; ", [](std::string* out, const auto& entry) {
-                               out->append(AppendAuditSql(entry, ""));
-                             })));
+      pqxx::work work(session.connection());
+      work.exec("SET LOCAL synchronous_commit = on");
+      for (const AuditEntry& entry : entries) {
+        QueryParameters parameters;
+        const std::string append = AppendAuditSql(entry, "", parameters);
+        Run(session.connection(), work, append, parameters);
+      }
+      work.commit();
       return absl::OkStatus();
     });
   });

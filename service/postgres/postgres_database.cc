@@ -65,7 +65,10 @@ absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
     absl::string_view operation) {
   const std::string name = absl::StrCat("migd ", operation);
   // If it has died meanwhile, another one may be had.
-  if (auto spare = TakeSpare(); spare != nullptr && spare->Rename(name).ok()) return spare;
+  if (auto spare = TakeSpare(); spare != nullptr && spare->IsQuiet()) {
+    spare->RenameLater(name);
+    return spare;
+  }
   auto session = Connect(name);
   if (!session.ok()) return session.status();
   const absl::Status guarded = (*session)->Guard();

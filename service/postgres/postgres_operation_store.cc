@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -15,6 +14,7 @@
 #include "service/database/audit_chain.h"
 #include "service/database/service_sql.h"
 #include "service/postgres/audit_sql.h"
+#include "service/postgres/parameterized_query.h"
 #include "service/postgres/privileges.h"
 #include "service/postgres/service_tables.h"
 #include "service/postgres/status_translation.h"
@@ -43,15 +43,6 @@ constexpr char kRecordColumns[] =
     "number, server, cancel_reason, extract(epoch FROM clock_timestamp() - change_time)::double "
     "precision, details";
 
-std::string BytesSql(absl::string_view bytes) {
-  return absl::StrCat("'\\x", absl::BytesToHexString(bytes), "'::bytea");
-}
-
-std::string TimeSql(const google::protobuf::Timestamp& time) {
-  return absl::StrFormat("to_timestamp(%.6f)",
-                         absl::ToDoubleSeconds(FromProtoTimestamp(time) - absl::UnixEpoch()));
-}
-
 // The name of a state, as in the proto but for the prefix.
 std::string StateText(Operation::State state) {
   return absl::StrReplaceAll(Operation::State_Name(state), {{"STATE_", ""}});
@@ -63,8 +54,14 @@ std::string Literals(const std::vector<std::string>& texts) {
   });
 }
 
-std::string TableText(const VersionTable& table) {
-  return QuoteLiteral(absl::StrCat(table.schema, ".", table.name));
+// As it stands in the column `version_table`.
+std::string NameOf(const VersionTable& table) {
+  return absl::StrCat(table.schema, ".", table.name);
+}
+
+absl::Time FinishTimeOf(const Operation& operation) {
+  return operation.has_finish_time() ? FromProtoTimestamp(operation.finish_time())
+                                     : absl::InfiniteFuture();
 }
 
 // A row of operation_events.
@@ -151,28 +148,29 @@ absl::StatusOr<std::vector<OperationRecord>> SelectRecords(pqxx::transaction_bas
                                                            const VersionTable& table,
                                                            const std::string& database,
                                                            const std::string& condition) {
-  return ToRecords(work.exec(absl::StrCat(
-                       "SELECT ", kRecordColumns,
-                       " FROM migration_service.operation WHERE version_table = ", TableText(table),
-                       " AND ", condition)),
-                   database);
+  return ToRecords(
+      work.exec(absl::StrCat("SELECT ", kRecordColumns,
+                             " FROM migration_service.operation WHERE version_table = ",
+                             QuoteLiteral(NameOf(table)), " AND ", condition)),
+      database);
 }
 
 // Values for the columns of an operation, but for `number` and those that have defaults.
-std::string RecordValues(const VersionTable& table, const OperationRecord& record) {
+std::string RecordValues(const VersionTable& table, const OperationRecord& record,
+                         QueryParameters& parameters) {
   const Operation& operation = record.operation;
-  const std::vector<std::string> targets(operation.targets().begin(), operation.targets().end());
   return absl::StrJoin(
-      {QuoteLiteral(operation.operation()), TableText(table),
-       operation.request_id().empty() ? "NULL" : QuoteLiteral(operation.request_id()),
-       QuoteLiteral(
+      {parameters.Text(operation.operation()), parameters.Text(NameOf(table)),
+       parameters.TextOrNull(operation.request_id()),
+       parameters.Text(
            absl::StrReplaceAll(migration::v1::Action_Name(operation.action()), {{"ACTION_", ""}})),
-       absl::StrCat("ARRAY[", Literals(targets), "]::text[]"),
-       QuoteLiteral(StateText(operation.state())), absl::StrCat(operation.attempt()),
-       absl::StrCat(record.server), QuoteLiteral(operation.server()),
-       QuoteLiteral(record.cancel_reason), TimeSql(operation.create_time()),
-       operation.has_finish_time() ? TimeSql(operation.finish_time()) : "NULL",
-       absl::StrCat(operation.last_sequence()), BytesSql(operation.SerializeAsString())},
+       parameters.TextArray({operation.targets().begin(), operation.targets().end()}),
+       parameters.Text(StateText(operation.state())), parameters.Integer(operation.attempt()),
+       parameters.Integer(record.server), parameters.Text(operation.server()),
+       parameters.Text(record.cancel_reason),
+       parameters.Time(FromProtoTimestamp(operation.create_time())),
+       parameters.Time(FinishTimeOf(operation)), parameters.Integer(operation.last_sequence()),
+       parameters.Bytes(operation.SerializeAsString())},
       ", ");
 }
 
@@ -186,31 +184,30 @@ std::string SetDurabilitySql(Durability durability) {
                       durability == Durability::kSurvivesCrash ? "on" : "off", "', true)");
 }
 
-// Values that go beside a query, as they are.
-using BinaryParameters = std::vector<pqxx::binarystring>;
-
-// Adds the events that a query named `written` has a row for; its values are all of `parameters`.
+// Adds the events that a query named `written` has a row for.
 std::string AddEventsSql(const std::string& operation, const StoredEvents& events,
-                         BinaryParameters& parameters) {
+                         QueryParameters& parameters) {
   std::vector<std::string> rows;
   for (const EventsRow& row : ToRows(events)) {
-    parameters.emplace_back(row.bytes);
-    rows.push_back(absl::StrCat("(", row.first_sequence, "::bigint, ", row.last_sequence,
-                                "::bigint, $", parameters.size(), "::bytea)"));
+    rows.push_back(absl::StrCat("(", parameters.Integer(row.first_sequence), ", ",
+                                parameters.Integer(row.last_sequence), ", ",
+                                parameters.Bytes(row.bytes), ")"));
   }
   return absl::StrCat(
       "INSERT INTO migration_service.operation_events (operation, first_sequence, last_sequence, "
       "events) SELECT ",
-      QuoteLiteral(operation), ", added.* FROM written, (VALUES ", absl::StrJoin(rows, ", "),
+      parameters.Text(operation), ", added.* FROM written, (VALUES ", absl::StrJoin(rows, ", "),
       ") AS added");
 }
 
 // The last plan with steps among the events, or NULL.
-std::string PlanSql(const StoredEvents& events) {
+std::string PlanSql(const StoredEvents& events, QueryParameters& parameters) {
   for (auto event = events.rbegin(); event != events.rend(); ++event) {
-    if ((*event)->plan().steps_size() > 0) return BytesSql((*event)->plan().SerializeAsString());
+    if ((*event)->plan().steps_size() > 0) {
+      return parameters.BytesOrNull((*event)->plan().SerializeAsString());
+    }
   }
-  return "NULL::bytea";
+  return parameters.BytesOrNull("");
 }
 
 class PostgresLedger : public Ledger {
@@ -237,33 +234,17 @@ class PostgresLedger : public Ledger {
       if (!prepared_) PrepareServiceTables(*session_);
       exist_ = prepared_ = true;
       pqxx::nontransaction work(session_->connection());
-      std::string added;
-      BinaryParameters parameters;
-      if (!events.empty()) {
-        absl::StrAppend(&added, ", added AS (",
-                        AddEventsSql(record.operation.operation(), events, parameters), ")");
-      }
-      if (record.operation.has_finish_time()) {
-        absl::StrAppend(&added, ", audited AS (",
-                        AppendAuditSql(FinishedEntry(record.operation), "FROM written"), ")");
-      }
-      const auto written = [&](const std::string& write) {
-        return work.exec_params1(absl::StrCat("WITH written AS (", write, " RETURNING operation)",
-                                              added, " SELECT count(*), ",
-                                              SetDurabilitySql(durability), " FROM written"),
-                                 pqxx::prepare::make_dynamic_params(parameters))[0]
-                   .as<int>() == 1;
-      };
-      const std::string plan = PlanSql(events);
-      if (written(UpdateSql(record, expected_attempt, plan))) return true;
+      QueryParameters update;
+      const std::string write = UpdateSql(record, expected_attempt, events, update);
+      if (Written(work, write, record, events, durability, /*is_new=*/false, update)) return true;
       // A crash has taken it back, and with it the entry of its beginning.
-      if (!record.operation.has_finish_time()) {
-        absl::StrAppend(&added, ", audited AS (",
-                        AppendAuditSql(AcceptedEntry(record.operation), "FROM written"), ")");
-      }
-      return written(absl::StrCat(
-          "INSERT INTO migration_service.operation (", kValueColumns, ", plan) VALUES (",
-          RecordValues(session_->version_table(), record), ", ", plan, ") ON CONFLICT DO NOTHING"));
+      QueryParameters insert;
+      const std::string values = RecordValues(session_->version_table(), record, insert);
+      return Written(work,
+                     absl::StrCat("INSERT INTO migration_service.operation (", kValueColumns,
+                                  ", plan) VALUES (", values, ", ", PlanSql(events, insert),
+                                  ") ON CONFLICT DO NOTHING"),
+                     record, events, durability, /*is_new=*/true, insert);
     });
   }
 
@@ -363,17 +344,44 @@ class PostgresLedger : public Ledger {
   }
 
   static std::string UpdateSql(const OperationRecord& record, int expected_attempt,
-                               const std::string& plan) {
+                               const StoredEvents& events, QueryParameters& parameters) {
     const Operation& operation = record.operation;
-    return absl::StrCat(
-        "UPDATE migration_service.operation SET state = ",
-        QuoteLiteral(StateText(operation.state())), ", attempt = ", operation.attempt(),
-        ", server = ", record.server, ", server_name = ", QuoteLiteral(operation.server()),
-        ", finish_time = ", operation.has_finish_time() ? TimeSql(operation.finish_time()) : "NULL",
-        ", change_time = clock_timestamp(), last_sequence = ", operation.last_sequence(),
-        ", details = ", BytesSql(operation.SerializeAsString()), ", plan = coalesce(", plan,
-        ", plan) WHERE operation = ", QuoteLiteral(operation.operation()),
-        " AND attempt = ", expected_attempt, " AND finish_time IS NULL");
+    return absl::StrCat("UPDATE migration_service.operation SET state = ",
+                        parameters.Text(StateText(operation.state())),
+                        ", attempt = ", parameters.Integer(operation.attempt()),
+                        ", server = ", parameters.Integer(record.server),
+                        ", server_name = ", parameters.Text(operation.server()),
+                        ", finish_time = ", parameters.Time(FinishTimeOf(operation)),
+                        ", change_time = clock_timestamp(), last_sequence = ",
+                        parameters.Integer(operation.last_sequence()),
+                        ", details = ", parameters.Bytes(operation.SerializeAsString()),
+                        ", plan = coalesce(", PlanSql(events, parameters),
+                        ", plan) WHERE operation = ", parameters.Text(operation.operation()),
+                        " AND attempt = ", parameters.Integer(expected_attempt),
+                        " AND finish_time IS NULL");
+  }
+
+  // Runs `write`, which writes the row of `record`, and if it does, adds what comes with it: its
+  // events, and its entry in the audit if it has finished or `is_new`. Whether it does.
+  bool Written(pqxx::transaction_base& work, const std::string& write,
+               const OperationRecord& record, const StoredEvents& events, Durability durability,
+               bool is_new, QueryParameters& parameters) {
+    std::string sql = absl::StrCat("WITH written AS (", write, " RETURNING operation)");
+    if (!events.empty()) {
+      absl::StrAppend(&sql, ", added AS (",
+                      AddEventsSql(record.operation.operation(), events, parameters), ")");
+    }
+    if (record.operation.has_finish_time()) {
+      absl::StrAppend(&sql, ", audited AS (",
+                      AppendAuditSql(FinishedEntry(record.operation), "FROM written", parameters),
+                      ")");
+    } else if (is_new) {
+      absl::StrAppend(&sql, ", audited AS (",
+                      AppendAuditSql(AcceptedEntry(record.operation), "FROM written", parameters),
+                      ")");
+    }
+    absl::StrAppend(&sql, " SELECT count(*), ", SetDurabilitySql(durability), " FROM written");
+    return Run(session_->connection(), work, sql, parameters)[0][0].as<int>() == 1;
   }
 
   const std::unique_ptr<PostgresSession> session_;
@@ -391,25 +399,27 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
   return database_.WithReader([&](PostgresSession& session) -> absl::StatusOr<OperationRecord> {
     const auto insert = [&]() -> absl::StatusOr<OperationRecord> {
       pqxx::nontransaction work(session.connection());
-      BinaryParameters parameters;
+      QueryParameters parameters;
+      const std::string values = RecordValues(session.version_table(), record, parameters);
       const std::string add_events =
           AddEventsSql(record.operation.operation(), accepted, parameters);
-      const pqxx::result added = work.exec_params(
+      const std::string append_audit =
+          AppendAuditSql(AcceptedEntry(record.operation), "FROM written", parameters);
+      const pqxx::result added = Run(
+          session.connection(), work,
           absl::StrCat("WITH written AS (INSERT INTO migration_service.operation (", kValueColumns,
-                       ") VALUES (", RecordValues(session.version_table(), record),
-                       ") ON CONFLICT DO NOTHING RETURNING ", kRecordColumns, "), added AS (",
-                       add_events, "), audited AS (",
-                       AppendAuditSql(AcceptedEntry(record.operation), "FROM written"),
-                       ") SELECT *, ", SetDurabilitySql(durability), " FROM written"),
-          pqxx::prepare::make_dynamic_params(parameters));
+                       ") VALUES (", values, ") ON CONFLICT DO NOTHING RETURNING ", kRecordColumns,
+                       "), added AS (", add_events, "), audited AS (", append_audit, ") SELECT *, ",
+                       SetDurabilitySql(durability), " FROM written"),
+          parameters);
       if (!added.empty()) return ToRecord(added[0], database_.name());
       // The same request made it, or this very call, whose answer was lost.
       return ToRecord(
           work.exec1(absl::StrCat(
               "SELECT ", kRecordColumns, " FROM migration_service.operation WHERE operation = ",
               QuoteLiteral(record.operation.operation()), " OR (version_table, request_id) = (",
-              TableText(session.version_table()), ", ", QuoteLiteral(record.operation.request_id()),
-              ") LIMIT 1")),
+              QuoteLiteral(NameOf(session.version_table())), ", ",
+              QuoteLiteral(record.operation.request_id()), ") LIMIT 1")),
           database_.name());
     };
     if (is_prepared_) {

@@ -1,5 +1,7 @@
 #include "service/postgres/postgres_session.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -100,6 +102,10 @@ constexpr Safeguard kClientCheck = {140000, {"client_connection_check_interval",
 constexpr char kIsReadOnly[] =
     "(pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean)";
 
+// What trying the mutex came to, if not that somebody else has it.
+constexpr char kAcquired[] = "acquired";
+constexpr char kReadOnly[] = "read-only";
+
 // How an object stands by what LookupSql found of it.
 ObjectState StateOf(const std::vector<absl::optional<std::string>>& row) {
   if (row.empty()) return ObjectState::kMissing;
@@ -173,18 +179,56 @@ absl::Status PostgresSession::CheckWritable() {
   });
 }
 
+std::string PostgresSession::TryMutexSql() const {
+  const std::string lock =
+      absl::StrCat("pg_try_advisory_lock(", kMutexClass, ", ", kMutexObject, ")");
+  const std::string name =
+      new_name_.empty() ? "" : absl::StrCat(SetSql({{"application_name", new_name_}}), "; ");
+  // Twice, so that giving one back tells whether it was held, without letting go: see PutBackSql.
+  return absl::StrCat(name, "SELECT set_config('migd.mutex', CASE WHEN ", kIsReadOnly, " THEN '",
+                      kReadOnly, "' WHEN ", lock, " AND ", lock, " THEN '", kAcquired,
+                      "' ELSE '' END, false)");
+}
+
+absl::StatusOr<bool> PostgresSession::IsMutexMine(absl::string_view outcome) {
+  if (outcome == kReadOnly) return errors::DatabaseReadOnly(database_);
+  new_name_.clear();
+  return outcome == kAcquired;
+}
+
 absl::StatusOr<bool> PostgresSession::TryAcquireMutex() {
+  rows_under_mutex_.reset();
+  if (has_version_table_) {
+    try {
+      return TryAcquireMutexAndReadRows();
+    } catch (const pqxx::pqxx_exception&) {
+      // As in ReadRows.
+      has_version_table_ = false;
+      if (InTransaction()) Rollback().IgnoreError();
+    }
+  }
   return Translated(database_, [&]() -> absl::StatusOr<bool> {
     pqxx::nontransaction work(*connection_);
-    const std::string lock =
-        absl::StrCat("pg_try_advisory_lock(", kMutexClass, ", ", kMutexObject, ")");
-    // Twice, so that giving one back tells whether it was held, without letting go: see PutBackSql.
-    const pqxx::row row =
-        work.exec1(absl::StrCat("SELECT ", kIsReadOnly, ", CASE WHEN ", kIsReadOnly,
-                                " THEN false ELSE ", lock, " AND ", lock, " END"));
-    if (row[0].as<bool>()) return errors::DatabaseReadOnly(database_);
-    return row[1].as<bool>();
+    return IsMutexMine(work.exec1(TryMutexSql())[0].as<std::string>());
   });
+}
+
+absl::StatusOr<bool> PostgresSession::TryAcquireMutexAndReadRows() {
+  pqxx::nontransaction work(*connection_);
+  // Of one message; but the rows are those that are there behind the lock, whatever the isolation.
+  const pqxx::result found = work.exec(absl::StrCat(
+      "BEGIN; ", TryMutexSql(), "; COMMIT; SELECT current_setting('migd.mutex'), is_row, ",
+      "version_num FROM (SELECT) AS one LEFT JOIN (SELECT true AS is_row, version_num "
+      "FROM ",
+      QualifiedName(table_), ") AS version ON true"));
+  const auto acquired = IsMutexMine(found[0][0].as<std::string>());
+  if (!acquired.ok() || !*acquired) return acquired;
+  VersionRows rows;
+  for (const pqxx::row row : found) {
+    if (!row[1].is_null()) rows.insert(row[2].as<std::string>());
+  }
+  rows_under_mutex_ = std::move(rows);
+  return true;
 }
 
 absl::StatusOr<bool> PostgresSession::HoldsMutex() {
@@ -213,6 +257,7 @@ absl::StatusOr<absl::optional<MutexHolder>> PostgresSession::ReadMutexHolder() {
 }
 
 absl::StatusOr<VersionRows> PostgresSession::ReadRows() {
+  if (rows_under_mutex_) return *std::exchange(rows_under_mutex_, absl::nullopt);
   if (has_version_table_) {
     try {
       return SelectRows();
@@ -419,8 +464,9 @@ absl::Status PostgresSession::Guard() {
   return absl::OkStatus();
 }
 
-absl::Status PostgresSession::Rename(const std::string& application_name) {
-  return RunOwn(SetSql({{"application_name", application_name}}));
+bool PostgresSession::IsQuiet() const {
+  pollfd socket = {PQsocket(connection_->handle()), POLLIN, 0};
+  return ::poll(&socket, 1, 0) == 0;
 }
 
 absl::Status PostgresSession::Refresh() {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "service/database/database.h"
 #include "service/database/service_sql.h"
@@ -66,8 +67,10 @@ class PostgresSession : public Session {
   // process is gone or can no longer be reached: nobody else could end it then.
   absl::Status Guard();
 
-  // Gives the connection another name.
-  absl::Status Rename(const std::string& application_name);
+  // Whether the server has sent nothing that nobody asked for, as when it ends the session.
+  bool IsQuiet() const;
+  // Gives the connection another name when the mutex is tried next.
+  void RenameLater(std::string application_name) { new_name_ = std::move(application_name); }
   // Makes it as if it had just been opened, if no statement of a migration was run.
   absl::Status Refresh();
 
@@ -88,6 +91,12 @@ class PostgresSession : public Session {
   class PartQueries;
   // What comes before the statements of a part.
   std::vector<OwnQuery> BeginningOf(const StepPart& part);
+  // What sets the setting migd.mutex to what came of trying the mutex.
+  std::string TryMutexSql() const;
+  // Whether the mutex is held since then. DatabaseReadOnly.
+  absl::StatusOr<bool> IsMutexMine(absl::string_view outcome);
+  // From a version table that is there and may be read.
+  absl::StatusOr<bool> TryAcquireMutexAndReadRows();
   // The rows, from a table that is there and may be read.
   VersionRows SelectRows();
   // The rows with their times, from tables that are there and may be read.
@@ -112,6 +121,10 @@ class PostgresSession : public Session {
   StepEndStatements step_end_;
   // The version table was there and readable.
   bool has_version_table_ = false;
+  // For ReadRows, which is what follows once the mutex is taken.
+  absl::optional<VersionRows> rows_under_mutex_;
+  // The name that the connection is to get; empty if it has it.
+  std::string new_name_;
   // Both tables that ReadDatedRows reads were there and readable.
   bool has_log_ = false;
   StatementRunner runner_;

@@ -57,13 +57,16 @@ class EventStream : public MessageStream {
     if (!cursor_) return;
     const bool was_set_back = options_.snapshot && cursor_->IsAhead();
     if (std::exchange(snapshot_due_, false) || was_set_back) return Write(cursor_->TakeSnapshot());
-    if (auto message = cursor_->TakeMessage(options_.batched)) return Write(std::move(message));
+    if (auto message = cursor_->TakeMessage(options_.batched)) {
+      return cursor_->AtEnd() ? WriteLast(std::move(message), FinalStatus())
+                              : Write(std::move(message));
+    }
     if (cursor_->NeedsPage()) {
       cursor_->Load(
           sources_.operations,
           Later<EventCursor::Page>([this](const EventCursor::Page& page) { AddPage(page); }));
     } else if (cursor_->AtEnd()) {
-      End(options_.status_of_operation ? cursor_->operation().final_status() : absl::OkStatus());
+      End(FinalStatus());
     } else if (sources_.closing) {
       End(errors::Draining());
     }
@@ -71,6 +74,10 @@ class EventStream : public MessageStream {
 
   void AddPage(const EventCursor::Page& page) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     refusal_ = cursor_->Add(page);
+  }
+
+  absl::Status FinalStatus() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return options_.status_of_operation ? cursor_->operation().final_status() : absl::OkStatus();
   }
 
   MessagePointer Heartbeat() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

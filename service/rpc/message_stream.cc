@@ -81,6 +81,12 @@ void MessageStream::End(const absl::Status& status) {
   Finish(ToGrpcStatus(status));
 }
 
+void MessageStream::WriteLast(MessagePointer message, const absl::Status& status) {
+  ended_ = true;
+  writing_ = std::move(message);
+  StartWriteAndFinish(writing_.get(), grpc::WriteOptions(), ToGrpcStatus(status));
+}
+
 void MessageStream::OnWriteDone(bool ok) {
   MutexLock lock(mutex_);
   writing_ = nullptr;

@@ -36,14 +36,18 @@ class MessageStream : public EventReactor {
   MessageStream(Ticker& ticker, absl::Duration heartbeat_interval, CallTerms terms);
   ~MessageStream() override = default;
 
-  // Says what comes next: calls Write or End, or does neither if there is nothing yet; it is asked
-  // again at the next occasion. Not called while a message is being written, nor after the end.
+  // Says what comes next: calls Write, WriteLast or End, or none of them if there is nothing yet;
+  // it is asked again at the next occasion. Not called while a message is being written, nor after
+  // the end.
   virtual void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
   // A message for those who wait.
   virtual MessagePointer Heartbeat() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
 
   void Write(MessagePointer message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Both in one, which saves the caller a wait.
+  void WriteLast(MessagePointer message, const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Begins: must be called once, by what makes the stream.
   void Begin();

@@ -19,6 +19,7 @@
 #include "service/base/errors.h"
 #include "service/database/audit_chain.h"
 #include "service/rpc/reflection_guard.h"
+#include "service/sql/parse_tree.h"
 
 namespace migd {
 namespace {
@@ -155,6 +156,8 @@ void Server::WarmUp() {
       // What is wrong with the files is told by each call that needs them.
       workspace->scripts->Load().status().IgnoreError();
     }
+    // The grammar's tables are large, and in no memory before their first use.
+    RunOnDeepStack([] { ParseTree::Read("CREATE TABLE warm (up bigint PRIMARY KEY)"); });
     SetServing(true);
     done.set_value();
   });

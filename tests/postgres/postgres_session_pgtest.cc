@@ -377,6 +377,67 @@ TEST_F(PostgresSessionTest, EveryDatabaseHasItsOwnMutex) {
   EXPECT_TRUE(elsewhere->TryAcquireMutex().value());
 }
 
+// --- A session that an operation has given back, having found nothing to do ---
+
+class SpareSessionTest : public PostgresSessionTest {
+ protected:
+  SpareSessionTest() {
+    Query(kMakeTable);
+    auto session = OpenSession();
+    EXPECT_TRUE(session->TryAcquireMutex().value());
+    EXPECT_THAT(session->ReadRows().value(), ElementsAre("aa10"));
+    pid_ = session->pid();
+    database_->TakeBack(std::move(session));
+  }
+
+  std::unique_ptr<Session> OpenAgain() { return database_->OpenSession("again").value(); }
+
+  static constexpr char kMakeTable[] =
+      "CREATE TABLE alembic_version (version_num varchar(32)); "
+      "INSERT INTO alembic_version VALUES ('aa10')";
+  int pid_ = 0;
+};
+
+TEST_F(SpareSessionTest, GetsItsNameAndTheRowsWithTheMutex) {
+  PostgresDatabase elsewhere(options_);
+  auto other = elsewhere.OpenSession("other").value();
+  EXPECT_TRUE(other->TryAcquireMutex().value());
+  const auto session = OpenAgain();
+  EXPECT_EQ(session->pid(), pid_);
+  EXPECT_FALSE(session->TryAcquireMutex().value());
+  Query("INSERT INTO alembic_version VALUES ('bb20')");
+  other.reset();
+  while (!session->TryAcquireMutex().value()) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_THAT(session->ReadRows().value(), ElementsAre("aa10", "bb20"));
+  // Anew if they are asked for again.
+  Query("DELETE FROM alembic_version");
+  EXPECT_THAT(session->ReadRows().value(), IsEmpty());
+  EXPECT_EQ(Query(absl::StrCat("SELECT application_name FROM pg_stat_activity WHERE pid = ", pid_)),
+            "migd again");
+}
+
+TEST_F(SpareSessionTest, FindsThatTheVersionTableIsGone) {
+  Query("DROP TABLE alembic_version");
+  const auto session = OpenAgain();
+  EXPECT_TRUE(session->TryAcquireMutex().value());
+  EXPECT_THAT(session->ReadRows().value(), IsEmpty());
+  EXPECT_TRUE(session->HoldsMutex().value());
+}
+
+TEST_F(SpareSessionTest, ARowWithoutARevisionIsNotPassedOver) {
+  Query("INSERT INTO alembic_version VALUES (NULL)");
+  const auto session = OpenAgain();
+  EXPECT_TRUE(session->TryAcquireMutex().value());
+  EXPECT_FALSE(session->ReadRows().ok());
+}
+
+TEST_F(SpareSessionTest, IsNotUsedOnceTheServerHasEndedIt) {
+  Query(absl::StrCat("SELECT pg_terminate_backend(", pid_, ", 10000)"));
+  const auto session = OpenAgain();
+  EXPECT_NE(session->pid(), pid_);
+  EXPECT_TRUE(session->TryAcquireMutex().value());
+}
+
 TEST_F(PostgresSessionTest, CommitTellsOfADeferredConstraint) {
   const auto session = OpenSession();
   Run(*session, "CREATE TABLE p (id int PRIMARY KEY)");
