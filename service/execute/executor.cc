@@ -205,8 +205,9 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
   status = SettleChecksums(database, session, scripts, plan, request, sink);
   if (status.ok()) status = CheckStampedSchema(check);
   if (!status.ok() || plan.steps.empty()) return status;
-  if (request.before_first_step) status = request.before_first_step();
-  if (status.ok()) status = session.PrepareForWriting();
+  // While the plan is being stored.
+  status = session.PrepareForWriting();
+  if (status.ok() && request.before_first_step) status = request.before_first_step();
   if (!status.ok()) return status;
 
   auto journal = ReadJournal(session, scripts, plan, request);
