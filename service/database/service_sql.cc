@@ -1,6 +1,7 @@
 #include "service/database/service_sql.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
@@ -149,6 +150,10 @@ CREATE TABLE migration_service.checksum_acceptance (
 COMMENT ON TABLE migration_service.checksum_acceptance IS
   'migration files that were accepted though they changed after they were applied; only ever added to';
 )";
+
+std::string EpochSeconds(absl::Time time) {
+  return absl::StrFormat("%.6f", absl::ToDoubleSeconds(time - absl::UnixEpoch()));
+}
 
 std::string QuoteName(absl::string_view name) {
   return absl::StrCat("\"", absl::StrReplaceAll(name, {{"\"", "\"\""}}), "\"");

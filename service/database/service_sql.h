@@ -16,6 +16,9 @@
 
 namespace migd {
 
+// For to_timestamp(): seconds since 1970, to the microsecond.
+std::string EpochSeconds(absl::Time time);
+
 // A name and a string constant as SQL has them, whatever is in them. With
 // standard_conforming_strings on.
 std::string QuoteName(absl::string_view name);

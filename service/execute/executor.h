@@ -87,8 +87,8 @@ struct ExecuteRequest {
   bool has_backup = false;
   // Null if nobody looks.
   StatementObserver* observer = nullptr;
-  // Called when the plan was emitted and the tables to write to are there, before anything of a step;
-  // what is not OK stops the run. Not called if there is nothing to do.
+  // Called when the plan was emitted and the tables to write to are there, before anything of a
+  // step; what is not OK stops the run. Not called if there is nothing to do.
   std::function<absl::Status()> before_first_step;
 };
 

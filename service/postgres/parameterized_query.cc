@@ -1,9 +1,9 @@
 #include "service/postgres/parameterized_query.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "service/database/service_sql.h"
 
 namespace migd {
 namespace {
@@ -32,10 +32,7 @@ std::string QueryParameters::Integer(int64_t value) {
 }
 
 std::string QueryParameters::Time(absl::Time value) {
-  const std::string seconds =
-      value == absl::InfiniteFuture()
-          ? ""
-          : absl::StrFormat("%.6f", absl::ToDoubleSeconds(value - absl::UnixEpoch()));
+  const std::string seconds = value == absl::InfiniteFuture() ? "" : EpochSeconds(value);
   return absl::StrCat("to_timestamp(", TextOrNull(seconds), "::double precision)");
 }
 

@@ -8,7 +8,6 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
@@ -661,10 +660,8 @@ absl::Status PostgresSession::AppendLog(const LogEntry& entry) {
   return Translated(database_, [&] {
     pqxx::nontransaction work(*connection_);
     const std::string start_time =
-        entry.start_time
-            ? absl::StrFormat("to_timestamp(%.6f)",
-                              absl::ToDoubleSeconds(*entry.start_time - absl::UnixEpoch()))
-            : "now()";
+        entry.start_time ? absl::StrCat("to_timestamp(", EpochSeconds(*entry.start_time), ")")
+                         : "now()";
     work.exec(AppendLogSql(table_, LiteralsOf(entry, start_time)));
     return absl::OkStatus();
   });

@@ -5,7 +5,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "service/base/errors.h"
 
@@ -60,15 +59,12 @@ std::string LogSql(const VersionTable& table) {
 }
 
 std::vector<std::string> ParametersOf(const LogEntry& entry) {
-  return {
-      entry.revision,
-      DirectionName(entry.direction),
-      entry.checksum,
-      entry.operation,
-      entry.start_time
-          ? absl::StrFormat("%.6f", absl::ToDoubleSeconds(*entry.start_time - absl::UnixEpoch()))
-          : "",
-      LogRows(entry.resulting_rows)};
+  return {entry.revision,
+          DirectionName(entry.direction),
+          entry.checksum,
+          entry.operation,
+          entry.start_time ? EpochSeconds(*entry.start_time) : "",
+          LogRows(entry.resulting_rows)};
 }
 
 }  // namespace
