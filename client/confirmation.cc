@@ -53,6 +53,11 @@ std::optional<migration::v1::Error> AskForConfirmation(const migration::v1::Erro
   output.err().Print(
       absl::StrCat("This destroys data of database ", Escape(database), ":\n",
                    LossesText(error.losses().losses(), error.losses().omitted_count(), settings)));
+  if (error.losses().unknown_statements_size() > 0) {
+    output.err().Print(absl::StrCat("What these do besides shows only when they run:\n",
+                                    UnknownText(error.losses().unknown_statements(),
+                                                error.losses().omitted_unknown_count(), settings)));
+  }
   const auto typed =
       prompt.ask(absl::StrCat("To go on, type the name of the database, ", Escape(database), ": "));
   const std::string name(absl::StripAsciiWhitespace(typed.value_or("")));

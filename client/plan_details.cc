@@ -110,17 +110,22 @@ std::string StatementLine(const PlannedStatement& statement, const TextSettings&
 
 // Kinds of which the rows and bytes are told; of the others there are none.
 bool HasAmount(const Loss& loss) {
-  static const std::set<std::string>& kinds =
-      *new std::set<std::string>{"table",     "column",
-                                 "attribute", "rows",
-                                 "values",    "materialized view",
-                                 "database",  "everything owned by"};
+  static const std::set<std::string>& kinds = *new std::set<std::string>{"table",
+                                                                         "column",
+                                                                         "attribute",
+                                                                         "rows",
+                                                                         "values",
+                                                                         "precision",
+                                                                         "database",
+                                                                         "materialized view",
+                                                                         "everything owned by"};
   return kinds.count(loss.object_kind()) > 0;
 }
 
 std::string ThingText(const Loss& loss) {
   if (loss.object_kind() == "rows") return "all rows of";
   if (loss.object_kind() == "values") return "all values of";
+  if (loss.object_kind() == "precision") return "the values of";
   return Escape(loss.object_kind());
 }
 
@@ -129,6 +134,7 @@ std::string ThingText(const Loss& loss) {
 std::string VerbFor(const Loss& loss) {
   if (loss.object_kind() == "rows") return "DELETES ";
   if (loss.object_kind() == "values") return "OVERWRITES ";
+  if (loss.object_kind() == "precision") return "ROUNDS ";
   return "DESTROYS ";
 }
 
@@ -154,6 +160,19 @@ std::string NotableText(const PlannedStatement& statement, const Step& step,
   return text;
 }
 
+// What is not to be overlooked among statements that are not listed: which rows a condition picks
+// nobody knows.
+std::string RowsNote(const std::vector<const PlannedStatement*>& statements) {
+  const auto count =
+      std::count_if(statements.begin(), statements.end(), [](const PlannedStatement* statement) {
+        return statement->command() == "DELETE" || statement->command() == "UPDATE" ||
+               statement->command() == "MERGE";
+      });
+  if (count == 0) return "";
+  return absl::StrCat("; ", count, " of them ",
+                      count == 1 ? "changes or deletes rows" : "change or delete rows");
+}
+
 // Statements one after the other that stand in nobody's way.
 std::string QuietText(const std::vector<const PlannedStatement*>& statements,
                       const TextSettings& settings) {
@@ -168,7 +187,7 @@ std::string QuietText(const std::vector<const PlannedStatement*>& statements,
   const std::string line =
       absl::StrCat(PadLeft(absl::StrCat(statements.front()->line()), 6), "  ",
                    Count(static_cast<int>(statements.size()), "statement"), " to line ",
-                   statements.back()->line(), " that stand in nobody's way");
+                   statements.back()->line(), " that stand in nobody's way", RowsNote(statements));
   return absl::StrCat(settings.style.Dim(line), "\n");
 }
 
@@ -220,7 +239,8 @@ std::string StepDetails(const Step& step, const RelationSizes& sizes,
 
 std::string LossText(const Loss& loss) {
   std::string text = absl::StrCat(ThingText(loss), " ", Escape(loss.object_name()));
-  const bool of_values = loss.object_kind() == "column" || loss.object_kind() == "values";
+  const bool of_values = loss.object_kind() == "column" || loss.object_kind() == "values" ||
+                         loss.object_kind() == "precision";
   std::vector<std::string> sizes;
   if (!HasAmount(loss)) {
     // What is in a schema is told by itself.
@@ -251,6 +271,16 @@ std::string LossesText(const LossList& losses, int omitted, const TextSettings& 
                         : absl::StrCat(" (", Escape(loss.revision()), ", statement ",
                                        loss.statement_index(), ")"),
                     "\n");
+  }
+  if (omitted > 0) absl::StrAppend(&text, "  and ", omitted, " more\n");
+  return text;
+}
+
+std::string UnknownText(const UnknownList& statements, int omitted, const TextSettings& settings) {
+  std::string text;
+  for (const migration::v1::UnknownStatement& statement : statements) {
+    absl::StrAppend(&text, "  ", settings.style.Warning(Escape(statement.summary())), " (",
+                    Escape(statement.revision()), ", line ", statement.line(), ")\n");
   }
   if (omitted > 0) absl::StrAppend(&text, "  and ", omitted, " more\n");
   return text;

@@ -12,6 +12,7 @@
 namespace migctl {
 
 using LossList = google::protobuf::RepeatedPtrField<migration::v1::Loss>;
+using UnknownList = google::protobuf::RepeatedPtrField<migration::v1::UnknownStatement>;
 
 // The sizes of the relations that a plan mentions, by name, as "1.2 GB, ~4,000,000 rows".
 using RelationSizes = std::map<std::string, std::string>;
@@ -28,5 +29,8 @@ std::string LossText(const migration::v1::Loss& loss);
 // One line for each loss, indented, and, if there are several, what they are together. `omitted`
 // more are only counted.
 std::string LossesText(const LossList& losses, int omitted, const TextSettings& settings);
+
+// Statements of which nobody knows what they destroy, a line each, with how many are left out.
+std::string UnknownText(const UnknownList& statements, int omitted, const TextSettings& settings);
 
 }  // namespace migctl

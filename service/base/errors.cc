@@ -21,6 +21,7 @@ using migration::v1::Finding;
 using migration::v1::Loss;
 using migration::v1::SchemaDifference;
 using migration::v1::StatementFailure;
+using migration::v1::UnknownStatement;
 
 // Everything that a status made here carries.
 struct Parts {
@@ -73,10 +74,13 @@ int AddFirst(const std::vector<Item>& items, google::protobuf::RepeatedPtrField<
   return static_cast<int>(items.size() - shown);
 }
 
-absl::Status WithLosses(const absl::Status& status, const std::vector<Loss>& losses) {
+absl::Status WithLosses(const absl::Status& status, const std::vector<Loss>& losses,
+                        const std::vector<UnknownStatement>& unknown) {
   return WithDetail(status, [&](ErrorDetail& detail) {
     detail.mutable_losses()->set_omitted_count(
         AddFirst(losses, *detail.mutable_losses()->mutable_losses()));
+    detail.mutable_losses()->set_omitted_unknown_count(
+        AddFirst(unknown, *detail.mutable_losses()->mutable_unknown_statements(), 10));
   });
 }
 
@@ -89,6 +93,21 @@ std::string DescribeLosses(const std::vector<Loss>& losses) {
                     losses[i].object_name());
   }
   if (losses.size() > kShown) absl::StrAppend(&text, " and ", losses.size() - kShown, " more");
+  return text;
+}
+
+// "; what 2 statements do besides is not known: DO ? (b001, line 7), ..."; empty if there are none.
+std::string DescribeUnknown(const std::vector<UnknownStatement>& unknown) {
+  constexpr size_t kShown = 3;
+  if (unknown.empty()) return "";
+  std::string text = unknown.size() == 1 ? "; what 1 statement does besides is not known: "
+                                         : absl::StrCat("; what ", unknown.size(),
+                                                        " statements do besides is not known: ");
+  for (size_t i = 0; i < unknown.size() && i < kShown; ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : ", ", unknown[i].summary(), " (", unknown[i].revision(),
+                    ", line ", unknown[i].line(), ")");
+  }
+  if (unknown.size() > kShown) absl::StrAppend(&text, " and ", unknown.size() - kShown, " more");
   return text;
 }
 
@@ -654,6 +673,7 @@ absl::Status ChecksumMismatch(absl::string_view revision, absl::string_view file
 }
 
 absl::Status ConfirmationRequired(absl::string_view database, const std::vector<Loss>& losses,
+                                  const std::vector<UnknownStatement>& unknown,
                                   absl::string_view confirmation, absl::string_view given,
                                   bool of_this_plan) {
   constexpr size_t kShown = 40;
@@ -669,7 +689,7 @@ absl::Status ConfirmationRequired(absl::string_view database, const std::vector<
       {absl::StatusCode::kFailedPrecondition,
        migration::v1::ERROR_REASON_CONFIRMATION_REQUIRED,
        absl::StrCat(wrong, "this would destroy data of database ", database, ": ",
-                    DescribeLosses(losses)),
+                    DescribeLosses(losses), DescribeUnknown(unknown)),
        given.empty()
            ? "look at the plan (migctl plan), make a backup (--backup), then confirm: give the "
              "call the confirmation that this error carries, which is good for exactly this plan; "
@@ -677,19 +697,20 @@ absl::Status ConfirmationRequired(absl::string_view database, const std::vector<
            : "look at the plan again (migctl plan): it says what it destroys now, and the "
              "confirmation that is good for that",
        {{"database", std::string(database)}, {"confirmation", std::string(confirmation)}}});
-  return WithLosses(status, losses);
+  return WithLosses(status, losses, unknown);
 }
 
-absl::Status DatabaseProtected(absl::string_view database, const std::vector<Loss>& losses) {
+absl::Status DatabaseProtected(absl::string_view database, const std::vector<Loss>& losses,
+                               const std::vector<UnknownStatement>& unknown) {
   const absl::Status status = Make(
       {absl::StatusCode::kPermissionDenied,
        migration::v1::ERROR_REASON_DATABASE_PROTECTED,
-       absl::StrCat("database ", database,
-                    " is protected, and this would destroy data: ", DescribeLosses(losses)),
+       absl::StrCat("database ", database, " is protected, and this would destroy data: ",
+                    DescribeLosses(losses), DescribeUnknown(unknown)),
        "nothing that destroys data is run on it; if it must be, the server's configuration can "
        "allow it for the database with `destructive: confirm`",
        {{"database", std::string(database)}}});
-  return WithLosses(status, losses);
+  return WithLosses(status, losses, unknown);
 }
 
 absl::Status BackupUnavailable(absl::string_view problem, absl::string_view hint) {

@@ -74,12 +74,15 @@ absl::Status ChecksumMismatch(absl::string_view revision, absl::string_view file
                               int others);
 // `confirmation` is what confirms the plan that loses `losses`, `given` what the call had instead:
 // `of_this_plan` says whether that was told for the same plan, when it destroyed something else.
+// Of the statements in `unknown` nobody can tell what they destroy besides.
 absl::Status ConfirmationRequired(absl::string_view database,
                                   const std::vector<migration::v1::Loss>& losses,
+                                  const std::vector<migration::v1::UnknownStatement>& unknown,
                                   absl::string_view confirmation, absl::string_view given,
                                   bool of_this_plan);
 absl::Status DatabaseProtected(absl::string_view database,
-                               const std::vector<migration::v1::Loss>& losses);
+                               const std::vector<migration::v1::Loss>& losses,
+                               const std::vector<migration::v1::UnknownStatement>& unknown);
 absl::Status BackupUnavailable(absl::string_view problem, absl::string_view hint);
 absl::Status BackupFailed(absl::string_view problem, absl::string_view hint);
 

@@ -104,6 +104,16 @@ struct TypeFacts {
   std::vector<RelationId> typed_tables;
 };
 
+// The functions of a name.
+struct FunctionFacts {
+  // One of them is volatile.
+  bool is_volatile = false;
+  // One of them is volatile and not PostgreSQL's own: what it changes is not known.
+  bool changes_anything = false;
+  // All of those are in C, as extensions have them that make numbers and keys.
+  bool is_compiled = false;
+};
+
 // What goes with an object that is dropped, by PostgreSQL's own dependencies.
 struct DropFacts {
   // A relation that goes, or one of its columns, the object itself among them.
@@ -141,8 +151,7 @@ struct CatalogFacts {
   std::map<CatalogName, RelationId> names;
   std::map<RelationId, RelationFacts> relations;
   std::map<CatalogName, TypeFacts> types;
-  // Whether a function of that name is volatile.
-  std::map<CatalogName, bool> functions;
+  std::map<CatalogName, FunctionFacts> functions;
   std::map<DropTarget, DropFacts> drops;
   // The TimeZone with which a session begins here is UTC: a timestamp is stored as one with a zone.
   bool is_utc = false;

@@ -59,9 +59,10 @@ absl::StatusOr<bool> IsWanted(const Workspace& workspace, const BackupOccasion& 
     return mode == migration::v1::BACKUP_MODE_ALWAYS;
   }
   if (MayDestroyData(occasion.scripts, occasion.plan)) return true;
-  const auto losses = LossesOf(occasion.scripts, occasion.plan, *workspace.database);
-  if (!losses.ok()) return losses.status();
-  return !losses->empty();
+  const auto destruction =
+      DestructionBy(occasion.scripts, occasion.plan, TellUnknown::kAlways, *workspace.database);
+  if (!destruction.ok()) return destruction.status();
+  return !destruction->losses.empty() || !destruction->unknown.empty();
 }
 
 }  // namespace

@@ -28,9 +28,9 @@ bool MayDestroyData(const ScriptSet& scripts, const Plan& plan);
 migration::v1::BackupMode DemandedBackup(const Policy& policy, const ExecuteRequest& request);
 
 // Makes a backup if one is demanded, and emits its events. What goes by the words of the statements
-// for harmless is looked up in the catalogue, too (LossesOf). `session`, which holds the mutex, is
-// asked now and then meanwhile: PostgreSQL ends sessions that idle. BackupUnavailable,
-// BackupFailed, OperationCancelled, MutexLost.
+// for harmless is looked up in the catalogue, too (DestructionBy), and what is not known is not
+// taken for harmless. `session`, which holds the mutex, is asked now and then meanwhile: PostgreSQL
+// ends sessions that idle. BackupUnavailable, BackupFailed, OperationCancelled, MutexLost.
 absl::Status BackUp(Workspace& workspace, const BackupOccasion& occasion, Session& session,
                     Cancellation& cancellation, const EventSink& sink);
 

@@ -50,6 +50,14 @@ DropTarget ToTarget(const DroppedThing& dropped, const CatalogName& name) {
 // What is named is a type.
 bool IsOfType(Reach reach) { return reach == Reach::kTablesOfType || reach == Reach::kTypedTables; }
 
+// What is named is a relation, or something of one.
+bool IsAboutRelation(const std::string& kind) {
+  static const std::set<std::string>& kinds = *new std::set<std::string>{
+      "table",    "view",   "materialized view", "foreign table", "index",
+      "sequence", "column", "attribute",         "constraint"};
+  return kinds.count(kind) > 0;
+}
+
 // Kinds whose names no search_path finds.
 bool HasNoSchema(const std::string& kind) {
   return kind == "schema" || kind == "extension" || kind == "database" || kind == "role" ||
@@ -230,42 +238,182 @@ absl::optional<bool> NarrowsType(const std::string& from, const WrittenType& to)
   return absl::nullopt;
 }
 
+bool RoundsValues(const std::string& from, const WrittenType& to, bool casts) {
+  const TypeParts old_type = PartsOf(from);
+  const TypeParts new_type = PartsOf(to);
+  if (old_type.is_array != new_type.is_array) return false;
+  if (NumberRank(old_type) > 0 && NumberRank(new_type) > 0) {
+    const auto [old_whole, old_fraction] = DigitsOf(old_type, false);
+    const auto [new_whole, new_fraction] = DigitsOf(new_type, true);
+    const bool is_float = new_type.name == "real" || new_type.name == "double precision";
+    return new_fraction < old_fraction || (is_float && new_whole < old_whole);
+  }
+  if (IsTimestamp(old_type)) {
+    return new_type.name == "date" || absl::StartsWith(new_type.name, "time ") ||
+           (IsTimestamp(new_type) && HasFewerDigits(old_type, new_type));
+  }
+  if (absl::StartsWith(old_type.name, "time ") && absl::StartsWith(new_type.name, "time ")) {
+    return HasFewerDigits(old_type, new_type);
+  }
+  return casts && IsText(old_type) && IsText(new_type) && IsNarrowerText(old_type, new_type);
+}
+
 // --- Names ---
 
 void NameScope::Apply(const StatementEffects& effects) {
   if (effects.search_path) search_path_ = effects.search_path;
   if (effects.resets_search_path) search_path_.reset();
   for (const Renaming& renaming : effects.renamings) {
-    if (!renaming.from_column.empty()) continue;
-    const CatalogName from = ToCatalogName(renaming.from);
-    const CatalogName to = ToCatalogName(renaming.to);
-    const auto earlier = renamed_.find(from);
-    renamed_[to] = earlier == renamed_.end() ? from : earlier->second;
-    if (earlier != renamed_.end()) renamed_.erase(earlier);
-    hidden_.insert(from);
-    hidden_.erase(to);
+    if (renaming.is_schema) {
+      RenameSchema(renaming.from.name, renaming.to.name);
+    } else if (!renaming.from_column.empty()) {
+      RenameColumn(renaming);
+    } else {
+      Rename(renaming);
+    }
+  }
+}
+
+void NameScope::Rename(const Renaming& renaming) {
+  std::vector<CatalogName> meanings = Meanings(renaming.from);
+  const std::vector<CatalogName> from = Written(renaming.from);
+  for (const CatalogName& one : from) {
+    const auto named = renamed_.find(one.name);
+    if (named != renamed_.end()) named->second.erase(one.schema);
+  }
+  // Of several schemas nobody knows in which it was.
+  if (from.size() == 1) hidden_.insert(from.front());
+  const CatalogName to = ToCatalogName(renaming.to);
+  hidden_.erase(to);
+  renamed_[to.name][to.schema] = std::move(meanings);
+}
+
+void NameScope::RenameSchema(const std::string& from, const std::string& to) {
+  const auto earlier = renamed_schemas_.find(from);
+  const std::string original = earlier == renamed_schemas_.end() ? from : earlier->second;
+  if (earlier != renamed_schemas_.end()) renamed_schemas_.erase(earlier);
+  renamed_schemas_[to] = original;
+  hidden_schemas_.insert(from);
+  hidden_schemas_.erase(to);
+  // What was put there goes along.
+  for (auto& [name, by_schema] : renamed_) {
+    const auto moved = by_schema.find(from);
+    if (moved == by_schema.end()) continue;
+    by_schema[to] = std::move(moved->second);
+    by_schema.erase(from);
+  }
+}
+
+void NameScope::RenameColumn(const Renaming& renaming) {
+  for (const CatalogName& relation : Meanings(renaming.from)) {
+    const auto earlier = renamed_columns_.find({relation.name, renaming.from_column});
+    const std::string original =
+        earlier == renamed_columns_.end() ? renaming.from_column : earlier->second;
+    if (earlier != renamed_columns_.end()) renamed_columns_.erase(earlier);
+    renamed_columns_[{relation.name, renaming.to_column}] = original;
+  }
+}
+
+std::vector<CatalogName> NameScope::Written(const QualifiedName& name) const {
+  if (!name.schema.empty() || !search_path_.has_value()) return {ToCatalogName(name)};
+  std::vector<CatalogName> written;
+  for (const std::string& schema : *search_path_) written.push_back({schema, name.name});
+  return written;
+}
+
+void NameScope::AddRenamed(const CatalogName& name, bool exactly,
+                           std::vector<CatalogName>& meanings) const {
+  const auto named = renamed_.find(name.name);
+  if (named == renamed_.end()) return;
+  for (const auto& [schema, originals] : named->second) {
+    const bool is_same = schema == name.schema;
+    const bool may_be_same = !is_same && (schema.empty() || name.schema.empty());
+    if (exactly ? is_same : may_be_same) {
+      meanings.insert(meanings.end(), originals.begin(), originals.end());
+    }
+  }
+}
+
+void NameScope::AddUnrenamed(const CatalogName& name, std::vector<CatalogName>& meanings) const {
+  for (const std::string& schema : SchemaMeanings(name.schema)) {
+    meanings.push_back({schema, name.name});
   }
 }
 
 std::vector<CatalogName> NameScope::Meanings(const QualifiedName& name) const {
-  std::vector<CatalogName> written;
-  if (name.schema.empty() && search_path_.has_value()) {
-    for (const std::string& schema : *search_path_) written.push_back({schema, name.name});
-  } else {
-    written.push_back(ToCatalogName(name));
-  }
   std::vector<CatalogName> meanings;
+  const std::vector<CatalogName> written = Written(name);
   for (const CatalogName& one : written) {
-    const auto before = renamed_.find(one);
-    if (before != renamed_.end()) meanings.push_back(before->second);
-    if (hidden_.count(one) == 0) meanings.push_back(one);
+    AddRenamed(one, true, meanings);
+    if (hidden_.count(one) == 0) AddUnrenamed(one, meanings);
   }
+  for (const CatalogName& one : written) AddRenamed(one, false, meanings);
   return meanings;
+}
+
+std::vector<CatalogName> NameScope::OtherMeanings(const QualifiedName& name) const {
+  std::vector<CatalogName> meanings;
+  for (const CatalogName& one : Written(name)) AddUnrenamed(one, meanings);
+  return meanings;
+}
+
+std::vector<std::string> NameScope::SchemaMeanings(const std::string& schema) const {
+  std::vector<std::string> meanings;
+  const auto before = renamed_schemas_.find(schema);
+  if (before != renamed_schemas_.end()) meanings.push_back(before->second);
+  if (hidden_schemas_.count(schema) == 0) meanings.push_back(schema);
+  return meanings;
+}
+
+std::vector<std::string> NameScope::ColumnMeanings(const CatalogName& relation,
+                                                   const std::string& column) const {
+  const auto before = renamed_columns_.find({relation.name, column});
+  if (before == renamed_columns_.end()) return {column};
+  return {before->second, column};
+}
+
+std::vector<DropTarget> NameScope::DropTargets(const DroppedThing& dropped) const {
+  std::vector<DropTarget> targets;
+  if (dropped.kind == "schema") {
+    for (const std::string& schema : SchemaMeanings(dropped.name.name)) {
+      targets.push_back({dropped.kind, {"", schema}, ""});
+    }
+    return targets;
+  }
+  if (HasNoSchema(dropped.kind)) return {ToTarget(dropped, ToCatalogName(dropped.name))};
+  const bool is_other =
+      dropped.kind == "function" || dropped.kind == "collation" || dropped.kind == "statistics";
+  for (const CatalogName& meaning :
+       is_other ? OtherMeanings(dropped.name) : Meanings(dropped.name)) {
+    if (dropped.kind != "column" && dropped.kind != "attribute") {
+      targets.push_back(ToTarget(dropped, meaning));
+      continue;
+    }
+    for (const std::string& column : ColumnMeanings(meaning, dropped.part)) {
+      targets.push_back({dropped.kind, meaning, column});
+    }
+  }
+  return targets;
+}
+
+std::vector<DroppedThing> NameScope::DropsOf(const StatementEffects& effects) const {
+  std::vector<DroppedThing> drops = effects.drops;
+  for (const DroppedThing& dropped : effects.drops) {
+    if (dropped.kind != "schema" || !dropped.cascade) continue;
+    for (const auto& [name, by_schema] : renamed_) {
+      if (by_schema.count(dropped.name.name) == 0) continue;
+      drops.push_back({"table", {dropped.name.name, name}, "", true, true});
+    }
+  }
+  return drops;
 }
 
 void AskAbout(const StatementEffects& effects, const NameScope& scope, CatalogQuestion& question) {
   const auto ask = [&](const QualifiedName& name, std::set<CatalogName>& names) {
     for (const CatalogName& meaning : scope.Meanings(name)) names.insert(meaning);
+  };
+  const auto ask_function = [&](const QualifiedName& name) {
+    for (const CatalogName& meaning : scope.OtherMeanings(name)) question.functions.insert(meaning);
   };
   for (const LockNeed& lock : effects.locks) {
     ask(lock.relation, IsOfType(lock.reach) ? question.types : question.relations);
@@ -276,20 +424,17 @@ void AskAbout(const StatementEffects& effects, const NameScope& scope, CatalogQu
     if (!work.type.name.name.empty() && !work.type.is_builtin) {
       ask(work.type.name, question.types);
     }
-    for (const QualifiedName& function : work.functions) ask(function, question.functions);
+    for (const QualifiedName& function : work.functions) ask_function(function);
   }
+  for (const QualifiedName& function : effects.calls) ask_function(function);
   for (const EmptiedRelation& emptied : effects.emptied) ask(emptied.relation, question.relations);
-  for (const DroppedThing& dropped : effects.drops) {
+  for (const DroppedThing& dropped : scope.DropsOf(effects)) {
     if (!HasDependents(dropped)) continue;
-    if (HasNoSchema(dropped.kind)) {
-      question.drops.insert(ToTarget(dropped, ToCatalogName(dropped.name)));
-      continue;
-    }
-    for (const CatalogName& meaning : scope.Meanings(dropped.name)) {
-      question.drops.insert(ToTarget(dropped, meaning));
-    }
+    for (DropTarget& target : scope.DropTargets(dropped)) question.drops.insert(std::move(target));
   }
-  for (const Renaming& renaming : effects.renamings) ask(renaming.from, question.relations);
+  for (const Renaming& renaming : effects.renamings) {
+    if (!renaming.is_schema) ask(renaming.from, question.relations);
+  }
   for (const CreatedThing& created : effects.created) {
     if (created.is_guarded) ask(created.name, question.relations);
   }
@@ -307,20 +452,42 @@ absl::optional<RelationId> EffectResolver::Find(const QualifiedName& name) const
   return absl::nullopt;
 }
 
+RelationId EffectResolver::TargetOf(const DroppedThing& dropped) const {
+  return IsAboutRelation(dropped.kind) ? Find(dropped.name).value_or(0) : 0;
+}
+
 const RelationFacts& EffectResolver::FactsOf(RelationId id) const {
   static const RelationFacts& none = *new RelationFacts;
   const auto found = facts_->relations.find(id);
   return found == facts_->relations.end() ? none : found->second;
 }
 
-const DropFacts* EffectResolver::FindDrop(const DroppedThing& dropped) const {
-  std::vector<CatalogName> meanings = scope_.Meanings(dropped.name);
-  if (HasNoSchema(dropped.kind)) meanings = {ToCatalogName(dropped.name)};
-  for (const CatalogName& meaning : meanings) {
-    const auto found = facts_->drops.find(ToTarget(dropped, meaning));
-    if (found != facts_->drops.end()) return &found->second;
+EffectResolver::FoundDrop EffectResolver::FindDrop(const DroppedThing& dropped) const {
+  for (const DropTarget& target : scope_.DropTargets(dropped)) {
+    const auto found = facts_->drops.find(target);
+    if (found != facts_->drops.end()) return {&found->second, target.part};
+  }
+  return {};
+}
+
+const FunctionFacts* EffectResolver::FindFunction(const QualifiedName& name) const {
+  for (const CatalogName& meaning : scope_.OtherMeanings(name)) {
+    const auto found = facts_->functions.find(meaning);
+    if (found != facts_->functions.end()) return &found->second;
   }
   return nullptr;
+}
+
+bool EffectResolver::CallsUnknown(const StatementEffects& effects) const {
+  // What nobody reads is asked for the sake of what it does.
+  const bool is_select = effects.command == "SELECT";
+  if (facts_ == nullptr) return is_select && !effects.calls.empty();
+  return std::any_of(effects.calls.begin(), effects.calls.end(), [&](const QualifiedName& name) {
+    const FunctionFacts* function = FindFunction(name);
+    // One that the plan makes may do anything, too.
+    if (function == nullptr) return true;
+    return function->changes_anything && (is_select || !function->is_compiled);
+  });
 }
 
 bool EffectResolver::WasCreated(const QualifiedName& name) const {
@@ -417,8 +584,8 @@ EffectResolver::Ids EffectResolver::Reached(const QualifiedName& name, Reach rea
 
 void EffectResolver::AddDropLocks(const StatementEffects& effects,
                                   std::map<RelationId, LockMode>& locks) const {
-  for (const DroppedThing& dropped : effects.drops) {
-    const DropFacts* drop = FindDrop(dropped);
+  for (const DroppedThing& dropped : scope_.DropsOf(effects)) {
+    const DropFacts* drop = FindDrop(dropped).facts;
     if (drop == nullptr) continue;
     const LockMode mode = dropped.kind == "statistics"
                               ? migration::v1::LOCK_MODE_SHARE_UPDATE_EXCLUSIVE
@@ -568,12 +735,9 @@ bool EffectResolver::IsNeeded(const WorkNeed& work) const {
     }
     case WorkCondition::kFunctionVolatile:
       return std::any_of(work.functions.begin(), work.functions.end(),
-                         [this](const QualifiedName& function) {
-                           for (const CatalogName& meaning : scope_.Meanings(function)) {
-                             const auto found = facts_->functions.find(meaning);
-                             if (found != facts_->functions.end()) return found->second;
-                           }
-                           return true;
+                         [this](const QualifiedName& name) {
+                           const FunctionFacts* function = FindFunction(name);
+                           return function == nullptr || function->is_volatile;
                          });
     case WorkCondition::kDomainConstrained:
       for (const CatalogName& meaning : scope_.Meanings(work.type.name)) {
@@ -697,17 +861,31 @@ void EffectResolver::AddDependentLosses(const DropFacts& drop, const std::set<Re
   }
 }
 
+void EffectResolver::AddAttributeLosses(const DroppedThing& dropped, const std::string& attribute,
+                                        const std::string& target, PlannedStatement& out) {
+  for (const RelationId table : Reached(dropped.name, Reach::kTypedTables, "")) {
+    if (gone_.count(table) > 0 || gone_columns_.count({table, attribute}) > 0) continue;
+    Loss& loss = *out.add_losses();
+    loss.set_object_kind("column");
+    loss.set_object_name(absl::StrCat(Describe(FactsOf(table)), ".", attribute));
+    loss.set_because_of(target);
+    SetColumnSize(table, attribute, loss);
+    gone_columns_.insert({table, attribute});
+  }
+}
+
 void EffectResolver::AddDropLosses(const DroppedThing& dropped, const std::set<RelationId>& targets,
                                    PlannedStatement& out) {
   if (!HasDependents(dropped)) return;
   if (facts_ == nullptr) return AddUnaskedLoss(dropped, out);
-  const DropFacts* drop = FindDrop(dropped);
+  const FoundDrop found = FindDrop(dropped);
+  const DropFacts* const drop = found.facts;
   if (drop == nullptr) return;
   const std::string target = absl::StrCat(dropped.kind, " ", DisplayName(dropped.name),
                                           dropped.part.empty() ? "" : ".", dropped.part);
-  const absl::optional<RelationId> itself = Find(dropped.name);
-  if (itself && !dropped.part.empty()) {
-    gone_others_.insert({dropped.kind, *itself, dropped.part});
+  const RelationId itself = TargetOf(dropped);
+  if (itself != 0 && !dropped.part.empty()) {
+    gone_others_.insert({dropped.kind, itself, found.part});
   }
 
   if (dropped.kind == "database" || dropped.kind == "schema") {
@@ -718,6 +896,7 @@ void EffectResolver::AddDropLosses(const DroppedThing& dropped, const std::set<R
     loss.set_estimated_rows(dropped.kind == "schema" ? 0 : -1);
     loss.set_size_bytes(dropped.kind == "schema" ? 0 : drop->size_bytes);
   }
+  if (dropped.kind == "attribute") AddAttributeLosses(dropped, found.part, target, out);
   if (dropped.cascade) AddDependentLosses(*drop, targets, target, out);
   std::set<RelationId> whole;
   for (const DropFacts::Dropped& one : drop->dropped) {
@@ -726,7 +905,7 @@ void EffectResolver::AddDropLosses(const DroppedThing& dropped, const std::set<R
   for (const DropFacts::Dropped& one : drop->dropped) {
     if ((one.by_cascade && !dropped.cascade) || gone_.count(one.relation) > 0) continue;
     const RelationFacts& relation = FactsOf(one.relation);
-    const bool is_target = itself == one.relation && one.column == dropped.part;
+    const bool is_target = itself == one.relation && one.column == found.part;
     if (!one.column.empty()) {
       if (whole.count(one.relation) > 0 || !HasRows(relation)) continue;
       if (!gone_columns_.insert({one.relation, one.column}).second) continue;
@@ -763,6 +942,17 @@ void EffectResolver::AddValueLosses(const EmptiedRelation& emptied, RelationId i
     loss.set_object_name(absl::StrCat(Describe(FactsOf(id)), ".", column));
     SetColumnSize(id, column, loss);
   }
+}
+
+void EffectResolver::AddRounded(const WorkNeed& work, PlannedStatement& out) const {
+  if (facts_ == nullptr || work.condition != WorkCondition::kTypeChangesStorage) return;
+  const absl::optional<RelationId> id = RetypedRelation(work);
+  const ColumnFacts* column = id ? FindColumn(*id, work.column) : nullptr;
+  if (column == nullptr || !RoundsValues(column->base_type, work.type, work.casts)) return;
+  Loss& loss = *out.add_losses();
+  loss.set_object_kind("precision");
+  loss.set_object_name(absl::StrCat(Describe(FactsOf(*id)), ".", work.column));
+  SetColumnSize(*id, work.column, loss);
 }
 
 void EffectResolver::AddEmptied(const EmptiedRelation& emptied, PlannedStatement& out) const {
@@ -804,12 +994,14 @@ void EffectResolver::AddEmptied(const EmptiedRelation& emptied, PlannedStatement
 
 void EffectResolver::AddLosses(const StatementEffects& effects, PlannedStatement& out) {
   for (const EmptiedRelation& emptied : effects.emptied) AddEmptied(emptied, out);
+  for (const WorkNeed& work : effects.works) AddRounded(work, out);
   std::set<RelationId> targets;
-  for (const DroppedThing& dropped : effects.drops) {
-    const absl::optional<RelationId> id = dropped.part.empty() ? Find(dropped.name) : absl::nullopt;
-    if (id) targets.insert(*id);
+  const std::vector<DroppedThing> drops = scope_.DropsOf(effects);
+  for (const DroppedThing& dropped : drops) {
+    const RelationId target = dropped.part.empty() ? TargetOf(dropped) : 0;
+    if (target != 0) targets.insert(target);
   }
-  for (const DroppedThing& dropped : effects.drops) AddDropLosses(dropped, targets, out);
+  for (const DroppedThing& dropped : drops) AddDropLosses(dropped, targets, out);
 }
 
 void EffectResolver::Apply(const StatementEffects& effects) {
@@ -889,7 +1081,7 @@ bool EffectResolver::DoesNothing(const StatementEffects& effects) const {
 PlannedStatement EffectResolver::Resolve(const StatementEffects& effects) {
   PlannedStatement out;
   out.set_command(effects.command);
-  out.set_is_unknown(effects.is_unknown);
+  out.set_is_unknown(effects.is_unknown || CallsUnknown(effects));
   out.set_transaction_need(effects.transaction_need);
   if (DoesNothing(effects)) return out;
   AddLocks(effects, out);

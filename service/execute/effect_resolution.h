@@ -25,15 +25,42 @@ class NameScope {
   // The statement is done.
   void Apply(const StatementEffects& effects);
 
-  // The names under which the catalogue may know what is called `name` now, in the order in which
-  // they count. None if what had the name has another one now.
+  // The names under which the catalogue may know the relation or type that is called `name` now, in
+  // the order in which they count. None if what had the name has another one now.
   std::vector<CatalogName> Meanings(const QualifiedName& name) const;
+  // The same of what has names of its own, as functions have.
+  std::vector<CatalogName> OtherMeanings(const QualifiedName& name) const;
+  // The same of a schema.
+  std::vector<std::string> SchemaMeanings(const std::string& schema) const;
+  // The same of a column of a relation that the catalogue knows as `relation`.
+  std::vector<std::string> ColumnMeanings(const CatalogName& relation,
+                                          const std::string& column) const;
+  // What the catalogue may know of something that is dropped.
+  std::vector<DropTarget> DropTargets(const DroppedThing& dropped) const;
+  // What a statement drops, with what the plan has put into a schema that it drops with all that is
+  // in it.
+  std::vector<DroppedThing> DropsOf(const StatementEffects& effects) const;
 
  private:
+  void Rename(const Renaming& renaming);
+  void RenameSchema(const std::string& from, const std::string& to);
+  void RenameColumn(const Renaming& renaming);
+  // Those that the search_path may mean; without one that the plan has set, the name as it is.
+  std::vector<CatalogName> Written(const QualifiedName& name) const;
+  // What is called so now, under its names before the plan: in exactly this schema; or in the other
+  // case where one name has a schema and the other, which may be the same, has not.
+  void AddRenamed(const CatalogName& name, bool exactly, std::vector<CatalogName>& meanings) const;
+  void AddUnrenamed(const CatalogName& name, std::vector<CatalogName>& meanings) const;
+
   absl::optional<std::vector<std::string>> search_path_;
-  // What has a name now, by its name before the plan.
-  std::map<CatalogName, CatalogName> renamed_;
+  // What has a name now, by its names before the plan: by name, then by schema.
+  std::map<std::string, std::map<std::string, std::vector<CatalogName>>> renamed_;
+  // Names that nothing has any more.
   std::set<CatalogName> hidden_;
+  std::map<std::string, std::string> renamed_schemas_;
+  std::set<std::string> hidden_schemas_;
+  // By the name of the relation before the plan, in whichever schema, and that of the column now.
+  std::map<std::pair<std::string, std::string>, std::string> renamed_columns_;
 };
 
 // Adds to `question` all that Resolve needs to know about a statement.
@@ -66,9 +93,19 @@ class EffectResolver {
   bool DoesNothing(const StatementEffects& effects) const;
   // Nothing if it is not there, or not any more.
   absl::optional<RelationId> Find(const QualifiedName& name) const;
+  // The relation that a DROP names, or something of which; 0 if it names none.
+  RelationId TargetOf(const DroppedThing& dropped) const;
   const RelationFacts& FactsOf(RelationId id) const;
-  // What goes with it; null if it is not there.
-  const DropFacts* FindDrop(const DroppedThing& dropped) const;
+  // What goes with it, and as what the catalogue knows it; null if it is not there.
+  struct FoundDrop {
+    const DropFacts* facts = nullptr;
+    std::string part = {};
+  };
+  FoundDrop FindDrop(const DroppedThing& dropped) const;
+  // Null if there was none before the plan.
+  const FunctionFacts* FindFunction(const QualifiedName& name) const;
+  // It calls a function that may do anything.
+  bool CallsUnknown(const StatementEffects& effects) const;
   // Whether an earlier statement has made it, if the catalogue was not asked.
   bool WasCreated(const QualifiedName& name) const;
   Ids Reached(const QualifiedName& name, Reach reach, const std::string& detail) const;
@@ -93,10 +130,15 @@ class EffectResolver {
   // What CASCADE takes along that has no rows, and is no part of what is gone or goes by its name.
   void AddDependentLosses(const DropFacts& drop, const std::set<RelationId>& targets,
                           const std::string& target, migration::v1::PlannedStatement& out);
+  // What the tables lose that are made of the type whose attribute is dropped.
+  void AddAttributeLosses(const DroppedThing& dropped, const std::string& attribute,
+                          const std::string& target, migration::v1::PlannedStatement& out);
   void AddUnaskedLoss(const DroppedThing& dropped, migration::v1::PlannedStatement& out) const;
   void AddEmptied(const EmptiedRelation& emptied, migration::v1::PlannedStatement& out) const;
   void AddValueLosses(const EmptiedRelation& emptied, RelationId id,
                       migration::v1::PlannedStatement& out) const;
+  // The values that a change of a column's type rounds.
+  void AddRounded(const WorkNeed& work, migration::v1::PlannedStatement& out) const;
   // The rows and bytes of a relation with all that inherits from it.
   void SetSize(RelationId id, bool descendants, migration::v1::Loss& loss) const;
   void SetColumnSize(RelationId id, const std::string& column, migration::v1::Loss& loss) const;
@@ -135,5 +177,10 @@ bool KeepsStorage(const std::string& from, const WrittenType& to);
 // Whether a change from `from`, as format_type has it, to `to` refuses values, or keeps less of
 // them; nothing where that is not known here.
 absl::optional<bool> NarrowsType(const std::string& from, const WrittenType& to);
+
+// Whether a change from `from`, as format_type has it, to `to` keeps less of values and refuses
+// none of them for that: it rounds numbers and times, leaves the time out of a date, or, if
+// `casts`, cuts texts off.
+bool RoundsValues(const std::string& from, const WrittenType& to, bool casts);
 
 }  // namespace migd

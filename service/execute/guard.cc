@@ -10,7 +10,6 @@
 #include "absl/strings/str_join.h"
 #include "service/base/errors.h"
 #include "service/base/sha256.h"
-#include "service/execute/plan_effects.h"
 
 namespace migd {
 
@@ -76,18 +75,19 @@ std::vector<Loss> LargestFirst(std::vector<Loss> losses) {
 }
 
 absl::Status CheckLosses(absl::string_view database, const Policy& policy,
-                         const std::vector<Loss>& losses, absl::string_view plan_hash,
+                         const Destruction& destruction, absl::string_view plan_hash,
                          absl::string_view confirmation) {
+  const std::vector<Loss>& losses = destruction.losses;
   if (losses.empty() || policy.destructive == DestructivePolicy::kAllow) return absl::OkStatus();
   if (policy.destructive == DestructivePolicy::kRefuse) {
-    return errors::DatabaseProtected(database, LargestFirst(losses));
+    return errors::DatabaseProtected(database, LargestFirst(losses), destruction.unknown);
   }
   const std::string of_plan = PlanConfirmationOf(database, plan_hash);
   const std::string needed = ConfirmationOf(database, plan_hash, losses);
   if (confirmation == needed || confirmation == of_plan) return absl::OkStatus();
   const bool of_this_plan = absl::StartsWith(confirmation, of_plan);
-  return errors::ConfirmationRequired(database, LargestFirst(losses), needed, confirmation,
-                                      of_this_plan);
+  return errors::ConfirmationRequired(database, LargestFirst(losses), destruction.unknown, needed,
+                                      confirmation, of_this_plan);
 }
 
 absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSet& scripts,
@@ -100,13 +100,13 @@ absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSe
   const bool may_destroy =
       call.role == migration::v1::ROLE_UNSPECIFIED || call.role >= migration::v1::ROLE_DESTRUCTIVE;
   if (!asks && may_destroy) return absl::OkStatus();
-  const auto losses = LossesOf(scripts, plan, database);
-  if (!losses.ok()) return losses.status();
-  if (!may_destroy && !losses->empty()) {
+  const auto destruction = DestructionBy(scripts, plan, TellUnknown::kBesideLosses, database);
+  if (!destruction.ok()) return destruction.status();
+  if (!may_destroy && !destruction->losses.empty()) {
     return errors::PermissionDenied(call.principal, "destructive", call.database,
                                     "this would destroy data");
   }
-  return CheckLosses(call.database, policy, *losses, call.plan_hash, call.confirmation);
+  return CheckLosses(call.database, policy, *destruction, call.plan_hash, call.confirmation);
 }
 
 }  // namespace migd

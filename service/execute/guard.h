@@ -12,6 +12,7 @@
 #include "migration/v1/operation.pb.h"
 #include "migration/v1/statement.pb.h"
 #include "service/database/database.h"
+#include "service/execute/plan_effects.h"
 #include "service/execute/policy.h"
 #include "service/plan/plan.h"
 #include "service/script/script_directory.h"
@@ -41,11 +42,12 @@ absl::Status CheckPlanHash(absl::string_view wanted, absl::string_view plan_hash
 // unknown size first.
 std::vector<migration::v1::Loss> LargestFirst(std::vector<migration::v1::Loss> losses);
 
-// What the policy of `database` says to a plan that loses `losses`: OK if that is nothing, or it
-// may be lost; DatabaseProtected; ConfirmationRequired if `confirmation` is not that of the plan.
+// What the policy of `database` says to a plan that destroys `destruction`: OK if nothing is lost,
+// as far as that is known, or it may be lost; DatabaseProtected; ConfirmationRequired if
+// `confirmation` is not that of the plan.
 absl::Status CheckLosses(absl::string_view database, const Policy& policy,
-                         const std::vector<migration::v1::Loss>& losses,
-                         absl::string_view plan_hash, absl::string_view confirmation);
+                         const Destruction& destruction, absl::string_view plan_hash,
+                         absl::string_view confirmation);
 
 // A call as the guard sees it.
 struct GuardedCall {

@@ -1,7 +1,6 @@
 #include "service/execute/lint_gate.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -12,6 +11,8 @@
 #include "service/base/errors.h"
 #include "service/execute/plan_effects.h"
 #include "service/execute/plan_report.h"
+#include "service/lint/tree.h"
+#include "service/script/statement_reader.h"
 
 namespace migd {
 namespace {
@@ -27,40 +28,68 @@ bool DependsOnSize(const LintFinding& found) {
          found.finding.severity() == migration::v1::SEVERITY_ERROR;
 }
 
-// The sizes of the relations on which the findings depend; nothing if there are none, so that a
-// plan without such findings asks for nothing.
-absl::StatusOr<std::map<std::string, TableSize>> ReadSizes(const std::vector<LintFinding>& findings,
-                                                           Database& database) {
-  std::set<std::string> names;
-  for (const LintFinding& found : findings) {
-    if (DependsOnSize(found)) names.insert(found.relation);
+// A finding that the size of its relation may mitigate, and under which names the catalogue may
+// know that relation.
+struct SizedFinding {
+  LintFinding* found = nullptr;
+  std::vector<std::string> names;
+};
+
+// Those of `findings`, which are in the order of `texts`.
+std::vector<SizedFinding> SizedFindings(const std::vector<const Section*>& texts,
+                                        std::vector<std::vector<LintFinding>>& findings) {
+  std::vector<SizedFinding> sized;
+  std::vector<SectionRelation> relations;
+  for (size_t i = 0; i < findings.size(); ++i) {
+    for (LintFinding& found : findings[i]) {
+      if (!DependsOnSize(found)) continue;
+      const auto name = StatementReader(found.relation).AcceptQualifiedName();
+      if (!name) continue;
+      relations.push_back({i, found.finding.statement_index(), {name->schema, name->name}});
+      sized.push_back({&found, {}});
+    }
   }
-  if (names.empty()) return std::map<std::string, TableSize>();
-  return database.ReadTableSizes({names.begin(), names.end()});
+  // Reading the sections again takes a while.
+  if (sized.empty()) return sized;
+  const auto meanings = MeaningsIn(texts, relations);
+  for (size_t i = 0; i < sized.size(); ++i) {
+    for (const CatalogName& name : meanings[i]) {
+      sized[i].names.push_back(ObjectName{name.schema, name.name}.Quoted());
+    }
+  }
+  return sized;
 }
 
 // Why the harm is none on this database; empty if it is one.
-std::string Mitigation(const LintFinding& found, const std::map<std::string, TableSize>& sizes) {
-  const auto size = sizes.find(found.relation);
-  if (size == sizes.end()) return absl::StrCat(found.relation, " does not exist here yet");
-  if (!size->second.bytes) return "";
-  const int64_t bytes = *size->second.bytes;
+std::string Mitigation(const SizedFinding& sized, const std::map<std::string, TableSize>& sizes) {
+  const LintFinding& found = *sized.found;
+  const auto known =
+      absl::c_find_if(sized.names, [&](const std::string& name) { return sizes.count(name) > 0; });
+  if (known == sized.names.end()) return absl::StrCat(found.relation, " does not exist here yet");
+  const TableSize& size = sizes.at(*known);
+  if (!size.bytes) return "";
+  const int64_t bytes = *size.bytes;
   if (bytes == 0) return absl::StrCat(found.relation, " is empty here");
   if (found.harm == LintHarm::kNeedsRows || bytes >= kSmallTable) return "";
   return absl::StrCat(found.relation, " has ", (bytes + 1023) / 1024, " kB here");
 }
 
-absl::Status Mitigate(std::vector<LintFinding>& findings, Database& database) {
-  const auto sizes = ReadSizes(findings, database);
+absl::Status Mitigate(const std::vector<const Section*>& texts, Database& database,
+                      std::vector<std::vector<LintFinding>>& findings) {
+  const std::vector<SizedFinding> sized = SizedFindings(texts, findings);
+  // A plan without such findings asks for nothing.
+  if (sized.empty()) return absl::OkStatus();
+  std::set<std::string> names;
+  for (const SizedFinding& one : sized) names.insert(one.names.begin(), one.names.end());
+  const auto sizes = database.ReadTableSizes({names.begin(), names.end()});
   // What cannot be found out is no reason to let anything pass.
   if (!sizes.ok()) return sizes.status();
-  for (LintFinding& found : findings) {
-    if (!DependsOnSize(found)) continue;
-    const std::string mitigation = Mitigation(found, *sizes);
+  for (const SizedFinding& one : sized) {
+    const std::string mitigation = Mitigation(one, *sizes);
     if (mitigation.empty()) continue;
-    found.finding.set_severity(migration::v1::SEVERITY_WARNING);
-    found.finding.set_message(
-        absl::StrCat(found.finding.message(), " (a warning, as ", mitigation, ")"));
+    Finding& finding = one.found->finding;
+    finding.set_severity(migration::v1::SEVERITY_WARNING);
+    finding.set_message(absl::StrCat(finding.message(), " (a warning, as ", mitigation, ")"));
   }
   return absl::OkStatus();
 }
@@ -109,6 +138,15 @@ bool Refine(const TypeChange& change, const LintSeverities& severities, bool say
   return true;
 }
 
+std::vector<const Section*> TextsOf(const std::vector<LintedSection>& sections) {
+  std::vector<const Section*> texts;
+  for (const LintedSection& section : sections) {
+    const bool is_down = section.direction == Step::Direction::kDowngrade;
+    texts.push_back(is_down ? &section.file->down() : &section.file->up());
+  }
+  return texts;
+}
+
 }  // namespace
 
 absl::Status RefineTypeChanges(const std::vector<LintedSection>& sections,
@@ -117,12 +155,7 @@ absl::Status RefineTypeChanges(const std::vector<LintedSection>& sections,
   const bool has_any = absl::c_any_of(
       findings, [](const auto& of_section) { return absl::c_any_of(of_section, IsAboutType); });
   if (!has_any) return absl::OkStatus();
-  std::vector<const Section*> texts;
-  for (const LintedSection& section : sections) {
-    const bool is_down = section.direction == Step::Direction::kDowngrade;
-    texts.push_back(is_down ? &section.file->down() : &section.file->up());
-  }
-  const auto changes = TypeChangesIn(texts, database);
+  const auto changes = TypeChangesIn(TextsOf(sections), database);
   if (!changes.ok()) return changes.status();
   for (const auto& [section, statement_index, change] : *changes) {
     const migration::v1::Direction direction = ToProto(sections[section].direction);
@@ -158,14 +191,12 @@ LintOutcome LintSections(const std::vector<LintedSection>& sections,
   if (database != nullptr) {
     outcome.database_error = RefineTypeChanges(sections, severities, *database, of_sections);
   }
-  std::vector<LintFinding> findings;
-  for (std::vector<LintFinding>& of_section : of_sections) {
-    std::move(of_section.begin(), of_section.end(), std::back_inserter(findings));
-  }
   if (database != nullptr && outcome.database_error.ok()) {
-    outcome.database_error = Mitigate(findings, *database);
+    outcome.database_error = Mitigate(TextsOf(sections), *database, of_sections);
   }
-  for (LintFinding& found : findings) outcome.findings.push_back(std::move(found.finding));
+  for (std::vector<LintFinding>& of_section : of_sections) {
+    for (LintFinding& found : of_section) outcome.findings.push_back(std::move(found.finding));
+  }
   return outcome;
 }
 

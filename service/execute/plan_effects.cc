@@ -1,11 +1,12 @@
 #include "service/execute/plan_effects.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/utf8.h"
 #include "service/execute/effect_resolution.h"
@@ -20,6 +21,7 @@ namespace {
 
 using migration::v1::Loss;
 using migration::v1::PlannedStatement;
+using migration::v1::UnknownStatement;
 
 using EffectsPointer = std::shared_ptr<const StatementEffects>;
 
@@ -119,13 +121,26 @@ CatalogQuestion QuestionOf(const std::vector<StepEffects>& steps) {
   return question;
 }
 
+bool HasAny(const std::vector<StepEffects>& steps, bool (*is_such)(const StatementEffects&)) {
+  return std::any_of(steps.begin(), steps.end(), [is_such](const StepEffects& step) {
+    return std::any_of(step.begin(), step.end(),
+                       [is_such](const EffectsPointer& effects) { return is_such(*effects); });
+  });
+}
+
 bool MayDestroy(const std::vector<StepEffects>& steps) {
-  for (const StepEffects& step : steps) {
-    for (const EffectsPointer& effects : step) {
-      if (!effects->drops.empty() || !effects->emptied.empty()) return true;
-    }
-  }
-  return false;
+  return HasAny(steps, [](const StatementEffects& effects) {
+    return !effects.drops.empty() || !effects.emptied.empty() ||
+           std::any_of(effects.works.begin(), effects.works.end(), [](const WorkNeed& work) {
+             return work.condition == WorkCondition::kTypeChangesStorage;
+           });
+  });
+}
+
+bool MayBeUnknown(const std::vector<StepEffects>& steps) {
+  return HasAny(steps, [](const StatementEffects& effects) {
+    return effects.is_unknown || !effects.calls.empty();
+  });
 }
 
 // Nobody notices it but for the time that it takes.
@@ -146,10 +161,23 @@ std::string SummaryOf(absl::string_view text) {
   return Shortened(WithoutLiterals(text.substr(0, CutAt(text, kLongestRead))), kLongestSummary);
 }
 
-// Follows the plan, and calls `use` with what each statement does; its losses are complete.
-void ResolveSteps(const Plan& plan, const std::vector<StepEffects>& steps,
-                  const CatalogFacts* facts,
-                  absl::FunctionRef<void(size_t step, size_t statement, PlannedStatement)> use) {
+UnknownStatement UnknownOf(const Plan& plan, const std::vector<const Section*>& sections,
+                           size_t step, size_t index) {
+  const Statement& source = sections[step]->statements[index];
+  UnknownStatement unknown;
+  unknown.set_revision(plan.steps[step].revision);
+  unknown.set_statement_index(static_cast<int>(index) + 1);
+  unknown.set_line(source.line);
+  unknown.set_summary(SummaryOf(source.text));
+  return unknown;
+}
+
+// Follows the plan, which runs `sections`, and calls `use`, if it is not null, with what each
+// statement does; its losses are complete. Returns what all of them destroy.
+Destruction ResolveSteps(const Plan& plan, const std::vector<const Section*>& sections,
+                         const std::vector<StepEffects>& steps, const CatalogFacts* facts,
+                         const std::function<void(size_t, size_t, PlannedStatement)>& use) {
+  Destruction destruction;
   EffectResolver resolver(facts);
   for (size_t i = 0; i < steps.size(); ++i) {
     resolver.BeginStep();
@@ -160,10 +188,15 @@ void ResolveSteps(const Plan& plan, const std::vector<StepEffects>& steps,
       for (Loss& loss : *statement.mutable_losses()) {
         loss.set_revision(plan.steps[i].revision);
         loss.set_statement_index(static_cast<int>(n) + 1);
+        destruction.losses.push_back(loss);
       }
-      use(i, n, statement);
+      if (statement.is_unknown()) {
+        destruction.unknown.push_back(UnknownOf(plan, sections, i, n));
+      }
+      if (use) use(i, n, statement);
     }
   }
+  return destruction;
 }
 
 // Describes statements as long as there is room.
@@ -201,7 +234,8 @@ class StatementList {
 PlanEffects DescribeEffects(const ScriptSet& scripts, const Plan& plan, Database* database,
                             migration::v1::Plan& described) {
   PlanEffects result;
-  const std::vector<StepEffects> steps = ReadSteps(SectionsOf(scripts, plan));
+  const std::vector<const Section*> sections = SectionsOf(scripts, plan);
+  const std::vector<StepEffects> steps = ReadSteps(sections);
   absl::optional<CatalogFacts> facts;
   if (database != nullptr) {
     auto read = database->ReadCatalogFacts(QuestionOf(steps));
@@ -209,12 +243,11 @@ PlanEffects DescribeEffects(const ScriptSet& scripts, const Plan& plan, Database
     if (read.ok()) facts = *std::move(read);
   }
   StatementList list(scripts, plan, described);
-  ResolveSteps(plan, steps, facts ? &*facts : nullptr,
-               [&](size_t step, size_t index, const PlannedStatement& statement) {
-                 result.losses.insert(result.losses.end(), statement.losses().begin(),
-                                      statement.losses().end());
-                 list.Add(step, index, statement);
-               });
+  result.destruction =
+      ResolveSteps(plan, sections, steps, facts ? &*facts : nullptr,
+                   [&](size_t step, size_t index, const PlannedStatement& statement) {
+                     list.Add(step, index, statement);
+                   });
   return result;
 }
 
@@ -238,20 +271,42 @@ absl::StatusOr<std::vector<SectionTypeChange>> TypeChangesIn(
   return changes;
 }
 
-absl::StatusOr<std::vector<Loss>> LossesOf(const ScriptSet& scripts, const Plan& plan,
-                                           Database& database) {
-  std::vector<Loss> losses;
+std::vector<std::vector<CatalogName>> MeaningsIn(const std::vector<const Section*>& sections,
+                                                 const std::vector<SectionRelation>& relations) {
+  std::vector<std::vector<CatalogName>> meanings(relations.size());
+  std::multimap<std::pair<size_t, int>, size_t> by_statement;
+  for (size_t i = 0; i < relations.size(); ++i) {
+    by_statement.emplace(std::make_pair(relations[i].section, relations[i].statement_index), i);
+  }
+  const std::vector<StepEffects> steps = ReadSteps(sections);
+  NameScope scope;
+  for (size_t section = 0; section < steps.size(); ++section) {
+    scope.BeginStep();
+    for (size_t n = 0; n < steps[section].size(); ++n) {
+      const auto [begin, end] = by_statement.equal_range({section, static_cast<int>(n) + 1});
+      for (auto one = begin; one != end; ++one) {
+        meanings[one->second] =
+            scope.Meanings({relations[one->second].name.schema, relations[one->second].name.name});
+      }
+      scope.Apply(*steps[section][n]);
+    }
+  }
+  return meanings;
+}
+
+absl::StatusOr<Destruction> DestructionBy(const ScriptSet& scripts, const Plan& plan,
+                                          TellUnknown tell, Database& database) {
   // To read every statement by the grammar takes a while.
   const std::vector<const Section*> sections = SectionsOf(scripts, plan);
-  if (OnlyAdd(sections)) return losses;
+  if (OnlyAdd(sections)) return Destruction();
   const std::vector<StepEffects> steps = ReadSteps(sections);
-  if (!MayDestroy(steps)) return losses;
+  const bool always = tell == TellUnknown::kAlways;
+  if (!MayDestroy(steps) && !(always && MayBeUnknown(steps))) return Destruction();
   const auto facts = database.ReadCatalogFacts(QuestionOf(steps));
   if (!facts.ok()) return facts.status();
-  ResolveSteps(plan, steps, &*facts, [&](size_t, size_t, const PlannedStatement& statement) {
-    losses.insert(losses.end(), statement.losses().begin(), statement.losses().end());
-  });
-  return losses;
+  Destruction destruction = ResolveSteps(plan, sections, steps, &*facts, nullptr);
+  if (!always && destruction.losses.empty()) destruction.unknown.clear();
+  return destruction;
 }
 
 }  // namespace migd

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "migration/v1/revision.pb.h"
 #include "migration/v1/statement.pb.h"
+#include "service/database/catalog_facts.h"
 #include "service/database/database.h"
 #include "service/execute/type_change.h"
 #include "service/plan/plan.h"
@@ -19,9 +20,15 @@ namespace migd {
 inline constexpr int kMostNotableStatements = 2000;
 inline constexpr int kMostQuietStatements = 500;
 
-struct PlanEffects {
-  // In the order of the steps.
+// What a plan destroys, in the order of the steps.
+struct Destruction {
   std::vector<migration::v1::Loss> losses;
+  // The statements of which that is not known.
+  std::vector<migration::v1::UnknownStatement> unknown;
+};
+
+struct PlanEffects {
+  Destruction destruction;
   // Why the catalogue could not be asked.
   absl::Status database_error;
 };
@@ -33,9 +40,13 @@ struct PlanEffects {
 PlanEffects DescribeEffects(const ScriptSet& scripts, const Plan& plan, Database* database,
                             migration::v1::Plan& described);
 
-// What `plan` destroys of what is in `database`, in the order of the steps. The errors of Database.
-absl::StatusOr<std::vector<migration::v1::Loss>> LossesOf(const ScriptSet& scripts,
-                                                          const Plan& plan, Database& database);
+// Where what is not known is told: beside losses, or also where nothing else is lost, which takes a
+// look at the catalogue more often.
+enum class TellUnknown { kBesideLosses, kAlways };
+
+// What `plan` destroys of what is in `database`. The errors of Database.
+absl::StatusOr<Destruction> DestructionBy(const ScriptSet& scripts, const Plan& plan,
+                                          TellUnknown tell, Database& database);
 
 // A change of a column's type by a statement of a list of sections.
 struct SectionTypeChange {
@@ -49,5 +60,19 @@ struct SectionTypeChange {
 // columns that are in `database`. Asks it once. The errors of Database.
 absl::StatusOr<std::vector<SectionTypeChange>> TypeChangesIn(
     const std::vector<const Section*>& sections, Database& database);
+
+// A relation that a statement of a list of sections names.
+struct SectionRelation {
+  // Which section, from 0, and which statement of it, from 1.
+  size_t section = 0;
+  int statement_index = 0;
+  // As it is written there: without a schema, the search_path finds it.
+  CatalogName name;
+};
+
+// The names under which the catalogue may know each of `relations` before `sections` run, one after
+// the other: what they rename and the search_path that they set are followed. Pure.
+std::vector<std::vector<CatalogName>> MeaningsIn(const std::vector<const Section*>& sections,
+                                                 const std::vector<SectionRelation>& relations);
 
 }  // namespace migd

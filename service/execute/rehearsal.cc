@@ -302,7 +302,10 @@ absl::Status Rehearse(const Workspace& live, const migration::v1::RehearseReques
   if (!planned.ok()) return planned.status();
   const auto relations = live.database->ReadRelations();
   if (!relations.ok()) return relations.status();
-  auto made = live.scratch->CopySchema();
+  ScratchNeeds needs = NeedsOf(**scripts, *planned);
+  // A role that is there already is to be found, as it would be.
+  needs.absent_roles.clear();
+  auto made = live.scratch->CopySchema(needs);
   if (!made.ok()) return made.status();
   std::shared_ptr<Scratch> scratch = *std::move(made);
   // From the rows of the copy: the database may have been migrated meanwhile.

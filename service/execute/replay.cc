@@ -6,6 +6,7 @@
 #include "service/base/errors.h"
 #include "service/execute/executor.h"
 #include "service/execute/interrupter.h"
+#include "service/execute/scratch_workspace.h"
 #include "service/execute/statement_monitor.h"
 #include "service/execute/step_runner.h"
 #include "service/plan/planner.h"
@@ -94,7 +95,7 @@ absl::StatusOr<ReplayedSchema> ReplaySchema(ScratchSource* source, const ScriptS
     return errors::ScratchUnavailable("there is nothing to make scratch databases with", "");
   }
   if (cancellation.requested()) return errors::OperationCancelled(cancellation.why());
-  const auto scratch = source->MakeEmpty();
+  const auto scratch = source->MakeEmpty(NeedsOf(scripts, *plan));
   if (!scratch.ok()) return scratch.status();
   return ReplayIn(**scratch, scripts, *plan, cancellation, before_step);
 }

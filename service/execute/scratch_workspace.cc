@@ -2,6 +2,10 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "service/execute/plan_report.h"
+#include "service/script/server_changes.h"
+
 namespace migd {
 
 std::unique_ptr<Workspace> MakeScratchWorkspace(const Workspace& live,
@@ -19,6 +23,26 @@ std::unique_ptr<Workspace> MakeScratchWorkspace(const Workspace& live,
   Database& database = scratch->database();
   workspace->database = std::shared_ptr<Database>(std::move(scratch), &database);
   return workspace;
+}
+
+ScratchNeeds NeedsOf(const ScriptSet& scripts, const Plan& plan) {
+  ScratchNeeds needs;
+  ServerChanges changes;
+  for (const Step& step : plan.steps) {
+    for (const auto direction : {Step::Direction::kUpgrade, Step::Direction::kDowngrade}) {
+      const Section* section = SectionOf(scripts, {direction, step.revision, {}});
+      if (section == nullptr) continue;
+      for (const Statement& statement : section->statements) {
+        AddServerChanges(statement.text, changes);
+      }
+    }
+    if (!changes.words.empty() && needs.own_server.empty()) {
+      needs.own_server = absl::StrCat("revision ", step.revision, " says ", changes.words,
+                                      ", which changes the whole server");
+    }
+  }
+  needs.absent_roles = std::move(changes.made_roles);
+  return needs;
 }
 
 }  // namespace migd

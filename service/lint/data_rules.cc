@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/lint/rule.h"
+#include "service/sql/tree_walk.h"
 
 namespace migd {
 namespace {
@@ -59,7 +60,7 @@ bool PicksRows(const PgQuery__Node* where) {
 void WithoutWhere(const StatementView& view, const SectionState& section, const char* verb,
                   Hits& hits) {
   const RowChange change = ChangeOf(view);
-  if (change.verb == nullptr || std::string(change.verb) != verb || change.where != nullptr ||
+  if (change.verb == nullptr || std::string(change.verb) != verb || !HoldsAlways(change.where) ||
       change.joins || section.IsNew(change.table)) {
     return;
   }

@@ -109,15 +109,22 @@ void ReadTypes(pqxx::transaction_base& work, const CatalogQuestion& question, Ca
 
 void ReadFunctions(pqxx::transaction_base& work, const CatalogQuestion& question,
                    CatalogFacts& facts) {
-  AskByName(work, question.functions,
-            absl::StrCat("SELECT asked.number, bool_or(p.provolatile = 'v') AS is_volatile FROM ",
-                         kAskedNames,
-                         "JOIN pg_proc p ON p.proname = asked.name "
-                         "JOIN pg_namespace n ON n.oid = p.pronamespace AND ",
-                         kInScope, " GROUP BY asked.number"),
-            [&](const CatalogName& name, const pqxx::row& row) {
-              facts.functions[name] = row["is_volatile"].as<bool>();
-            });
+  AskByName(
+      work, question.functions,
+      absl::StrCat("SELECT asked.number, bool_or(is_volatile) AS is_volatile, "
+                   "bool_or(is_volatile AND n.nspname <> 'pg_catalog') AS changes_anything, "
+                   "bool_and(NOT is_volatile OR lanname IN ('c', 'internal')) AS is_compiled FROM ",
+                   kAskedNames,
+                   "JOIN pg_proc p ON p.proname = asked.name "
+                   "JOIN pg_namespace n ON n.oid = p.pronamespace AND ",
+                   kInScope,
+                   " JOIN pg_language l ON l.oid = p.prolang "
+                   "CROSS JOIN LATERAL (SELECT p.provolatile = 'v' AS is_volatile) AS v "
+                   "GROUP BY asked.number"),
+      [&](const CatalogName& name, const pqxx::row& row) {
+        facts.functions[name] = {row["is_volatile"].as<bool>(), row["changes_anything"].as<bool>(),
+                                 row["is_compiled"].as<bool>()};
+      });
 }
 
 // From each object that is dropped, by the dependencies that DROP itself follows

@@ -81,6 +81,14 @@ std::string ShellQuoted(const std::string& text) {
   return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
 }
 
+// A path is the easiest to read without quotes.
+std::string ShellQuotedIfNeeded(const std::string& path) {
+  const bool is_plain = std::all_of(path.begin(), path.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || absl::StrContains("/._-+", c);
+  });
+  return is_plain ? path : ShellQuoted(path);
+}
+
 // What is told of a backup means the same wherever it is read.
 std::string Absolute(const std::string& directory) {
   std::error_code error;
@@ -88,8 +96,10 @@ std::string Absolute(const std::string& directory) {
   return error ? directory : absolute.lexically_normal().string();
 }
 
-// A name for files: what has a meaning in paths or shells is replaced.
+// A name for files: what has a meaning in paths or shells is replaced. Then some digits tell it
+// from other names of which the same is left: each database keeps and removes its own backups.
 std::string FileName(const std::string& name) {
+  constexpr size_t kDigits = 8;
   std::string safe = name;
   std::replace_if(
       safe.begin(), safe.end(),
@@ -97,7 +107,10 @@ std::string FileName(const std::string& name) {
         return !absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '-';
       },
       '_');
-  return safe;
+  if (safe == name) return safe;
+  Sha256 hash;
+  hash.Update(name);
+  return absl::StrCat(safe, "-", hash.FinishHex().substr(0, kDigits));
 }
 
 // Whether `file` is a finished backup of the database whose names begin with `prefix`, which a time
@@ -587,7 +600,7 @@ class BackupRun {
         "psql --dbname=", ShellQuoted(maintenance), " --command=",
         ShellQuoted(absl::StrCat("CREATE DATABASE \"", absl::StrReplaceAll(name, {{"\"", "\"\""}}),
                                  "\"", create_options_)),
-        " && ", programs_.PathOf("pg_restore"), " --exit-on-error",
+        " && ", ShellQuotedIfNeeded(programs_.PathOf("pg_restore")), " --exit-on-error",
         keep_owners_ ? "" : " --no-owner", " --dbname=", ShellQuoted(FormatConninfo(options)), " ",
         ShellQuoted(path));
   }

@@ -74,6 +74,7 @@ struct Setting {
 struct Model {
   int server_version = 0;
   std::string role;
+  std::string database;
   bool may_create_databases = false;
   // In a scratch database.
   bool may_give_ownership = false;
@@ -93,12 +94,14 @@ absl::StatusOr<Model> ReadModel(PostgresDatabase& live) {
       Model model;
       pqxx::nontransaction work(session.connection());
       const pqxx::row row = work.exec1(
-          "SELECT rolname, rolcreatedb OR rolsuper, rolsuper OR NOT rolcreatedb FROM pg_roles "
+          "SELECT rolname, rolcreatedb OR rolsuper, rolsuper OR NOT rolcreatedb, "
+          "current_database() FROM pg_roles "
           "WHERE rolname = session_user");
       model.role = row[0].as<std::string>();
       model.may_create_databases = row[1].as<bool>();
       // In a private cluster it is a superuser.
       model.may_give_ownership = row[2].as<bool>();
+      model.database = row[3].as<std::string>();
       model.server_version = session.connection().server_version();
       model.create_options = CreateOptionsOf(work);
       for (const pqxx::row setting : work.exec(kSettings)) {
@@ -254,18 +257,21 @@ absl::StatusOr<std::unique_ptr<PostgresScratch>> MakeOnSameServer(PostgresDataba
 
 class InPrivateCluster : public PostgresScratch {
  public:
-  InPrivateCluster(std::unique_ptr<TemporaryFolder> directory,
+  // `reason` is why it is there, as a clause.
+  InPrivateCluster(std::string reason, std::unique_ptr<TemporaryFolder> directory,
                    std::unique_ptr<EmbeddedCluster> cluster, PostgresOptions options)
-      : directory_(std::move(directory)),
+      : reason_(std::move(reason)),
+        directory_(std::move(directory)),
         cluster_(std::move(cluster)),
         database_(std::make_unique<PostgresDatabase>(std::move(options))) {}
 
   PostgresDatabase& database() override { return *database_; }
   std::string description() const override {
-    return "a private cluster, as the role may not create databases";
+    return absl::StrCat("a private cluster, as ", reason_);
   }
 
  private:
+  const std::string reason_;
   // In the opposite order: the connections end, the server stops, its directory is removed.
   std::unique_ptr<TemporaryFolder> directory_;
   std::unique_ptr<EmbeddedCluster> cluster_;
@@ -274,8 +280,10 @@ class InPrivateCluster : public PostgresScratch {
 
 // The roles of the server by name, so that they can be granted things; the one that migrates may
 // do all there, as nobody knows what it was granted elsewhere.
-void MakeRoles(pqxx::transaction_base& work, const Model& model) {
-  std::set<std::string> present;
+void MakeRoles(pqxx::transaction_base& work, const Model& model,
+               const std::set<std::string>& absent) {
+  std::set<std::string> present = absent;
+  present.erase(model.role);
   for (const pqxx::row row : work.exec("SELECT rolname FROM pg_roles")) {
     present.insert(row[0].as<std::string>());
   }
@@ -285,16 +293,32 @@ void MakeRoles(pqxx::transaction_base& work, const Model& model) {
   work.exec(absl::StrCat("ALTER ROLE ", work.quote_name(model.role), " SUPERUSER LOGIN"));
 }
 
-absl::Status NoPrivilege(const Model& model, absl::string_view problem) {
+// Why there must be a private cluster, which cannot be had.
+absl::Status NoPrivateCluster(const Model& model, const ScratchNeeds& needs,
+                              absl::string_view problem) {
+  const std::string install =
+      absl::StrCat("install PostgreSQL ", model.major(), "'s server programs beside migd");
+  if (!needs.own_server.empty()) {
+    return errors::ScratchUnavailable(
+        absl::StrCat(needs.own_server, ", and a private cluster ", problem), install);
+  }
   return errors::ScratchUnavailable(
       absl::StrCat("role ", model.role, " may not create databases, and a private cluster ",
                    problem),
-      absl::StrCat("ALTER ROLE ", model.role, " CREATEDB; or install PostgreSQL ", model.major(),
-                   "'s server programs beside migd"));
+      absl::StrCat("ALTER ROLE ", model.role, " CREATEDB; or ", install));
+}
+
+// As the database that it stands for is called, so that statements may name it; but for what a
+// cluster has already.
+std::string NameInPrivateCluster(const Model& model) {
+  return model.database == "postgres" || absl::StartsWith(model.database, "template")
+             ? "scratch"
+             : model.database;
 }
 
 absl::StatusOr<std::unique_ptr<PostgresScratch>> MakeInPrivateCluster(
-    PostgresDatabase& live, const Model& model, const ScratchOptions& options) {
+    PostgresDatabase& live, const Model& model, const ScratchNeeds& needs,
+    const ScratchOptions& options) {
   EmbeddedOptions embedded;
   for (const PostgresProgram& programs :
        FindPostgresPrograms(options.program_directory, {"postgres", "initdb"})) {
@@ -303,8 +327,9 @@ absl::StatusOr<std::unique_ptr<PostgresScratch>> MakeInPrivateCluster(
     break;
   }
   if (embedded.program_directory.empty()) {
-    return NoPrivilege(model, absl::StrCat("needs initdb and postgres of version ", model.major(),
-                                           ", which are not found"));
+    return NoPrivateCluster(model, needs,
+                            absl::StrCat("needs initdb and postgres of version ", model.major(),
+                                         ", which are not found"));
   }
   auto directory = TemporaryFolder::Make(kClusterPrefix);
   if (!directory.ok()) return directory.status();
@@ -314,30 +339,36 @@ absl::StatusOr<std::unique_ptr<PostgresScratch>> MakeInPrivateCluster(
   embedded.durable = false;
   auto cluster = EmbeddedCluster::Start(embedded);
   if (!cluster.ok()) {
-    return NoPrivilege(model, absl::StrCat("does not start: ", cluster.status().message()));
+    return NoPrivateCluster(model, needs,
+                            absl::StrCat("does not start: ", cluster.status().message()));
   }
   ConnectionOptions connection = (*cluster)->connection();
+  const std::string name = NameInPrivateCluster(model);
   try {
     Connection maintenance(FormatConninfo(connection), live.options().connect_timeout);
     {
       pqxx::nontransaction work(maintenance);
-      MakeRoles(work, model);
-      work.exec(absl::StrCat("CREATE DATABASE scratch", model.create_options));
+      MakeRoles(work, model, needs.absent_roles);
+      work.exec(absl::StrCat("CREATE DATABASE ", work.quote_name(name), model.create_options));
     }
-    CopySettings(maintenance, "scratch", model, /*same_server=*/false);
+    CopySettings(maintenance, name, model, /*same_server=*/false);
   } catch (const std::exception& refused) {
-    return NoPrivilege(model, absl::StrCat("cannot be set up: ", refused.what()));
+    return NoPrivateCluster(model, needs, absl::StrCat("cannot be set up: ", refused.what()));
   }
   connection["user"] = model.role;
-  connection["dbname"] = "scratch";
-  return std::make_unique<InPrivateCluster>(*std::move(directory), *std::move(cluster),
+  connection["dbname"] = name;
+  const std::string reason =
+      needs.own_server.empty() ? "the role may not create databases" : needs.own_server;
+  return std::make_unique<InPrivateCluster>(reason, *std::move(directory), *std::move(cluster),
                                             OptionsFor(live, std::move(connection), model));
 }
 
 absl::StatusOr<std::unique_ptr<PostgresScratch>> Make(PostgresDatabase& live, const Model& model,
+                                                      const ScratchNeeds& needs,
                                                       const ScratchOptions& options) {
-  return model.may_create_databases ? MakeOnSameServer(live, model)
-                                    : MakeInPrivateCluster(live, model, options);
+  return model.may_create_databases && needs.own_server.empty()
+             ? MakeOnSameServer(live, model)
+             : MakeInPrivateCluster(live, model, needs, options);
 }
 
 // Whether a private cluster's server, which ends soon after its migd, has not ended yet.
@@ -441,30 +472,33 @@ absl::StatusOr<std::unique_ptr<PostgresScratch>> PostgresScratchSource::MakeBare
   const auto model = ReadModel(live_);
   if (!model.ok()) return model.status();
   RemoveLeftovers().status().IgnoreError();
-  return Make(live_, *model, options_);
+  return Make(live_, *model, ScratchNeeds(), options_);
 }
 
-absl::StatusOr<std::unique_ptr<Scratch>> PostgresScratchSource::MakeEmpty() {
+absl::StatusOr<std::unique_ptr<Scratch>> PostgresScratchSource::MakeEmpty(
+    const ScratchNeeds& needs) {
   const auto model = ReadModel(live_);
   if (!model.ok()) return model.status();
   RemoveLeftovers().status().IgnoreError();
-  auto scratch = Make(live_, *model, options_);
+  auto scratch = Make(live_, *model, needs, options_);
   if (!scratch.ok()) return scratch;
   const absl::Status status = MakeVersionTableSchema((*scratch)->database(), *model);
   if (!status.ok()) return status;
   return scratch;
 }
 
-absl::StatusOr<std::unique_ptr<Scratch>> PostgresScratchSource::CopySchema() {
+absl::StatusOr<std::unique_ptr<Scratch>> PostgresScratchSource::CopySchema(
+    const ScratchNeeds& needs) {
   const auto model = ReadModel(live_);
   if (!model.ok()) return model.status();
   const DumpPrograms programs = FindDumpPrograms(options_.program_directory, model->server_version);
   if (!programs.found) return errors::ScratchUnavailable(programs.problem, programs.hint);
   RemoveLeftovers().status().IgnoreError();
-  auto scratch = Make(live_, *model, options_);
+  auto scratch = Make(live_, *model, needs, options_);
   if (!scratch.ok()) return scratch;
+  const bool may_give_ownership = model->may_give_ownership || !needs.own_server.empty();
   const absl::Status status =
-      migd::CopySchema(live_, (*scratch)->database(), *programs.found, model->may_give_ownership);
+      migd::CopySchema(live_, (*scratch)->database(), *programs.found, may_give_ownership);
   if (!status.ok()) return status;
   return scratch;
 }

@@ -33,8 +33,9 @@ struct ScratchOptions {
 // it is to live, on a session with the database that it stands for: a scratch database whose lock
 // nobody has is a leftover, whoever made it, and is dropped with all sessions in it.
 //
-// Otherwise in a private cluster of the same major version, in a directory migd-scratch-... of the
-// system's place for temporary files. Its lock file tells a leftover.
+// Otherwise, or if what is to run there changes more than a database, in a private cluster of the
+// same major version, in a directory migd-scratch-... of the system's place for temporary files.
+// Its lock file tells a leftover.
 class PostgresScratchSource : public ScratchSource {
  public:
   // `live` must outlive this object and what it makes.
@@ -44,8 +45,8 @@ class PostgresScratchSource : public ScratchSource {
 
   void EndBackground() override;
 
-  absl::StatusOr<std::unique_ptr<Scratch>> MakeEmpty() override;
-  absl::StatusOr<std::unique_ptr<Scratch>> CopySchema() override;
+  absl::StatusOr<std::unique_ptr<Scratch>> MakeEmpty(const ScratchNeeds& needs) override;
+  absl::StatusOr<std::unique_ptr<Scratch>> CopySchema(const ScratchNeeds& needs) override;
   absl::StatusOr<std::string> DumpSchema() override;
 
   // As MakeEmpty, without even the schema of the version table: for pg_restore.

@@ -136,17 +136,17 @@ void AddEffects(const Opened& opened, const Plan& plan, bool is_live,
   const Workspace& workspace = opened.workspace;
   const PlanEffects effects = DescribeEffects(
       *opened.scripts, plan, is_live ? workspace.database.get() : nullptr, described);
-  response.mutable_losses()->Add(effects.losses.begin(), effects.losses.end());
+  const std::vector<migration::v1::Loss>& losses = effects.destruction.losses;
+  response.mutable_losses()->Add(losses.begin(), losses.end());
   if (!effects.database_error.ok()) {
     *response.mutable_database_error() = errors::ToProto(effects.database_error);
   }
-  const std::string confirmation =
-      ConfirmationOf(workspace.name, described.plan_hash(), effects.losses);
-  const absl::Status refusal = CheckLosses(workspace.name, *workspace.policy(), effects.losses,
+  const std::string confirmation = ConfirmationOf(workspace.name, described.plan_hash(), losses);
+  const absl::Status refusal = CheckLosses(workspace.name, *workspace.policy(), effects.destruction,
                                            described.plan_hash(), confirmation);
   if (!refusal.ok()) {
     *response.mutable_refusal() = errors::ToProto(refusal);
-  } else if (!effects.losses.empty()) {
+  } else if (!losses.empty()) {
     response.set_confirmation(confirmation);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -172,6 +173,26 @@ bool HasOption(NodeList options, absl::string_view name) {
     return true;
   }
   return false;
+}
+
+bool IsPostgresOwn(const QualifiedName& function) {
+  return function.schema.empty() || function.schema == "pg_catalog";
+}
+
+// PostgreSQL's functions that run what they are given as SQL, or that erase large objects.
+bool RunsOrErases(const QualifiedName& function) {
+  static const std::set<std::string>& names = *new std::set<std::string>{
+      "query_to_xml", "query_to_xml_and_xmlschema", "cursor_to_xml", "lo_unlink", "lo_truncate"};
+  return IsPostgresOwn(function) && names.count(function.name) > 0;
+}
+
+// Those that a SELECT of a migration is for, or that count and check.
+bool IsWellKnown(const QualifiedName& function) {
+  static const std::set<std::string>& names = *new std::set<std::string>{
+      "set_config", "setval", "nextval", "currval", "pg_get_serial_sequence",
+      "count",      "max",    "min",     "sum",     "now"};
+  return function.schema == "pg_catalog" ||
+         (function.schema.empty() && names.count(function.name) > 0);
 }
 
 Reach ReachOf(const PgQuery__RangeVar& relation) {
@@ -378,7 +399,7 @@ class Reader {
   void ReadUpdate(const PgQuery__UpdateStmt& statement) {
     const PgQuery__RangeVar& relation = *statement.relation;
     Lock(relation, LOCK_MODE_ROW_EXCLUSIVE, ReachOf(relation));
-    if (statement.where_clause != nullptr || statement.n_from_clause > 0) return;
+    if (!HoldsAlways(statement.where_clause)) return;
     EmptiedRelation emptied = {NameOf(relation), {}, relation.inh != 0, false};
     for (const PgQuery__Node* node : NodeList{statement.target_list, statement.n_target_list}) {
       if (node->node_case == PG_QUERY__NODE__NODE_RES_TARGET) {
@@ -391,14 +412,17 @@ class Reader {
   void ReadDelete(const PgQuery__DeleteStmt& statement) {
     const PgQuery__RangeVar& relation = *statement.relation;
     Lock(relation, LOCK_MODE_ROW_EXCLUSIVE, ReachOf(relation));
-    if (statement.where_clause != nullptr || statement.n_using_clause > 0) return;
+    if (!HoldsAlways(statement.where_clause)) return;
     effects_.emptied.push_back({NameOf(relation), {}, relation.inh != 0, false});
   }
 
   // As pg_dump writes it: SELECT pg_catalog.set_config('search_path', '', false).
   void ReadCall(const PgQuery__FuncCall& call) {
-    if (NameOf(NodeList{call.funcname, call.n_funcname}).name != "set_config") return;
-    if (call.n_args < 2 || TextOf(call.args[0]) != "search_path") return;
+    const QualifiedName function = NameOf(NodeList{call.funcname, call.n_funcname});
+    if (RunsOrErases(function)) effects_.is_unknown = true;
+    if (!IsWellKnown(function)) effects_.calls.push_back(function);
+    if (function.name != "set_config" || call.n_args < 2 || TextOf(call.args[0]) != "search_path")
+      return;
     const std::string path = TextOf(call.args[1]);
     std::vector<std::string> schemas;
     StatementReader reader(path);
@@ -516,6 +540,9 @@ class Reader {
   void ReadView(const PgQuery__ViewStmt& statement) {
     Tag("CREATE VIEW");
     ReadRows(statement.query->base);
+    // It runs when somebody reads the view.
+    effects_.calls.clear();
+    effects_.is_unknown = false;
     Create(*statement.view);
     if (statement.replace != 0) Lock(*statement.view, LOCK_MODE_ACCESS_EXCLUSIVE);
   }
@@ -568,21 +595,37 @@ class Reader {
     const bool of_part = statement.rename_type == PG_QUERY__OBJECT_TYPE__OBJECT_COLUMN ||
                          statement.rename_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABCONSTRAINT;
     Tag("ALTER ", TagOf(of_part ? statement.relation_type : statement.rename_type));
-    if (statement.relation == nullptr) return;
+    if (statement.relation == nullptr) return ReadRenameOfOther(statement);
     const PgQuery__RangeVar& relation = *statement.relation;
     const QualifiedName name = NameOf(relation);
     if (statement.rename_type == PG_QUERY__OBJECT_TYPE__OBJECT_ATTRIBUTE) {
       effects_.locks.push_back({name, LOCK_MODE_ACCESS_EXCLUSIVE, Reach::kTypedTables});
+      effects_.renamings.push_back({name, name, false, statement.subname, statement.newname});
       return;
     }
     const bool of_index = statement.rename_type == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX;
     Lock(relation, of_index ? LOCK_MODE_SHARE_UPDATE_EXCLUSIVE : LOCK_MODE_ACCESS_EXCLUSIVE,
          of_part || !of_index ? ReachOf(relation) : Reach::kItself);
     if (statement.rename_type == PG_QUERY__OBJECT_TYPE__OBJECT_COLUMN) {
-      effects_.renamings.push_back({name, name, statement.subname, statement.newname});
+      effects_.renamings.push_back({name, name, false, statement.subname, statement.newname});
     } else if (IsRelation(statement.rename_type)) {
       effects_.renamings.push_back({name, {name.schema, statement.newname}});
     }
+  }
+
+  // Of what is no relation, nor part of one.
+  void ReadRenameOfOther(const PgQuery__RenameStmt& statement) {
+    if (statement.rename_type == PG_QUERY__OBJECT_TYPE__OBJECT_SCHEMA) {
+      effects_.renamings.push_back({{"", statement.subname}, {"", statement.newname}, true});
+    } else if (IsType(statement.rename_type)) {
+      const QualifiedName name = NameOf(statement.object);
+      effects_.renamings.push_back({name, {name.schema, statement.newname}});
+    }
+  }
+
+  static bool IsType(PgQuery__ObjectType type) {
+    return type == PG_QUERY__OBJECT_TYPE__OBJECT_TYPE ||
+           type == PG_QUERY__OBJECT_TYPE__OBJECT_DOMAIN;
   }
 
   static bool IsRelation(PgQuery__ObjectType type) {
@@ -601,11 +644,13 @@ class Reader {
 
   void ReadSetSchema(const PgQuery__AlterObjectSchemaStmt& statement) {
     Tag("ALTER ", TagOf(statement.object_type));
-    if (statement.relation == nullptr) return;
-    const QualifiedName name = NameOf(*statement.relation);
+    const bool is_relation = statement.relation != nullptr;
+    if (!is_relation && !IsType(statement.object_type)) return;
+    const QualifiedName name = is_relation ? NameOf(*statement.relation) : NameOf(statement.object);
+    effects_.renamings.push_back({name, {statement.newschema, name.name}});
+    if (!is_relation) return;
     Lock(*statement.relation, LOCK_MODE_ACCESS_EXCLUSIVE);
     Lock(*statement.relation, LOCK_MODE_ACCESS_EXCLUSIVE, Reach::kOwnedSequences);
-    effects_.renamings.push_back({name, {statement.newschema, name.name}});
   }
 
   void ReadAlterDomain(const PgQuery__AlterDomainStmt& statement) {
@@ -755,15 +800,19 @@ class Reader {
   void ReadDrop(const PgQuery__DropStmt& statement) {
     Tag("DROP ", TagOf(statement.remove_type));
     const std::string kind = KindOfDropped(statement.remove_type);
-    if (kind.empty()) return;
+    const bool cascade = statement.behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
+    if (kind.empty()) {
+      // What depends on an operator, or on a configuration of text search, is not followed.
+      effects_.is_unknown = cascade;
+      return;
+    }
     const bool concurrent = statement.concurrent != 0;
     if (concurrent) effects_.transaction_need = TRANSACTION_NEED_OUTSIDE;
     const LockMode mode =
         concurrent ? LOCK_MODE_SHARE_UPDATE_EXCLUSIVE : LOCK_MODE_ACCESS_EXCLUSIVE;
     for (const PgQuery__Node* object : NodeList{statement.objects, statement.n_objects}) {
       const bool of_table = kind == "trigger" || kind == "rule" || kind == "policy";
-      DroppedThing dropped = {kind, of_table ? TableOfPart(*object) : NameOf(object), "",
-                              statement.behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE,
+      DroppedThing dropped = {kind, of_table ? TableOfPart(*object) : NameOf(object), "", cascade,
                               statement.missing_ok != 0};
       if (of_table) dropped.part = StringsOf({object->list->items, object->list->n_items}).back();
       if (of_table || IsRelation(statement.remove_type)) {

@@ -92,6 +92,8 @@ struct WorkNeed {
   WorkCondition condition = WorkCondition::kAlways;
   std::string column = {};
   WrittenType type = {};
+  // USING casts the column, which cuts off what does not fit, and is no error.
+  bool casts = false;
   std::vector<QualifiedName> functions = {};
   QualifiedName object = {};
   // As in LockNeed.
@@ -116,7 +118,8 @@ struct DroppedThing {
 // A relation whose rows, or the values of some of its columns, go.
 struct EmptiedRelation {
   QualifiedName relation;
-  // Of an UPDATE without WHERE: the columns that it sets. Otherwise the rows are deleted.
+  // Those that an UPDATE without WHERE sets, or that get another type and values that have nothing
+  // to do with those before. If empty, the rows are deleted.
   std::vector<std::string> columns;
   // What inherits from it is emptied too.
   bool descendants = true;
@@ -133,10 +136,13 @@ struct CreatedThing {
   bool is_guarded = false;
 };
 
-// A relation, or a column of one, that goes on under another name.
+// A relation, a type, a schema, or a column of a relation, that goes on under another name or in
+// another schema.
 struct Renaming {
   QualifiedName from;
   QualifiedName to;
+  // `from` and `to` are schemas, by their names alone.
+  bool is_schema = false;
   // Of a column.
   std::string from_column = {};
   std::string to_column = {};
@@ -150,6 +156,9 @@ struct StatementEffects {
   // What it does cannot be told: the grammar does not know it, or it runs other statements, as DO
   // does.
   bool is_unknown = false;
+  // The functions that it calls as it runs, but for those of PostgreSQL's that migrations call for
+  // what they are known to do. One that somebody has written may do anything.
+  std::vector<QualifiedName> calls;
   migration::v1::TransactionNeed transaction_need = migration::v1::TRANSACTION_NEED_ANY;
   std::vector<LockNeed> locks;
   std::vector<WorkNeed> works;

@@ -327,6 +327,15 @@ class TableChanges {
     return !parts.empty() && parts.back() == column;
   }
 
+  // Whether any column stands in an expression.
+  static bool ReadsRow(const PgQuery__Node& expression) {
+    bool reads = false;
+    VisitTree(expression.base, [&](const ProtobufCMessage& message) {
+      reads = reads || KindOf(message) == "ColumnRef";
+    });
+    return reads;
+  }
+
   void ChangeType(const PgQuery__AlterTableCmd& command) {
     if (command.def == nullptr || command.def->column_def->type_name == nullptr) return;
     const PgQuery__ColumnDef& definition = *command.def->column_def;
@@ -339,6 +348,11 @@ class TableChanges {
     work.condition = same_value ? WorkCondition::kTypeChangesStorage : WorkCondition::kAlways;
     work.column = command.name;
     work.type = type;
+    work.casts = definition.raw_default != nullptr;
+    if (!same_value && !ReadsRow(*definition.raw_default)) {
+      effects_.emptied.push_back(
+          {table_, {command.name}, reach_ == Reach::kDescendants, /*cascade=*/false});
+    }
     // The constraints of the column are made anew.
     WorkNeed& check = AddWork(RELATION_WORK_KIND_SCAN, "its constraints are checked anew");
     check.condition = WorkCondition::kTypeIsChecked;
@@ -388,6 +402,7 @@ class TableChanges {
                               WorkCondition::kObjectHasIndexes,
                               {},
                               {},
+                              false,
                               {},
                               table_});
   }

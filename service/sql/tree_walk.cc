@@ -1,5 +1,6 @@
 #include "service/sql/tree_walk.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
 
@@ -30,6 +31,25 @@ void CollectWithNames(const ProtobufCMessage& root, std::set<std::string>& names
       names.insert(As<PgQuery__CommonTableExpr>(message).ctename);
     }
   });
+}
+
+// Whether both are the same number or string.
+bool IsSameConstant(const PgQuery__Node* left, const PgQuery__Node* right) {
+  if (left == nullptr || right == nullptr || left->node_case != PG_QUERY__NODE__NODE_A_CONST ||
+      right->node_case != PG_QUERY__NODE__NODE_A_CONST) {
+    return false;
+  }
+  const PgQuery__AConst& one = *left->a_const;
+  const PgQuery__AConst& other = *right->a_const;
+  if (one.val_case != other.val_case) return false;
+  switch (one.val_case) {
+    case PG_QUERY__A__CONST__VAL_IVAL:
+      return one.ival->ival == other.ival->ival;
+    case PG_QUERY__A__CONST__VAL_SVAL:
+      return absl::string_view(one.sval->sval) == other.sval->sval;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -72,6 +92,31 @@ std::vector<QualifiedName> FunctionsIn(const ProtobufCMessage& root) {
     functions.push_back(NameOf(NodeList{call.funcname, call.n_funcname}));
   });
   return functions;
+}
+
+bool HoldsAlways(const PgQuery__Node* condition) {
+  if (condition == nullptr) return true;
+  switch (condition->node_case) {
+    case PG_QUERY__NODE__NODE_A_CONST:
+      return condition->a_const->val_case == PG_QUERY__A__CONST__VAL_BOOLVAL &&
+             condition->a_const->boolval->boolval != 0;
+    case PG_QUERY__NODE__NODE_A_EXPR: {
+      const PgQuery__AExpr& comparison = *condition->a_expr;
+      return StringsOf({comparison.name, comparison.n_name}) == std::vector<std::string>{"="} &&
+             IsSameConstant(comparison.lexpr, comparison.rexpr);
+    }
+    case PG_QUERY__NODE__NODE_BOOL_EXPR: {
+      const PgQuery__BoolExpr& joined = *condition->bool_expr;
+      const NodeList parts = {joined.args, joined.n_args};
+      if (joined.boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR) {
+        return std::all_of(parts.begin(), parts.end(), HoldsAlways);
+      }
+      return joined.boolop == PG_QUERY__BOOL_EXPR_TYPE__OR_EXPR &&
+             std::any_of(parts.begin(), parts.end(), HoldsAlways);
+    }
+    default:
+      return false;
+  }
 }
 
 QualifiedName NameOf(const PgQuery__RangeVar& relation) {

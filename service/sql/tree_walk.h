@@ -36,6 +36,10 @@ std::vector<const PgQuery__RangeVar*> RelationsIn(const ProtobufCMessage& root);
 // The functions that are called anywhere beneath `root`.
 std::vector<QualifiedName> FunctionsIn(const ProtobufCMessage& root);
 
+// Whether a condition holds for every row: there is none, it is TRUE, or it compares equal
+// constants, as 1 = 1 does. False where that is not plain.
+bool HoldsAlways(const PgQuery__Node* condition);
+
 // A name as the grammar has folded it.
 QualifiedName NameOf(const PgQuery__RangeVar& relation);
 // A name as a list of strings: [[catalog.]schema.]name.

@@ -13,11 +13,11 @@ namespace migctl {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 // What comes of a person who types `line`; of one who leaves, if it is nothing.
-std::optional<migration::v1::Error> AskWith(const std::optional<std::string>& line,
-                                            Captured& shown) {
-  migration::v1::Error error;
+std::optional<migration::v1::Error> AskWith(const std::optional<std::string>& line, Captured& shown,
+                                            migration::v1::Error error = {}) {
   error.set_reason("CONFIRMATION_REQUIRED");
   (*error.mutable_metadata())["database"] = "core";
   (*error.mutable_metadata())["confirmation"] = "c0de";
@@ -36,6 +36,23 @@ TEST(AskForConfirmation, IsGivenByTheNameOfTheDatabase) {
   EXPECT_FALSE(AskWith("core", shown).has_value());
   EXPECT_FALSE(AskWith(" core ", shown).has_value());
   EXPECT_THAT(shown.text(), HasSubstr("This destroys data of database core"));
+}
+
+TEST(AskForConfirmation, NamesWhatNobodyKnowsBesideWhatIsLost) {
+  Captured known;
+  AskWith("core", known);
+  EXPECT_THAT(known.text(), Not(HasSubstr("only when they run")));
+
+  migration::v1::Error error;
+  migration::v1::UnknownStatement& statement = *error.mutable_losses()->add_unknown_statements();
+  statement.set_revision("a91f");
+  statement.set_line(7);
+  statement.set_summary("DO ?");
+  error.mutable_losses()->set_omitted_unknown_count(3);
+  Captured shown;
+  AskWith("core", shown, error);
+  EXPECT_THAT(shown.text(), HasSubstr("What these do besides shows only when they run:\n"
+                                      "  DO ? (a91f, line 7)\n  and 3 more\n"));
 }
 
 TEST(AskForConfirmation, CallsAWrongNameWrong) {

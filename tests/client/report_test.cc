@@ -317,7 +317,7 @@ TEST(PlanText, SaysWhatStatementsDoAndFoldsThoseInNobodysWay) {
                          works { kind: RELATION_WORK_KIND_REWRITE relation: "public.a" reason: "why"
                                  estimated_rows: 4000000 size_bytes: 1200000000 } }
             statements { line: 4 summary: "INSERT INTO b ..." }
-            statements { line: 5 summary: "INSERT INTO b ..." }
+            statements { line: 5 summary: "DELETE FROM b WHERE a = ?" command: "DELETE" }
             statements { line: 6 summary: "CREATE INDEX" locks { relation: "b" mode: LOCK_MODE_SHARE is_new: true } }
             statements { line: 7 summary: "DROP TABLE c" losses { object_kind: "table" object_name: "public.c" }
                          transaction_need: TRANSACTION_NEED_OUTSIDE }
@@ -333,7 +333,7 @@ core: 1 step from base to a91f
      3  ALTER TABLE a ...
         REWRITES public.a (1.2 GB, ~4,000,000 rows): why
         blocks reads and writes of public.a (1.2 GB, ~4,000,000 rows)
-     4  3 statements to line 6 that stand in nobody's way
+     4  3 statements to line 6 that stand in nobody's way; 1 of them changes or deletes rows
      7  DROP TABLE c
         DESTROYS table public.c, empty
         cannot run in a transaction, as this section does

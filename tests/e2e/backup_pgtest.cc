@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "tests/support/service_fixture.h"
 
@@ -17,6 +18,7 @@ namespace migd {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -101,6 +103,29 @@ TEST_F(BackupTest, ThePolicyDemandsOneBeforeWhatDestroysAlone) {
   EXPECT_THAT(BackupFiles(), IsEmpty());
   Text({"downgrade", "-1", "--yes", "--backup=never"});
   EXPECT_EQ(BackupFiles().size(), 2U);
+}
+
+TEST_F(BackupTest, ThePolicyTakesWhatNobodyKnowsForDestructive) {
+  StartMigdWith({"--backup-dir", backups(), "--backup", "before_destructive"});
+  Text({"upgrade", "head"});
+  Add({.id = "c3", .revises = "b2", .up = "DO $$ BEGIN END $$;"});
+  EXPECT_THAT(BackupFiles(), IsEmpty());
+  Text({"upgrade", "head"});
+  EXPECT_EQ(BackupFiles().size(), 2U);
+}
+
+// In names of files, `a.b` and `a_b` would be the same.
+TEST_F(BackupTest, ThoseOfADatabaseWithASimilarNameStay) {
+  StartMigdWith({"--database-name", "a.b", "--backup-dir", backups(), "--backup", "always",
+                 "--backup-keep", "1"});
+  fs::create_directories(backups());
+  const std::string other = "a_b-20200101T000000Z-op.dump";
+  std::ofstream(absl::StrCat(backups(), "/", other)) << "x";
+  Text({"upgrade", "+1"});
+  Text({"upgrade", "+1"});
+  const std::vector<std::string> files = BackupFiles();
+  EXPECT_EQ(files.size(), 3U) << absl::StrJoin(files, " ");
+  EXPECT_THAT(files, Contains(other));
 }
 
 TEST_F(BackupTest, TheNewestAreKept) {

@@ -185,6 +185,45 @@ TEST_F(GuardTest, AnUpgradeThatDestroysIsGuardedTheSame) {
   EXPECT_EQ(VersionRows(), "cc30");
 }
 
+TEST_F(GuardTest, AnotherNameHidesNothing) {
+  Fill();
+  Add({.id = "cc30",
+       .revises = "bb20",
+       .up = "ALTER TABLE orders RENAME COLUMN note TO remark;\nALTER TABLE orders RENAME TO "
+             "purchases;"});
+  Add({.id = "dd40", .revises = "cc30", .up = "ALTER TABLE purchases DROP COLUMN remark;"});
+  Add({.id = "ee50", .revises = "cc30", .up = "DROP TABLE public.purchases;"});
+  EXPECT_THAT(FailureOf({"upgrade", "dd40"}).text, HasSubstr("column public.orders.note"));
+  EXPECT_THAT(FailureOf({"upgrade", "ee50"}).text, HasSubstr("table public.orders"));
+  EXPECT_EQ(VersionRows(), "bb20");
+}
+
+// What nobody can tell is named where somebody is asked anyhow.
+TEST_F(GuardTest, WhatIsNotKnownIsNamedBesideWhatIsLost) {
+  Fill();
+  Query("CREATE FUNCTION wipe() RETURNS void LANGUAGE sql AS 'DROP TABLE empty'");
+  const std::string unknown = "DO $$ BEGIN EXECUTE 'DROP TABLE empty'; END $$;\nSELECT wipe();";
+  Add({.id = "cc30", .revises = "bb20", .up = absl::StrCat(unknown, "\nDROP TABLE orders;")});
+  const Json plan = Object({"plan", "upgrade", "head"});
+  EXPECT_EQ(plan["steps"][0]["statements"][0]["is_unknown"].text(), "true");
+  EXPECT_EQ(plan["steps"][0]["statements"][1]["is_unknown"].text(), "true");
+  EXPECT_EQ(plan["steps"][0]["statements"][2]["is_unknown"].text(), "false");
+  EXPECT_THAT(Text({"plan", "upgrade", "head"}), HasSubstr("what it does shows only when it runs"));
+
+  const Failure failure = FailureOf({"upgrade", "head"});
+  const Json named = failure.json["losses"]["unknown_statements"];
+  ASSERT_EQ(named.size(), 2);
+  EXPECT_EQ(named[0]["summary"].text(), "DO ?");
+  EXPECT_EQ(named[1]["summary"].text(), "SELECT wipe()");
+  EXPECT_EQ(named[1]["revision"].text(), "cc30");
+  EXPECT_EQ(named[1]["statement_index"].text(), "2");
+  EXPECT_THAT(failure.text,
+              HasSubstr("what 2 statements do besides is not known: DO ? (cc30, line "));
+  const Finished refused = OnTerminal({"upgrade", "head"}, "no");
+  EXPECT_THAT(refused.out, AllOf(HasSubstr("What these do besides shows only when they run"),
+                                 HasSubstr("SELECT wipe() (cc30, line ")));
+}
+
 TEST_F(GuardTest, NothingIsAskedWhereNothingIsLost) {
   Text({"upgrade", "head"});
   Query("DROP TABLE empty");

@@ -113,6 +113,33 @@ TEST_F(RehearsalTest, AFailureIsFoundBeforeTheLiveDatabaseFindsIt) {
   EXPECT_EQ(Scratches(), "0");
 }
 
+// What all databases of the server share is not tried on them.
+TEST_F(RehearsalTest, WhatChangesTheWholeServerRunsInAClusterOfItsOwn) {
+  const std::string role = absl::StrCat("role_of_", database().at("dbname"));
+  const std::string count =
+      absl::StrCat("SELECT count(*) FROM pg_roles WHERE rolname = '", role, "'");
+  Add({"b2", "a1",
+       absl::StrCat("CREATE ROLE ", role, ";\nGRANT SELECT ON items TO ", role,
+                    ";\nALTER DATABASE ", database().at("dbname"), " SET work_mem = '7MB';"),
+       absl::StrCat("REVOKE ALL ON items FROM ", role, ";\nDROP ROLE ", role, ";")});
+  const std::vector<Json> messages = Rehearse({"upgrade", "b2"}, 0);
+  EXPECT_THAT(messages.front()["started"]["scratch"].text(),
+              HasSubstr("a private cluster, as revision b2 says CREATE ROLE, which changes the "
+                        "whole server"));
+  EXPECT_EQ(Query(count), "0");
+  EXPECT_EQ(Query("SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d "
+                  "ON d.oid = s.setdatabase WHERE datname = current_database() "
+                  "AND setconfig::text LIKE '%7MB%'"),
+            "0");
+
+  Text({"upgrade", "b2"});
+  EXPECT_EQ(Query(count), "1");
+  // The files make a role that the server has by now.
+  EXPECT_THAT(Text({"verify"}), HasSubstr("all as the files make them"));
+  Text({"downgrade", "a1", "--yes"});
+  EXPECT_EQ(Query(count), "0");
+}
+
 TEST_F(RehearsalTest, ADowngradeGoesOneWay) {
   const std::vector<Json> messages = Rehearse({"downgrade", "base"}, 0);
   const std::vector<Json> statements = OfKind(messages, "statement");

@@ -31,7 +31,7 @@ std::string ReasonFor(DestructivePolicy destructive, const std::vector<Loss>& lo
                       const std::string& confirmation = "") {
   Policy policy;
   policy.destructive = destructive;
-  const absl::Status status = CheckLosses("core", policy, losses, kHash, confirmation);
+  const absl::Status status = CheckLosses("core", policy, {losses, {}}, kHash, confirmation);
   return status.ok() ? "" : errors::ReasonName(errors::ReasonOf(status));
 }
 
@@ -102,7 +102,7 @@ TEST(ConfirmationOf, TellsAnotherPlanFromOtherLosses) {
   policy.destructive = DestructivePolicy::kConfirm;
   const std::vector<Loss> now = {LossOf("a", 1, 0)};
   const auto message = [&](const std::string& given) {
-    return std::string(CheckLosses("core", policy, now, kHash, given).message());
+    return std::string(CheckLosses("core", policy, {now, {}}, kHash, given).message());
   };
   EXPECT_THAT(message(ConfirmationOf("core", kHash, {})), HasSubstr("has become more, or other"));
   EXPECT_THAT(message(ConfirmationOf("core", "other", now)), HasSubstr("not that of this plan"));

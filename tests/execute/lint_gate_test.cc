@@ -125,6 +125,25 @@ TEST_F(LintGateTest, NorDoesOneThatIsMadeOnTheWay) {
   EXPECT_THAT(findings_[0].message(), HasSubstr("t does not exist here yet"));
 }
 
+// It is there, and large, under the name that it has before the plan.
+TEST_F(LintGateTest, ATableThatIsCalledOtherwiseOnTheWayIsNotTakenForNew) {
+  AddTable("t", kLarge);
+  workspace_.Write({"a", "", "\nALTER TABLE t RENAME TO u;\n", "\nSELECT 1;\n"});
+  workspace_.Write({"b", "a", "\nCREATE INDEX i ON u (x);\n", "\nSELECT 1;\n"});
+  EXPECT_FALSE(Upgrade().status.ok());
+  EXPECT_THAT(Told(), ElementsAre("rename-table error", "index-not-concurrent error"));
+}
+
+TEST_F(LintGateTest, OneThatTheSearchPathFindsIsNotTakenForNew) {
+  AddTable("app.t", kLarge);
+  workspace_.Write(
+      {"a", "", "\nSET search_path = app;\nCREATE INDEX i ON t (x);\n", "\nSELECT 1;\n"});
+  workspace_.Write({"b", "a", "\nCREATE INDEX j ON t (x);\n", "\nSELECT 1;\n"});
+  EXPECT_FALSE(Upgrade().status.ok());
+  EXPECT_THAT(Told(), ElementsAre("index-not-concurrent error", "index-not-concurrent warning"));
+  EXPECT_THAT(findings_[1].message(), HasSubstr("t does not exist here yet"));
+}
+
 TEST_F(LintGateTest, ATableWhoseSizeCannotBeToldIsNotTakenForSmall) {
   AddTable("t", {absl::nullopt});
   workspace_.Write({"a", "", "\nCREATE INDEX i ON t (x);\n", "\nSELECT 1;\n"});

@@ -25,10 +25,12 @@ namespace {
 using migration::v1::LockMode;
 using migration::v1::PlannedStatement;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
+using ::testing::UnorderedElementsAreArray;
 
 // Something of everything that can be locked, written anew or lost.
 constexpr char kSchema[] = R"(
@@ -550,14 +552,16 @@ class PlanEffectsTest : public ::testing::Test {
       }
     }
     for (const auto& loss : described[0].losses()) {
-      static const std::set<std::string>& with_rows = *new std::set<std::string>{
-          "table", "column", "materialized view", "sequence", "schema", "rows", "values"};
+      static const std::set<std::string>& with_rows =
+          *new std::set<std::string>{"table", "column", "materialized view", "sequence", "schema",
+                                     "rows",  "values", "precision"};
       if (with_rows.count(loss.object_kind()) == 0) {
         EXPECT_NE(loss.because_of(), "") << loss.DebugString();
         prediction.dependents.insert(loss.object_name());
         continue;
       }
-      const bool stays = loss.object_kind() == "rows" || loss.object_kind() == "values";
+      const bool stays = loss.object_kind() == "rows" || loss.object_kind() == "values" ||
+                         loss.object_kind() == "precision";
       (stays ? prediction.emptied : prediction.dropped).insert(loss.object_name());
     }
     return prediction;
@@ -692,6 +696,161 @@ TEST_F(PlanEffectsTest, KnowsWhatIsGoneAlready) {
               IsEmpty());
   // Without CASCADE they would be in the way, and nothing goes.
   EXPECT_THAT(dependents({"DROP TABLE orders"}), IsEmpty());
+}
+
+// What the statements destroy, as "kind name".
+std::vector<std::string> LossesIn(const std::vector<PlannedStatement>& described) {
+  std::vector<std::string> losses;
+  for (const PlannedStatement& statement : described) {
+    for (const auto& loss : statement.losses()) {
+      losses.push_back(absl::StrCat(loss.object_kind(), " ", loss.object_name()));
+    }
+  }
+  return losses;
+}
+
+// Nothing is lost unseen because it goes by another name meanwhile.
+TEST_F(PlanEffectsTest, FollowsWhatHasAnotherNameNow) {
+  const std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> cases = {
+      {{"ALTER TABLE lonely RENAME TO a", "DROP TABLE a"}, {"table public.lonely"}},
+      {{"ALTER TABLE lonely RENAME TO a", "ALTER TABLE a RENAME TO b", "DROP TABLE b"},
+       {"table public.lonely"}},
+      {{"ALTER TABLE public.lonely RENAME TO a", "DROP TABLE a"}, {"table public.lonely"}},
+      {{"ALTER TABLE lonely RENAME TO a", "DROP TABLE public.a"}, {"table public.lonely"}},
+      {{"SET search_path = app", "ALTER TABLE settings RENAME TO a", "DROP TABLE a"},
+       {"table app.settings"}},
+      {{"SET search_path = app, public", "ALTER TABLE settings RENAME TO a", "DROP TABLE a"},
+       {"table app.settings"}},
+      {{"SET search_path = app", "ALTER TABLE settings RENAME TO a", "RESET search_path",
+        "DROP TABLE app.a"},
+       {"table app.settings"}},
+      {{"ALTER TABLE app.settings SET SCHEMA public", "DROP TABLE settings"},
+       {"table app.settings"}},
+      // What is called so already is what is meant, not what was moved elsewhere.
+      {{"ALTER TABLE lonely SET SCHEMA app", "ALTER TABLE app.settings RENAME TO items",
+        "DROP TABLE items"},
+       {"table public.items"}},
+      {{"ALTER TABLE lonely RENAME COLUMN value TO a", "ALTER TABLE lonely DROP COLUMN a"},
+       {"column public.lonely.value"}},
+      {{"ALTER TABLE lonely RENAME value TO a", "ALTER TABLE public.lonely RENAME a TO b",
+        "ALTER TABLE lonely RENAME TO c", "ALTER TABLE c DROP b"},
+       {"column public.lonely.value"}},
+      {{"ALTER TABLE app.settings RENAME value TO a", "UPDATE app.settings SET a = '{}'"},
+       {"values app.settings.a"}},
+      {{"ALTER TABLE users DROP COLUMN shape", "ALTER TYPE pair RENAME ATTRIBUTE a TO x CASCADE",
+        "ALTER TYPE pair DROP ATTRIBUTE x CASCADE"},
+       {"column public.users.shape", "column public.of_pair.a"}},
+      {{"ALTER SCHEMA app RENAME TO old", "DROP TABLE old.settings"}, {"table app.settings"}},
+      {{"ALTER SCHEMA app RENAME TO old", "ALTER TABLE old.settings RENAME TO a",
+        "ALTER SCHEMA old RENAME TO older", "DROP TABLE older.a"},
+       {"table app.settings"}},
+      {{"CREATE SCHEMA archive", "ALTER TABLE lonely SET SCHEMA archive",
+        "DROP SCHEMA archive CASCADE"},
+       {"table public.lonely"}},
+      {{"ALTER TYPE mood RENAME TO feelings", "DROP TYPE feelings CASCADE"},
+       {"column public.users.feeling"}},
+      {{"ALTER DOMAIN label SET SCHEMA app", "DROP DOMAIN app.label CASCADE"},
+       {"column public.users.nick"}},
+      // A function has a name of its own.
+      {{"ALTER TABLE users RENAME TO touch", "ALTER TABLE lonely RENAME TO users",
+        "DROP TABLE users"},
+       {"table public.lonely"}},
+  };
+  for (const auto& [statements, losses] : cases) {
+    SCOPED_TRACE(absl::StrJoin(statements, "; "));
+    const Reality reality = Run(absl::StrJoin(statements, "; "));
+    EXPECT_EQ(reality.refusal, "");
+    EXPECT_THAT(LossesIn(Describe(statements)), UnorderedElementsAreArray(losses));
+  }
+  const std::vector<std::string> with_schema =
+      LossesIn(Describe({"ALTER SCHEMA app RENAME TO old", "DROP SCHEMA old CASCADE"}));
+  EXPECT_THAT(with_schema, Contains("schema old"));
+  EXPECT_THAT(with_schema, Contains("table app.settings"));
+  EXPECT_THAT(with_schema, Contains("table app.visits"));
+  EXPECT_THAT(
+      LossesIn(Describe({"ALTER TABLE users RENAME TO touch", "DROP FUNCTION touch CASCADE"})),
+      Contains(HasSubstr("users_touch")));
+}
+
+TEST_F(PlanEffectsTest, KnowsThatItDoesNotKnowWhatFunctionsDo) {
+  const auto is_unknown = [](const std::vector<std::string>& statements) {
+    return Describe(statements).back().is_unknown();
+  };
+  for (const char* sql :
+       {"SELECT volatile_one()", "SELECT public.volatile_one() FROM users",
+        "UPDATE lonely SET id = volatile_one() WHERE id = 1",
+        "CREATE TABLE fresh AS SELECT volatile_one()",
+        "WITH a AS (SELECT volatile_one() AS b) INSERT INTO lonely SELECT b FROM a"}) {
+    EXPECT_TRUE(is_unknown({sql})) << sql;
+  }
+  EXPECT_TRUE(is_unknown(
+      {"CREATE FUNCTION wipe() RETURNS void LANGUAGE sql AS 'DROP TABLE users'", "SELECT wipe()"}));
+  for (const char* sql :
+       {"SELECT stable_one()", "SELECT setval('numbers', 7)", "SELECT random(), clock_timestamp()",
+        "INSERT INTO lonely SELECT length(name), md5(random()::text) FROM users",
+        "SELECT count(*), array_agg(name) FROM users",
+        "CREATE VIEW fresh AS SELECT volatile_one()"}) {
+    EXPECT_FALSE(is_unknown({sql})) << sql;
+  }
+}
+
+// Whether values of a column come out otherwise when its type has changed and is changed back.
+TEST_F(PlanEffectsTest, TellsWhichNewTypesRoundValues) {
+  const std::vector<std::tuple<std::string, std::string, std::string>> changes = {
+      {"numeric(8,2)", "12.34", "integer"},
+      {"numeric(8,2)", "12.34", "numeric(8,1)"},
+      {"numeric(8,2)", "12.34", "numeric(10,2)"},
+      {"numeric(8,2)", "12.34", "numeric"},
+      {"numeric(8,0)", "12", "bigint"},
+      {"numeric", "1.23456789012345678", "double precision"},
+      {"double precision", "0.123456789012345", "real"},
+      {"double precision", "1.5", "integer"},
+      {"double precision", "1.5", "numeric"},
+      {"bigint", "1234567890123456789", "double precision"},
+      {"integer", "123456789", "real"},
+      {"integer", "123456789", "double precision"},
+      {"integer", "7", "bigint"},
+      {"bigint", "7", "integer"},
+      {"timestamp", "2026-01-02 03:04:05.678901", "timestamp(3)"},
+      {"timestamp(3)", "2026-01-02 03:04:05.678", "timestamp"},
+      {"timestamptz", "2026-01-02 03:04:05.678901+00", "timestamptz(0)"},
+      {"timestamp", "2026-01-02 03:04:05", "date"},
+      {"timestamp", "2026-01-02 03:04:05", "time"},
+      {"date", "2026-01-02", "timestamp"},
+      {"time", "03:04:05.678901", "time(2)"},
+      {"varchar(20)", "a long enough text", "varchar(5) USING value::varchar(5)"},
+      {"varchar(20)", "a long enough text", "varchar(40) USING value::varchar(40)"},
+      {"text", "a long enough text", "varchar(5) USING value::varchar(5)"},
+      {"text", "text", "varchar(5)"},
+      {"numeric[]", "{1.25}", "integer[]"},
+  };
+  for (const auto& [from, value, to] : changes) {
+    SCOPED_TRACE(absl::StrCat(from, " to ", to));
+    pqxx::connection connection(FormatConninfo(options_->connection));
+    {
+      pqxx::work work(connection);
+      work.exec(absl::StrCat("DROP TABLE IF EXISTS rounded; CREATE TABLE rounded (value ", from,
+                             "); INSERT INTO rounded VALUES ('", value, "')"));
+      work.commit();
+    }
+    const std::string change = absl::StrCat("ALTER TABLE rounded ALTER COLUMN value TYPE ", to);
+    const std::vector<std::string> losses = LossesIn(Describe({change}));
+    pqxx::work work(connection);
+    const std::string before = work.exec1("SELECT value FROM rounded")[0].c_str();
+    work.exec(change);
+    if (from == "timestamp" && to == "time") {
+      EXPECT_THAT(losses, ElementsAre("precision public.rounded.value"));
+      continue;
+    }
+    work.exec(absl::StrCat("ALTER TABLE rounded ALTER COLUMN value TYPE ", from));
+    const std::string after = work.exec1("SELECT value FROM rounded")[0].c_str();
+    if (before == after) {
+      EXPECT_THAT(losses, IsEmpty());
+    } else {
+      EXPECT_THAT(losses, ElementsAre("precision public.rounded.value"));
+    }
+  }
+  TestCluster::Query(options_->connection, "DROP TABLE rounded");
 }
 
 // A time with a zone is stored as one without is, read in UTC.

@@ -143,6 +143,8 @@ constexpr Example kBad[] = {
     {"duplicate-column", "CREATE VIEW v (a, a) AS SELECT 1, 2;"},
     {"update-without-where", "UPDATE t SET a = 1;"},
     {"delete-without-where", "DELETE FROM t;"},
+    {"delete-without-where", "DELETE FROM t WHERE true;"},
+    {"update-without-where", "UPDATE t SET a = 1 WHERE 1 = 1;"},
     {"backfill-with-ddl", "ALTER TABLE t ADD a int; UPDATE t SET a = b;"},
     {"backfill-with-ddl", "ALTER TABLE t ADD a int; DELETE FROM u WHERE a > 7;"},
 

@@ -42,7 +42,7 @@ class ScratchDatabaseTest : public ::testing::Test {
   static ScratchOptions Programs() { return {TestCluster::ProgramDirectory(), "postgres"}; }
 
   static std::unique_ptr<Scratch> MakeEmpty(PostgresScratchSource& source) {
-    auto scratch = source.MakeEmpty();
+    auto scratch = source.MakeEmpty({});
     EXPECT_TRUE(scratch.ok()) << scratch.status();
     return scratch.ok() ? *std::move(scratch) : nullptr;
   }
@@ -161,7 +161,7 @@ TEST_F(ScratchDatabaseTest, ACopyHasTheSchemaAndTheVersionRowsButNoData) {
                       section, {{1, {JournalEntry::State::kFinished, "print", "CREATE", "op"}}})
                   .ok());
   PostgresScratchSource source(live, Programs());
-  const auto scratch = source.CopySchema();
+  const auto scratch = source.CopySchema({});
   ASSERT_TRUE(scratch.ok()) << scratch.status();
   EXPECT_EQ(*(*scratch)->database().ReadRows(), (VersionRows{"a", "b"}));
   EXPECT_EQ(QueryIn(**scratch, "SELECT count(*) FROM app.items"), "0");
@@ -175,7 +175,7 @@ TEST_F(ScratchDatabaseTest, NoCopyWithoutPgDump) {
   const TemporaryDirectory empty;
   PostgresDatabase live(Options());
   PostgresScratchSource source(live, {empty.path(), "postgres"});
-  const auto scratch = source.CopySchema();
+  const auto scratch = source.CopySchema({});
   EXPECT_EQ(errors::ReasonOf(scratch.status()), migration::v1::ERROR_REASON_SCRATCH_UNAVAILABLE);
   EXPECT_THAT(scratch.status().message(), HasSubstr("pg_dump"));
 }
@@ -230,7 +230,7 @@ TEST_F(WithoutCreatedb, TheSchemaIsCopiedWithItsOwnersAndGrants) {
                      " reader\"; GRANT ALL ON SCHEMA public TO ", role_));
   PostgresDatabase live(OptionsAs(role_));
   PostgresScratchSource source(live, Programs());
-  const auto scratch = source.CopySchema();
+  const auto scratch = source.CopySchema({});
   ASSERT_TRUE(scratch.ok()) << scratch.status();
   EXPECT_EQ(QueryIn(**scratch, "SELECT tableowner FROM pg_tables WHERE tablename = 'items'"),
             live_.at("user"));
@@ -243,7 +243,7 @@ TEST_F(WithoutCreatedb, WithoutProgramsThereIsNone) {
   const TemporaryDirectory empty;
   PostgresDatabase live(OptionsAs(role_));
   PostgresScratchSource source(live, {empty.path(), "postgres"});
-  const auto scratch = source.MakeEmpty();
+  const auto scratch = source.MakeEmpty({});
   EXPECT_EQ(errors::ReasonOf(scratch.status()), migration::v1::ERROR_REASON_SCRATCH_UNAVAILABLE);
   EXPECT_THAT(errors::ToProto(scratch.status()).hint(),
               HasSubstr(absl::StrCat("ALTER ROLE ", role_, " CREATEDB")));

@@ -121,10 +121,36 @@ TEST(EffectsOf, NamesWhoseRowsGo) {
   EXPECT_THAT(EmptiedBy("DELETE FROM a"), ElementsAre("a"));
   EXPECT_THAT(EmptiedBy("UPDATE a SET b = 1, c = 2"), ElementsAre("a.b.c"));
   EXPECT_THAT(EmptiedBy("DELETE FROM a WHERE b"), IsEmpty());
-  EXPECT_THAT(EmptiedBy("DELETE FROM a USING b"), IsEmpty());
+  EXPECT_THAT(EmptiedBy("DELETE FROM a USING b WHERE a.id = b.id"), IsEmpty());
+  EXPECT_THAT(EmptiedBy("DELETE FROM a USING b"), ElementsAre("a"));
+  EXPECT_THAT(EmptiedBy("UPDATE a SET b = c.b FROM c"), ElementsAre("a.b"));
   EXPECT_THAT(EmptiedBy("WITH x AS (DELETE FROM a RETURNING *) SELECT * FROM x"), ElementsAre("a"));
   EXPECT_THAT(EmptiedBy("EXPLAIN ANALYZE DELETE FROM a"), ElementsAre("a"));
   EXPECT_THAT(EmptiedBy("EXPLAIN DELETE FROM a"), IsEmpty());
+}
+
+TEST(EffectsOf, IsNotMisledByConditionsThatAlwaysHold) {
+  for (const char* condition : {"true", "1 = 1", "'a' = 'a'", "true AND 1 = 1", "b > 0 OR true"}) {
+    EXPECT_THAT(EmptiedBy(absl::StrCat("DELETE FROM a WHERE ", condition)), ElementsAre("a"))
+        << condition;
+    EXPECT_THAT(EmptiedBy(absl::StrCat("UPDATE a SET b = 1 WHERE ", condition)), ElementsAre("a.b"))
+        << condition;
+  }
+  for (const char* condition : {"false", "1 = 2", "b = b", "NOT true", "true AND b > 0",
+                                "b > 0 OR 1 = 2", "1 <> 1", "'1' = 1"}) {
+    EXPECT_THAT(EmptiedBy(absl::StrCat("DELETE FROM a WHERE ", condition)), IsEmpty()) << condition;
+  }
+}
+
+TEST(EffectsOf, NamesValuesThatANewTypeDoesNotKeep) {
+  EXPECT_THAT(EmptiedBy("ALTER TABLE a ALTER b TYPE int USING 0"), ElementsAre("a.b"));
+  EXPECT_THAT(EmptiedBy("ALTER TABLE a ALTER b TYPE uuid USING gen_random_uuid()"),
+              ElementsAre("a.b"));
+  for (const char* change : {"int", "int USING b::int", "int USING length(b)", "text USING c || b",
+                             "json USING to_json(a.*)"}) {
+    EXPECT_THAT(EmptiedBy(absl::StrCat("ALTER TABLE a ALTER b TYPE ", change)), IsEmpty())
+        << change;
+  }
 }
 
 TEST(EffectsOf, TakesANameOfWithForNoTable) {
@@ -134,10 +160,33 @@ TEST(EffectsOf, TakesANameOfWithForNoTable) {
 
 TEST(EffectsOf, SaysThatItDoesNotKnow) {
   for (const char* sql : {"DO $$ BEGIN DROP TABLE a; END $$", "CALL p()", "EXECUTE q",
-                          "CREATE FANCY THING a", "REINDEX SCHEMA s"}) {
+                          "CREATE FANCY THING a", "REINDEX SCHEMA s", "SELECT lo_unlink(7)",
+                          "SELECT query_to_xml('DROP TABLE a', true, true, '')",
+                          "DROP OPERATOR FAMILY f USING btree CASCADE"}) {
     EXPECT_TRUE(Read(sql).is_unknown) << sql;
   }
+  EXPECT_FALSE(Read("DROP OPERATOR FAMILY f USING btree").is_unknown);
   EXPECT_EQ(Read("CREATE FANCY THING a").command, "CREATE FANCY");
+}
+
+TEST(EffectsOf, NamesTheFunctionsThatRun) {
+  const auto calls = [](const std::string& sql) {
+    std::vector<std::string> names;
+    for (const QualifiedName& function : Read(sql).calls) names.push_back(DisplayName(function));
+    return names;
+  };
+  EXPECT_THAT(calls("SELECT wipe(), s.clean(1)"), ElementsAre("wipe", "s.clean"));
+  EXPECT_THAT(calls("UPDATE a SET b = f(b) WHERE g(c)"), UnorderedElementsAre("f", "g"));
+  EXPECT_THAT(calls("CREATE TABLE a AS SELECT f(b) FROM c"), ElementsAre("f"));
+  EXPECT_THAT(calls("EXPLAIN ANALYZE SELECT f()"), ElementsAre("f"));
+  // Of what is only written down, and of PostgreSQL's own.
+  for (const char* sql : {"CREATE VIEW a AS SELECT f(b) FROM c", "EXPLAIN SELECT f()",
+                          "ALTER TABLE a ADD CHECK (f(b))", "CREATE INDEX ON a (f(b))",
+                          "SELECT setval('a_id_seq', 1)",
+                          "SELECT pg_catalog.set_config('a.b', '', "
+                          "false)"}) {
+    EXPECT_THAT(calls(sql), IsEmpty()) << sql;
+  }
 }
 
 TEST(EffectsOf, ReadsTheSearchPath) {
