@@ -51,7 +51,8 @@ $$;
 CREATE TRIGGER keep_audit BEFORE UPDATE OR DELETE OR TRUNCATE ON migration_service.audit
   FOR EACH STATEMENT EXECUTE FUNCTION migration_service.keep_audit();
 REVOKE ALL ON migration_service.audit FROM PUBLIC;
-REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON migration_service.audit FROM CURRENT_USER;
+REVOKE ALL ON migration_service.audit FROM CURRENT_USER;
+GRANT SELECT, INSERT ON migration_service.audit TO CURRENT_USER;
 )";
 
 std::string ChainFunctionSql() {

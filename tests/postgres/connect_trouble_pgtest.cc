@@ -302,10 +302,10 @@ TEST(Privileges, OfARoleThatTheLoginBecomesAndOfTheLogin) {
   const std::string owner = absl::StrCat("owner_of_", stranger.owner.name);
   TestCluster::Query(
       stranger.owner.connection,
-      absl::StrCat("CREATE ROLE ", owner, "; GRANT ", owner, " TO ", stranger.role,
-                   "; CREATE SCHEMA migration_service AUTHORIZATION ", owner,
-                   "; GRANT CREATE ON SCHEMA public TO ", owner, "; ALTER ROLE ", stranger.role,
-                   " NOINHERIT; ALTER ROLE ", stranger.role, " SET role = ", owner));
+      absl::StrCat("CREATE ROLE ", owner, "; ALTER ROLE ", stranger.role, " NOINHERIT; GRANT ",
+                   owner, " TO ", stranger.role, "; CREATE SCHEMA migration_service AUTHORIZATION ",
+                   owner, "; GRANT CREATE ON SCHEMA public TO ", owner, "; ALTER ROLE ",
+                   stranger.role, " SET role = ", owner));
   const migration::v1::Error login = RefusalOf(stranger.options);
   EXPECT_THAT(login.message(), HasSubstr(absl::StrCat("role ", stranger.role,
                                                       " lacks USAGE on schema migration_service")));
