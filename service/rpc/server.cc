@@ -18,7 +18,7 @@
 #include "grpc/health/v1/health.pb.h"
 #include "service/base/errors.h"
 #include "service/database/audit_chain.h"
-#include "service/rpc/reflection_guard.h"
+#include "service/rpc/foreign_call_guard.h"
 
 namespace migd {
 namespace {
@@ -44,12 +44,8 @@ OnRefused NoteIn(Auditor& auditor) {
 }
 
 // Plain text, or what `tls` has.
-std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const Tls* tls, const Admission& admission,
-                                                       Auditor& auditor) {
-  if (tls == nullptr) return grpc::InsecureServerCredentials();
-  auto credentials = tls->NewCredentials();
-  credentials->SetAuthMetadataProcessor(NewAdmissionProcessor(admission, NoteIn(auditor)));
-  return credentials;
+std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const Tls* tls) {
+  return tls == nullptr ? grpc::InsecureServerCredentials() : tls->NewCredentials();
 }
 
 int Milliseconds(absl::Duration duration) {
@@ -129,11 +125,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   SetLimits(options.limits, builder);
   server->tcp_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      CredentialsOf(server->tls_.get(), server->admission_, server->auditor_));
+      CredentialsOf(server->tls_.get()));
   builder.RegisterService(&server->service_);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(server->calls_.NewFactory());
-  interceptors.push_back(NewReflectionGuard(server->admission_, NoteIn(server->auditor_)));
+  interceptors.push_back(NewForeignCallGuard(server->admission_, NoteIn(server->auditor_)));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
