@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "google/protobuf/message.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "grpc/health/v1/health.pb.h"
 #include "service/base/errors.h"
 #include "service/database/audit_chain.h"
@@ -211,6 +212,15 @@ void Server::AcceptConnections() {
 absl::Status Server::Reload(absl::optional<AccessPolicy> authorization,
                             const std::set<std::string>& databases) {
   return access_->Reload(std::move(authorization), databases);
+}
+
+bool Server::Answers(absl::Duration patience) const {
+  const auto health =
+      grpc::health::v1::Health::NewStub(server_->InProcessChannel(grpc::ChannelArguments()));
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + patience));
+  grpc::health::v1::HealthCheckResponse response;
+  return health->Check(&context, {}, &response).ok();
 }
 
 Server::~Server() {
