@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -35,6 +36,7 @@
 #include "service/reload.h"
 #include "service/rpc/catalog.h"
 #include "service/rpc/server.h"
+#include "service/rpc/watchdog.h"
 #include "service/service_manager.h"
 #include "service/version.h"
 
@@ -99,6 +101,8 @@ struct Parts {
   // Null without --metrics-listen.
   std::unique_ptr<Monitor> monitor;
   std::unique_ptr<Server> server;
+  // Null where nobody watches over this process.
+  std::unique_ptr<Watchdog> watchdog;
 };
 
 ScratchOptions ScratchOptionsOf(const Config& config) {
@@ -291,6 +295,13 @@ class LastResort {
   std::thread thread_;
 };
 
+// Lets systemd know, if it wants to, that this process lives as long as `answers` says so.
+std::unique_ptr<Watchdog> NewWatchdog(std::function<bool(absl::Duration)> answers) {
+  const absl::Duration timeout = WatchdogTimeout();
+  if (timeout <= absl::ZeroDuration()) return nullptr;
+  return std::make_unique<Watchdog>(timeout, std::move(answers), NotifyAlive);
+}
+
 // Serves until a signal says to stop (0) or the embedded server ends by itself (1).
 int ServeUntilStopped(const Config& config, const std::function<CommandLine()>& read,
                       const sigset_t& signals, Parts& parts, LastResort& last_resort) {
@@ -302,13 +313,16 @@ int ServeUntilStopped(const Config& config, const std::function<CommandLine()>& 
     if (received == SIGCHLD && parts.cluster != nullptr && !parts.cluster->running()) exit_code = 1;
   }
   const absl::Duration grace = exit_code == 0 ? config.shutdown_grace : absl::ZeroDuration();
+  last_resort.Arm(grace + kLongestStop);
+  // What stops answers less and less. systemd expects signs of life no more once it knows that, but
+  // one that comes later would make it expect the next.
+  parts.watchdog.reset();
   NotifyStopping(grace + kLongestStop + kEnd);
   if (exit_code == 0) {
     LogInfo("stopping", {{"signal", strsignal(received)}});
   } else {
     LogError("the embedded PostgreSQL has ended; see postgres.log in its directory");
   }
-  last_resort.Arm(grace + kLongestStop);
   if (parts.monitor != nullptr) parts.monitor->SetDraining();
   parts.server->Shutdown(grace);
   if (parts.monitor != nullptr) parts.monitor->Stop();
@@ -358,6 +372,8 @@ int Main(int argc, const char* const* argv) {
     LogInfo("listening for metrics", {{"address", parts->monitor->address()}});
   }
   NotifyReady();
+  parts->watchdog = NewWatchdog(
+      [&server = *parts->server](absl::Duration patience) { return server.Answers(patience); });
   return ServeUntilStopped(
       *command_line.config, [&] { return ReadCommandLine(argc, argv); }, signals, *parts,
       last_resort);

@@ -3,6 +3,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,14 @@ void NotifyReloading() {
 void NotifyStopping(absl::Duration most) {
   sd_notify(
       0, absl::StrCat("STOPPING=1\nEXTEND_TIMEOUT_USEC=", absl::ToInt64Microseconds(most)).c_str());
+}
+
+void NotifyAlive() { sd_notify(0, "WATCHDOG=1"); }
+
+absl::Duration WatchdogTimeout() {
+  uint64_t microseconds = 0;
+  if (sd_watchdog_enabled(0, &microseconds) <= 0) return absl::ZeroDuration();
+  return absl::Microseconds(static_cast<int64_t>(microseconds));
 }
 
 }  // namespace migd

@@ -14,4 +14,9 @@ void NotifyReloading();
 // than the unit says.
 void NotifyStopping(absl::Duration most);
 
+// It lives. Expected again and again where WatchdogTimeout() is positive.
+void NotifyAlive();
+// After so long without NotifyAlive this process is taken for dead; zero if nobody watches.
+absl::Duration WatchdogTimeout();
+
 }  // namespace migd

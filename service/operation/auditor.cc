@@ -55,28 +55,43 @@ void AuditQueue::End() {
 
 void AuditQueue::Add(AuditEntry entry) {
   MutexLock lock(mutex_);
-  Keep(std::move(entry));
+  Keep(std::move(entry), waiting_);
   changed_.NotifyAll();
 }
 
-void AuditQueue::Keep(AuditEntry entry) {
-  if (waiting_.size() >= kMostWaiting) {
-    if (CountWithAnother(entry)) return;
+void AuditQueue::AddRepeated(AuditEntry entry) {
+  MutexLock lock(mutex_);
+  if (repeated_.empty() && absl::Now() >= next_repeats_) {
+    recent_.clear();
+    next_repeats_ = absl::Now() + kBetweenRepeats;
+  }
+  if (recent_.size() < kMostWaiting && !CountWithAnother(entry, recent_)) {
+    recent_.push_back(entry);
+    Keep(std::move(entry), waiting_);
+  } else if (!CountWithAnother(entry, repeated_)) {
+    Keep(std::move(entry), repeated_);
+  }
+  changed_.NotifyAll();
+}
+
+void AuditQueue::Keep(AuditEntry entry, Entries& entries) {
+  if (entries.size() >= kMostWaiting) {
+    if (CountWithAnother(entry, entries)) return;
     // One for each outcome is left, whoever calls whatever.
     for (std::string* text : {entry.mutable_principal(), entry.mutable_address(),
                               entry.mutable_rpc(), entry.mutable_reason()}) {
       *text = kSeveral;
     }
     entry.clear_operation();
-    if (CountWithAnother(entry)) return;
+    if (CountWithAnother(entry, entries)) return;
   }
-  waiting_.push_back(std::move(entry));
+  entries.push_back(std::move(entry));
 }
 
-bool AuditQueue::CountWithAnother(const AuditEntry& entry) {
-  const auto alike = std::find_if(waiting_.begin(), waiting_.end(),
+bool AuditQueue::CountWithAnother(const AuditEntry& entry, Entries& entries) {
+  const auto alike = std::find_if(entries.begin(), entries.end(),
                                   [&](const AuditEntry& other) { return AreAlike(entry, other); });
-  if (alike == waiting_.end()) return false;
+  if (alike == entries.end()) return false;
   alike->set_count(alike->count() + entry.count());
   if (alike->request() != entry.request()) alike->set_request(kSeveral);
   return true;
@@ -85,27 +100,39 @@ bool AuditQueue::CountWithAnother(const AuditEntry& entry) {
 void AuditQueue::Run() {
   MutexLock lock(mutex_);
   while (!ending_) {
-    if (waiting_.empty()) {
-      changed_.Wait(mutex_);
+    const absl::Duration pause = Due() - absl::Now();
+    if (pause > absl::ZeroDuration()) {
+      changed_.WaitFor(mutex_, pause);
       continue;
     }
     Write();
     const absl::Time next = absl::Now() + kBetweenWrites;
     while (!ending_ && absl::Now() < next) changed_.WaitFor(mutex_, next - absl::Now());
   }
-  if (!waiting_.empty()) Write();
+  if (!waiting_.empty() || !repeated_.empty()) Write();
+}
+
+absl::Time AuditQueue::Due() const {
+  if (!waiting_.empty()) return absl::InfinitePast();
+  return repeated_.empty() ? absl::InfiniteFuture() : next_repeats_;
 }
 
 void AuditQueue::Write() {
-  const std::vector<AuditEntry> entries(waiting_.begin(), waiting_.end());
+  std::vector<AuditEntry> entries(waiting_.begin(), waiting_.end());
   waiting_.clear();
+  if (!repeated_.empty() && (ending_ || absl::Now() >= next_repeats_)) {
+    entries.insert(entries.end(), repeated_.begin(), repeated_.end());
+    recent_.swap(repeated_);
+    repeated_.clear();
+    next_repeats_ = absl::Now() + kBetweenRepeats;
+  }
   mutex_.Unlock();
   const absl::Status status = store_.Append(entries);
   mutex_.Lock();
   if (!status.ok()) {
-    std::deque<AuditEntry> newer(entries.begin(), entries.end());
+    Entries newer(entries.begin(), entries.end());
     newer.swap(waiting_);
-    for (AuditEntry& entry : newer) Keep(std::move(entry));
+    for (AuditEntry& entry : newer) Keep(std::move(entry), waiting_);
   }
   if (status.ok() != failing_) return;
   failing_ = !status.ok();
@@ -127,6 +154,15 @@ void Auditor::Follow(Workspace& workspace) {
 }
 
 void Auditor::Note(absl::string_view database, AuditEntry entry) {
+  AddTo(database, std::move(entry), &AuditQueue::Add);
+}
+
+void Auditor::NoteRepeated(absl::string_view database, AuditEntry entry) {
+  AddTo(database, std::move(entry), &AuditQueue::AddRepeated);
+}
+
+void Auditor::AddTo(absl::string_view database, AuditEntry entry,
+                    void (AuditQueue::*add)(AuditEntry)) {
   // It may wait for long, and be as large as its caller likes; and a database whose encoding is not
   // UTF-8 must not keep those that wait with it from being written.
   entry = Storable(std::move(entry));
@@ -137,7 +173,7 @@ void Auditor::Note(absl::string_view database, AuditEntry entry) {
   entry.set_server(server_);
   if (entry.count() == 0) entry.set_count(1);
   for (const auto& [name, queue] : queues_) {
-    if (database.empty() || database == name) queue->Add(entry);
+    if (database.empty() || database == name) ((*queue).*add)(entry);
   }
 }
 

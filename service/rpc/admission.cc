@@ -10,12 +10,8 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
-#include "google/protobuf/descriptor.h"
-#include "migration/v1/migration_service.pb.h"
 #include "service/access/roles.h"
 #include "service/base/errors.h"
-#include "service/rpc/status.h"
 
 namespace migd {
 namespace {
@@ -23,8 +19,6 @@ namespace {
 using migration::v1::Role;
 
 constexpr char kAuthorization[] = "authorization";
-constexpr absl::string_view kHealthPath = "/grpc.health.v1.Health/";
-constexpr absl::string_view kServicePath = "/migration.v1.MigrationService/";
 
 std::string ToString(grpc::string_ref text) { return std::string(text.data(), text.size()); }
 
@@ -59,44 +53,6 @@ Caller CallerOf(PrincipalNames names, Credentials credentials, std::string addre
   caller.credentials = std::move(credentials);
   return caller;
 }
-
-// "/migration.v1.MigrationService/Upgrade".
-std::string PathOf(const Admission::Metadata& metadata) {
-  const auto path = metadata.find(":path");
-  return path == metadata.end() ? "" : ToString(path->second);
-}
-
-// Whether what answers calls to `path` asks who is there by itself, or answers everybody. The
-// service's own handlers do, and know more than is known here: their refusals carry a reason and a
-// hint, and are in the log, the metrics and, with the caller's address, the audit.
-bool IsGuardedElsewhere(absl::string_view path) {
-  if (absl::StartsWith(path, kHealthPath) || absl::StartsWith(path, kReflectionPath)) return true;
-  if (!absl::ConsumePrefix(&path, kServicePath)) return false;
-  static const auto* const service =
-      migration::v1::CurrentRequest::descriptor()->file()->FindServiceByName("MigrationService");
-  return service->FindMethodByName(std::string(path)) != nullptr;
-}
-
-class AdmissionProcessor : public grpc::AuthMetadataProcessor {
- public:
-  AdmissionProcessor(const Admission& admission, OnRefused on_refused)
-      : admission_(admission), on_refused_(std::move(on_refused)) {}
-
-  bool IsBlocking() const override { return false; }
-
-  grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* security, OutputMetadata*,
-                       OutputMetadata*) override {
-    if (IsGuardedElsewhere(PathOf(metadata))) return grpc::Status::OK;
-    const absl::Status status = admission_.Identify(metadata, security, "").status();
-    // What is called may be any text; and gRPC does not say here where the connection comes from.
-    if (!status.ok()) on_refused_("unknown", "unknown", status);
-    return ToGrpcStatus(status);
-  }
-
- private:
-  const Admission& admission_;
-  const OnRefused on_refused_;
-};
 
 // A gate lets more pass the higher its number is: error, warn, off.
 bool IsWeaker(migration::v1::LintGate asked, migration::v1::LintGate configured) {
@@ -188,11 +144,6 @@ DatabaseNames Admission::VisibleNames(const Caller& caller) const {
       names.insert(workspace->name);
   }
   return names;
-}
-
-std::shared_ptr<grpc::AuthMetadataProcessor> NewAdmissionProcessor(const Admission& admission,
-                                                                   OnRefused on_refused) {
-  return std::make_shared<AdmissionProcessor>(admission, std::move(on_refused));
 }
 
 std::string AddressOf(const std::string& peer) {

@@ -93,21 +93,6 @@ class Admission {
   const AccessControl& access_;
 };
 
-// What guards what is not the service's own is told: what was called ("ServerReflectionInfo"), from
-// where, and why it is refused. Must not wait.
-using OnRefused =
-    std::function<void(absl::string_view rpc, const std::string& address, const absl::Status& why)>;
-
-// The calls of gRPC's reflection, which a guard of its own refuses (ReflectionGuard).
-inline constexpr absl::string_view kReflectionPath = "/grpc.reflection.";
-
-// Refuses calls of nobody in particular before they are read, for listeners whose credentials can
-// have a processor, which those of TLS do: whatever else this process were to serve, and what it
-// does not serve. The health service answers all, since who asks whether the server lives has
-// nothing to prove; the service's own handlers and reflection have guards that say more.
-std::shared_ptr<grpc::AuthMetadataProcessor> NewAdmissionProcessor(const Admission& admission,
-                                                                   OnRefused on_refused);
-
 // "ipv4:10.0.0.7:51000" is so, and a connection over a unix socket is "unix": what gRPC calls it
 // ("fd:7") tells nothing.
 std::string AddressOf(const std::string& peer);

@@ -33,14 +33,6 @@ std::string TypeOf(ServerRpcInfo::Type type) {
   return "unknown";
 }
 
-// `path` is "/package.Service/Method".
-CallName NameOf(absl::string_view path, ServerRpcInfo::Type type) {
-  const std::string name = absl::StrReplaceAll(absl::StripPrefix(path, "/"), {{"/", "."}});
-  const auto* method = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(name);
-  if (method == nullptr) return {TypeOf(type), "unknown", "unknown"};
-  return {TypeOf(type), method->service()->full_name(), method->name()};
-}
-
 bool IsServerFault(grpc::StatusCode code) {
   return code == grpc::StatusCode::UNKNOWN || code == grpc::StatusCode::INTERNAL ||
          code == grpc::StatusCode::DATA_LOSS || code == grpc::StatusCode::UNIMPLEMENTED;
@@ -48,13 +40,22 @@ bool IsServerFault(grpc::StatusCode code) {
 
 }  // namespace
 
+CallName NameOf(const ServerRpcInfo& call) {
+  // "/package.Service/Method".
+  const absl::string_view path = call.method();
+  const std::string name = absl::StrReplaceAll(absl::StripPrefix(path, "/"), {{"/", "."}});
+  const auto* method = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(name);
+  if (method == nullptr) return {TypeOf(call.type()), "unknown", "unknown"};
+  return {TypeOf(call.type()), method->service()->full_name(), method->name()};
+}
+
 // Lives as long as its call.
 class CallTracker::Interceptor : public grpc::experimental::Interceptor {
  public:
   Interceptor(CallTracker& tracker, ServerRpcInfo& info)
       : tracker_(tracker),
         context_(info.server_context()),
-        name_(NameOf(info.method(), info.type())),
+        name_(NameOf(info)),
         start_(absl::Now()) {
     if (CallObserver* observer = tracker_.observer_) observer->CallStarted(name_);
   }

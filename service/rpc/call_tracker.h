@@ -25,6 +25,9 @@ struct CallName {
   std::string method;
 };
 
+// The name of the RPC that a call is of.
+CallName NameOf(const grpc::experimental::ServerRpcInfo& call);
+
 // Is told of all calls, by gRPC's threads: thread-safe, and must not block.
 class CallObserver {
  public:

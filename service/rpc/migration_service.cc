@@ -184,11 +184,15 @@ absl::StatusOr<Caller> MigrationServiceImpl::Noted(const grpc::ServerContextBase
 }
 
 void MigrationServiceImpl::NoteRefusal(const CallKind& call, const Caller& caller,
-                                       const absl::Status& why) {
+                                       const std::string& database, const absl::Status& why) {
   migration::v1::AuditEntry entry = RefusedEntry(call.rpc, caller.address, why);
   entry.set_principal(caller.principal);
   entry.set_trace_id(TraceIdOf(caller.traceparent));
-  auditor_.Note("", std::move(entry));
+  if (call.is_write) {
+    auditor_.Note(database, std::move(entry));
+  } else {
+    auditor_.NoteRepeated(database, std::move(entry));
+  }
 }
 
 absl::StatusOr<Caller> MigrationServiceImpl::AdmitNamedOrSomewhere(
@@ -198,12 +202,13 @@ absl::StatusOr<Caller> MigrationServiceImpl::AdmitNamedOrSomewhere(
 
 template <typename Answer>
 grpc::Status MigrationServiceImpl::AnswerTo(grpc::ServerContextBase& context, const CallKind& call,
+                                            const std::string& database,
                                             const absl::StatusOr<Caller>& caller,
                                             const Answer& answer) {
   if (!caller.ok()) return ToGrpcStatus(caller.status());
   const auto place = short_calls_.Take(*caller);
   if (!place.ok()) {
-    if (call.is_write) NoteRefusal(call, *caller, place.status());
+    NoteRefusal(call, *caller, database, place.status());
     return ToGrpcStatus(place.status());
   }
   if (call.lasts) return ToGrpcStatus(answer(*caller));
@@ -219,7 +224,9 @@ grpc::Status MigrationServiceImpl::AnswerWithScratch(grpc::ServerContextBase& co
                                                      const Answer& answer) {
   return AnswerIfAdmitted(context, call, database, [&](const Caller& caller) -> absl::Status {
     const auto place = scratch_calls_.Take(caller);
-    return place.ok() ? answer() : place.status();
+    if (place.ok()) return answer();
+    NoteRefusal(call, caller, database, place.status());
+    return place.status();
   });
 }
 
@@ -237,6 +244,14 @@ absl::StatusOr<CallTerms> MigrationServiceImpl::TermsOf(const Caller& caller,
   return terms;
 }
 
+absl::StatusOr<CallTerms> MigrationServiceImpl::TermsOfRead(const CallKind& call,
+                                                            const Caller& caller,
+                                                            const std::string& database) {
+  auto terms = TermsOf(caller, database);
+  if (!terms.ok()) NoteRefusal(call, caller, database, terms.status());
+  return terms;
+}
+
 absl::Status MigrationServiceImpl::CheckOperationsOf(const Caller& caller) const {
   int count = 0;
   for (const auto& operation : operations_.Known()) {
@@ -251,7 +266,7 @@ grpc::Status MigrationServiceImpl::AnswerIfAdmitted(grpc::ServerContextBase& con
                                                     const CallKind& call,
                                                     const std::string& database,
                                                     const Answer& answer) {
-  return AnswerTo(context, call, Admit(context, call, database), answer);
+  return AnswerTo(context, call, database, Admit(context, call, database), answer);
 }
 
 grpc::Status MigrationServiceImpl::Current(grpc::ServerContext* context,
@@ -439,8 +454,8 @@ EventReactor* MigrationServiceImpl::Stamp(grpc::CallbackServerContext* context,
 grpc::Status MigrationServiceImpl::GetOperation(grpc::ServerContext* context,
                                                 const migration::v1::GetOperationRequest* request,
                                                 migration::v1::GetOperationResponse* response) {
-  return AnswerTo(*context, calls::kGetOperation, AdmitSomewhere(*context, calls::kGetOperation),
-                  [&](const Caller& caller) {
+  return AnswerTo(*context, calls::kGetOperation, "",
+                  AdmitSomewhere(*context, calls::kGetOperation), [&](const Caller& caller) {
                     const auto operation =
                         operations_.Find(request->operation(), admission_.Visible(caller));
                     if (operation.ok()) *response->mutable_operation() = (*operation)->Snapshot();
@@ -451,7 +466,7 @@ grpc::Status MigrationServiceImpl::GetOperation(grpc::ServerContext* context,
 grpc::Status MigrationServiceImpl::ListOperations(
     grpc::ServerContext* context, const migration::v1::ListOperationsRequest* request,
     migration::v1::ListOperationsResponse* response) {
-  return AnswerTo(*context, calls::kListOperations,
+  return AnswerTo(*context, calls::kListOperations, request->database(),
                   AdmitNamedOrSomewhere(*context, calls::kListOperations, request->database()),
                   [&](const Caller& caller) {
                     return FillOperations(operations_, admission_.Visible(caller), *request,
@@ -466,7 +481,7 @@ EventReactor* MigrationServiceImpl::WatchOperation(
   const auto interval =
       ReadHeartbeatInterval(request->has_heartbeat_interval(), request->heartbeat_interval());
   if (!interval.ok()) return RefuseStream(interval.status());
-  const auto terms = TermsOf(*caller, "");
+  const auto terms = TermsOfRead(calls::kWatchOperation, *caller, "");
   if (!terms.ok()) return RefuseStream(terms.status());
   EventStreamOptions options;
   options.terms = *terms;
@@ -499,7 +514,7 @@ EventReactor* MigrationServiceImpl::Watch(grpc::CallbackServerContext* context,
   const absl::Time finished_since = request->has_finished_since()
                                         ? FromProtoTimestamp(request->finished_since())
                                         : absl::InfiniteFuture();
-  const auto terms = TermsOf(*caller, request->database());
+  const auto terms = TermsOfRead(calls::kWatch, *caller, request->database());
   if (!terms.ok()) return RefuseStream(terms.status());
   return StreamAllEvents(streams_, databases, finished_since, *interval, request->batch_events(),
                          *terms);
@@ -509,7 +524,7 @@ grpc::Status MigrationServiceImpl::CancelOperation(
     grpc::ServerContext* context, const migration::v1::CancelOperationRequest* request,
     migration::v1::CancelOperationResponse* response) {
   return AnswerTo(
-      *context, calls::kCancelOperation, AdmitSomewhere(*context, calls::kCancelOperation),
+      *context, calls::kCancelOperation, "", AdmitSomewhere(*context, calls::kCancelOperation),
       [&](const Caller& caller) -> absl::Status {
         const auto operation = operations_.Find(request->operation(), admission_.Visible(caller));
         if (!operation.ok()) return operation.status();
@@ -530,7 +545,7 @@ grpc::ServerUnaryReactor* MigrationServiceImpl::Wait(grpc::CallbackServerContext
                                                      const migration::v1::WaitRequest* request,
                                                      migration::v1::WaitResponse* response) {
   const auto caller = Admit(*context, calls::kWait, request->database());
-  auto terms = caller.ok() ? TermsOf(*caller, request->database())
+  auto terms = caller.ok() ? TermsOfRead(calls::kWait, *caller, request->database())
                            : absl::StatusOr<CallTerms>(caller.status());
   if (!terms.ok()) {
     grpc::ServerUnaryReactor* refusal = context->DefaultReactor();

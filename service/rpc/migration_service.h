@@ -119,16 +119,19 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   absl::StatusOr<Caller> Noted(const grpc::ServerContextBase& context, const CallKind& call,
                                const std::string& database, absl::StatusOr<Caller> caller,
                                const migration::v1::Operation* wanted = nullptr);
-  // Notes in the audit that a call that names no database, and whose caller was admitted, is
-  // refused.
-  void NoteRefusal(const CallKind& call, const Caller& caller, const absl::Status& why);
+  // Notes in the audit that a call about `database`, empty if it names none, whose caller was
+  // admitted, is refused.
+  void NoteRefusal(const CallKind& call, const Caller& caller, const std::string& database,
+                   const absl::Status& why);
   // One that says it is for all databases if it names none is about those that the caller sees.
   absl::StatusOr<Caller> AdmitNamedOrSomewhere(const grpc::ServerContextBase& context,
                                                const CallKind& call, const std::string& database);
-  // Answers a call with `answer(caller)`, a status, if the caller was admitted.
+  // Answers a call about `database`, empty if it names none, with `answer(caller)`, a status, if
+  // the caller was admitted.
   template <typename Answer>
   grpc::Status AnswerTo(grpc::ServerContextBase& context, const CallKind& call,
-                        const absl::StatusOr<Caller>& caller, const Answer& answer);
+                        const std::string& database, const absl::StatusOr<Caller>& caller,
+                        const Answer& answer);
   // The same for a call that is about a database, if the caller may make it.
   template <typename Answer>
   grpc::Status AnswerIfAdmitted(grpc::ServerContextBase& context, const CallKind& call,
@@ -138,8 +141,11 @@ class MigrationServiceImpl final : public MigrationServiceBase {
   grpc::Status AnswerWithScratch(grpc::ServerContextBase& context, const CallKind& call,
                                  const std::string& database, const Answer& answer);
   // A place for a call that lasts, and how long its caller is admitted: as long as they may read
-  // the database, or if it names none, those that they may read now. LimitReached.
+  // the database, or if it names none, those that they may read now. LimitReached, which
+  // TermsOfRead notes in the audit.
   absl::StatusOr<CallTerms> TermsOf(const Caller& caller, const std::string& database);
+  absl::StatusOr<CallTerms> TermsOfRead(const CallKind& call, const Caller& caller,
+                                        const std::string& database);
   // LimitReached if a caller has too many operations that have not ended.
   absl::Status CheckOperationsOf(const Caller& caller) const;
   // What Upgrade, Downgrade and Stamp have in common: makes an operation and streams it.

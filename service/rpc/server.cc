@@ -15,10 +15,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "google/protobuf/message.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "grpc/health/v1/health.pb.h"
 #include "service/base/errors.h"
 #include "service/database/audit_chain.h"
-#include "service/rpc/reflection_guard.h"
+#include "service/rpc/foreign_call_guard.h"
 #include "service/sql/parse_tree.h"
 
 namespace migd {
@@ -45,12 +46,8 @@ OnRefused NoteIn(Auditor& auditor) {
 }
 
 // Plain text, or what `tls` has.
-std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const Tls* tls, const Admission& admission,
-                                                       Auditor& auditor) {
-  if (tls == nullptr) return grpc::InsecureServerCredentials();
-  auto credentials = tls->NewCredentials();
-  credentials->SetAuthMetadataProcessor(NewAdmissionProcessor(admission, NoteIn(auditor)));
-  return credentials;
+std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const Tls* tls) {
+  return tls == nullptr ? grpc::InsecureServerCredentials() : tls->NewCredentials();
 }
 
 int Milliseconds(absl::Duration duration) {
@@ -130,11 +127,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   SetLimits(options.limits, builder);
   server->tcp_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      CredentialsOf(server->tls_.get(), server->admission_, server->auditor_));
+      CredentialsOf(server->tls_.get()));
   builder.RegisterService(&server->service_);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(server->calls_.NewFactory());
-  interceptors.push_back(NewReflectionGuard(server->admission_, NoteIn(server->auditor_)));
+  interceptors.push_back(NewForeignCallGuard(server->admission_, NoteIn(server->auditor_)));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
@@ -218,6 +215,15 @@ void Server::AcceptConnections() {
 absl::Status Server::Reload(absl::optional<AccessPolicy> authorization,
                             const std::set<std::string>& databases) {
   return access_->Reload(std::move(authorization), databases);
+}
+
+bool Server::Answers(absl::Duration patience) const {
+  const auto health =
+      grpc::health::v1::Health::NewStub(server_->InProcessChannel(grpc::ChannelArguments()));
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + patience));
+  grpc::health::v1::HealthCheckResponse response;
+  return health->Check(&context, {}, &response).ok();
 }
 
 Server::~Server() {

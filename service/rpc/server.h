@@ -75,6 +75,10 @@ class Server {
   absl::Status Reload(absl::optional<AccessPolicy> authorization,
                       const std::set<std::string>& databases);
 
+  // Whether the health service answers within `patience`, whatever it says: asked within the
+  // process, but by the queues and threads that all calls go through.
+  bool Answers(absl::Duration patience) const;
+
   // Says NOT_SERVING, lets the operations end for `grace`, leaves what still runs to other servers,
   // then sends those who wait away and ends what is left of the calls. Returns when all has ended.
   void Shutdown(absl::Duration grace);

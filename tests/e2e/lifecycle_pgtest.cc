@@ -232,5 +232,19 @@ TEST_F(LifecycleTest, TellsTheServiceManagerWhenItIsReadyReloadsAndStops) {
   EXPECT_EQ(migd().process().Wait().exit_code, 0) << migd().log();
 }
 
+TEST_F(LifecycleTest, TellsTheServiceManagerThatItLivesUntilItStops) {
+  NotifySocket manager(directory().path() + "/notify");
+  WriteConfig("");
+  StartMigdWithConfig(config(), {{"NOTIFY_SOCKET", manager.path()}, {"WATCHDOG_USEC", "2000000"}});
+  migd();
+  EXPECT_EQ(manager.Receive(), "READY=1");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(manager.Receive(), "WATCHDOG=1");
+  migd().process().Signal(SIGTERM);
+  std::string message = manager.Receive();
+  while (message == "WATCHDOG=1") message = manager.Receive();
+  EXPECT_THAT(message, HasSubstr("STOPPING=1"));
+  EXPECT_EQ(migd().process().Wait().exit_code, 0) << migd().log();
+}
+
 }  // namespace
 }  // namespace migd

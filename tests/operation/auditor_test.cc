@@ -107,6 +107,39 @@ TEST(AuditQueue, AFloodOfCallsThatHaveNothingInCommonIsCountedToo) {
   EXPECT_THAT(store.entries().size(), Le(AuditQueue::kMostWaiting + 2));
 }
 
+TEST(AuditQueue, RepeatedCallsAreOneRowAtOnceAndOneMuchLater) {
+  FakeAuditStore store;
+  constexpr int kCalls = 1'000;
+  {
+    AuditQueue queue(store, "app");
+    queue.AddRepeated(Refused("a"));
+    store.AwaitEntries(1);
+    for (int i = 1; i < kCalls; ++i) queue.AddRepeated(Refused("a"));
+    // They hold up no other, which is written alone.
+    queue.Add(Refused("b"));
+    EXPECT_EQ(store.AwaitEntries(2).back().principal(), "b");
+  }
+  const auto entries = store.entries();
+  ASSERT_THAT(entries, SizeIs(3));
+  EXPECT_EQ(entries[0].count(), 1);
+  EXPECT_EQ(entries[2].count(), kCalls - 1);
+}
+
+TEST(AuditQueue, RepeatedCallsOfManyAreCountedTogether) {
+  FakeAuditStore store;
+  store.FailWith(errors::DatabaseUnavailable("app", "gone"));
+  constexpr int kCalls = 1'000;
+  {
+    AuditQueue queue(store, "app");
+    for (int i = 0; i < kCalls; ++i) queue.AddRepeated(Refused(absl::StrCat("caller", i)));
+    store.FailWith(absl::OkStatus());
+  }
+  EXPECT_THAT(store.entries().size(), Le(2 * AuditQueue::kMostWaiting + 2));
+  int64_t calls = 0;
+  for (const AuditEntry& entry : store.entries()) calls += entry.count();
+  EXPECT_EQ(calls, kCalls);
+}
+
 TEST(AuditQueue, WhatWaitsForADatabaseDoesNotBecomeMore) {
   FakeAuditStore store;
   store.FailWith(errors::DatabaseUnavailable("app", "gone"));

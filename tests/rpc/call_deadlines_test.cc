@@ -1,7 +1,9 @@
 // Calls that bring no deadline do not wait for ever.
 #include "service/rpc/call_deadlines.h"
 
+#include <atomic>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -86,6 +88,35 @@ TEST_F(CallDeadlinesTest, ACallWithOneKeepsIt) {
   silent_->Speak();
   caller.join();
   EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+TEST_F(CallDeadlinesTest, CallsForWhichThereIsNoThreadAreRefusedAtOnce) {
+  ServerOptions options;
+  options.limits.threads = 10;
+  Serve(*silent_catalog_, options);
+  std::atomic<int> refused = 0;
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 3 * options.limits.threads; ++i) {
+    callers.emplace_back([&] {
+      grpc::ClientContext context;
+      const grpc::StatusCode code = Current(context).error_code();
+      if (code == grpc::StatusCode::RESOURCE_EXHAUSTED) ++refused;
+      if (code == grpc::StatusCode::OK) ++answered;
+    });
+  }
+  // Those that have a thread wait for the database.
+  EXPECT_TRUE(Eventually([&] { return refused >= 2 * options.limits.threads; }));
+  EXPECT_EQ(answered, 0);
+  silent_->Speak();
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(refused + answered, 3 * options.limits.threads);
+  EXPECT_GT(answered, 0);
+  // There are threads again.
+  EXPECT_TRUE(Eventually([&] {
+    grpc::ClientContext context;
+    return Current(context).ok();
+  }));
 }
 
 }  // namespace

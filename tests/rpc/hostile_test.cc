@@ -18,6 +18,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/message.h"
 #include "gtest/gtest.h"
@@ -29,6 +30,7 @@ namespace {
 
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Over TCP and a unix socket, with limits that a test can reach.
 class HostileTest : public RpcTest {
@@ -95,6 +97,18 @@ class HostileTest : public RpcTest {
     context.set_wait_for_ready(true);
     migration::v1::CurrentResponse response;
     return NewStub()->Current(&context, migration::v1::CurrentRequest(), &response);
+  }
+
+  // Whether the audit has a refused call of an RPC, or has it before long.
+  bool IsInTheAudit(const std::string& rpc, const std::string& reason) {
+    return Eventually([&] {
+      const auto entries = fake_.audit().entries();
+      return std::any_of(
+          entries.begin(), entries.end(), [&](const migration::v1::AuditEntry& entry) {
+            return entry.rpc() == rpc && entry.reason() == reason && entry.count() > 0 &&
+                   entry.outcome() == migration::v1::AuditEntry::OUTCOME_REFUSED;
+          });
+    });
   }
 
   // How long a call takes, over a new connection: the median of several.
@@ -235,6 +249,55 @@ TEST_F(HostileTest, AConnectionThatDoesNotBecomeOneIsClosed) {
   EXPECT_TRUE(IsClosed(silent));
   EXPECT_TRUE(IsClosed(half));
 }
+
+// --- Frames of HTTP/2 (RFC 9113, 4.1) ---
+
+constexpr char kSettings = 4;
+constexpr char kPing = 6;
+
+// One of the connection itself, with a short payload.
+std::string Frame(char type, const std::string& payload) {
+  const char size = static_cast<char>(payload.size());
+  return std::string({0, 0, size, type, 0, 0, 0, 0, 0}) + payload;
+}
+
+// What comes over a connection until it has answered so many pings with `data`, or is closed.
+std::string ReadUntilAnswers(const UniqueFd& connection, const std::string& data, size_t count) {
+  const timeval patience = {60, 0};
+  setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  std::string all;
+  for (size_t answers = 0; answers < count;) {
+    char bytes[4096];
+    const ssize_t got = recv(connection.get(), bytes, sizeof bytes, 0);
+    if (got <= 0) break;
+    all.append(bytes, static_cast<size_t>(got));
+    answers = std::vector<std::string>(absl::StrSplit(all, data)).size() - 1;
+  }
+  return all;
+}
+
+TEST_F(HostileTest, APingEachTenSecondsIsPermittedAndMoreOfThemAreNot) {
+  const std::string beginning = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettings, "");
+  const std::string data = "anyone??";
+  // gRPC overlooks two that come too early: the fourth would be one too many.
+  constexpr int kPings = 4;
+  const UniqueFd patient = Connect();
+  Send(patient, beginning);
+  for (int i = 0; i < kPings; ++i) {
+    if (i > 0) absl::SleepFor(absl::Milliseconds(10'100));
+    Send(patient, Frame(kPing, data));
+  }
+  EXPECT_THAT(ReadUntilAnswers(patient, data, kPings), Not(HasSubstr("too_many_pings")));
+  EXPECT_FALSE(IsClosed(patient, absl::ZeroDuration()));
+
+  const UniqueFd hasty = Connect();
+  Send(hasty, beginning);
+  for (int i = 0; i < kPings; ++i) Send(hasty, Frame(kPing, data));
+  EXPECT_THAT(ReadUntilAnswers(hasty, data, 2 * kPings), HasSubstr("too_many_pings"));
+  EXPECT_TRUE(IsClosed(hasty));
+}
+
+// --- Connections ---
 
 TEST_F(HostileTest, MoreConnectionsThanAllowedAreClosedAtOnce) {
   Limits limits;
@@ -425,11 +488,56 @@ TEST_F(HostileTest, AClientHasSoManyStreams) {
   migration::v1::WaitResponse waited;
   EXPECT_EQ(Verdict(stub->Wait(&wait_context, migration::v1::WaitRequest(), &waited)),
             "RESOURCE_EXHAUSTED LIMIT_REACHED");
+  EXPECT_TRUE(IsInTheAudit("Watch", "LIMIT_REACHED"));
+  EXPECT_TRUE(IsInTheAudit("Wait", "LIMIT_REACHED"));
   // Of other calls there is enough; and a stream that has ended makes room.
   EXPECT_TRUE(Current().ok());
   contexts.front()->TryCancel();
   EXPECT_TRUE(Eventually([&] { return another() == "OK"; }));
   for (const auto& context : contexts) context->TryCancel();
+}
+
+TEST_F(HostileTest, StreamsForWhichThereIsNoMemoryAreEnded) {
+  Limits limits;
+  limits.memory = 1 << 20;
+  Restart(limits);
+  const auto stub = NewStub();
+  migration::v1::WatchRequest request;
+  request.mutable_heartbeat_interval()->set_nanos(100'000'000);
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::thread> watchers;
+  std::atomic<int> ended = 0;
+  for (int i = 0; i < 500; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    watchers.emplace_back([&, context = contexts.back().get()] {
+      const auto watch = stub->Watch(context, request);
+      migration::v1::OperationEvent event;
+      while (watch->Read(&event)) continue;
+      if (watch->Finish().error_code() != grpc::StatusCode::CANCELLED) ++ended;
+    });
+  }
+  EXPECT_TRUE(Eventually([&] { return ended > 0; }));
+  for (const auto& context : contexts) context->TryCancel();
+  for (std::thread& watcher : watchers) watcher.join();
+  EXPECT_TRUE(Eventually([&] { return Current().ok(); }));
+}
+
+TEST_F(HostileTest, AClientHasSoManyCalls) {
+  Limits limits;
+  limits.calls_per_client = 0;
+  Restart(limits);
+  EXPECT_EQ(Verdict(Current()), "RESOURCE_EXHAUSTED LIMIT_REACHED");
+  EXPECT_TRUE(IsInTheAudit("Current", "LIMIT_REACHED"));
+}
+
+TEST_F(HostileTest, AClientMakesSoManyScratchDatabases) {
+  Limits limits;
+  limits.scratch_calls_per_client = 0;
+  Restart(limits);
+  migration::v1::VerifyResponse response;
+  EXPECT_EQ(Verdict(Call(&Stub::Verify, migration::v1::VerifyRequest(), response)),
+            "RESOURCE_EXHAUSTED LIMIT_REACHED");
+  EXPECT_TRUE(IsInTheAudit("Verify", "LIMIT_REACHED"));
 }
 
 TEST_F(HostileTest, AClientHasSoManyOperations) {

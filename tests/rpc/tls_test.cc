@@ -296,6 +296,16 @@ TEST_F(TlsTest, WhoIsRefusedReflectionIsInTheAuditToo) {
   EXPECT_THAT(entry.address(), StartsWith("ipv4:127.0.0.1:"));
 }
 
+TEST_F(TlsTest, WhoIsRefusedAMethodThatThereIsNotIsInTheAuditToo) {
+  Authorize();
+  Start();
+  CallMethod(Connect({ca_.certificate()}), "/migration.v1.MigrationService/NoSuchCall");
+  const migration::v1::AuditEntry entry = fake_.audit().AwaitEntries(1).front();
+  EXPECT_EQ(entry.rpc(), "unknown");
+  EXPECT_EQ(entry.reason(), "UNAUTHENTICATED");
+  EXPECT_THAT(entry.address(), StartsWith("ipv4:127.0.0.1:"));
+}
+
 // --- Files that change ---
 
 TEST_F(TlsTest, AnotherCertificateIsTakenForNewConnections) {
