@@ -125,6 +125,11 @@ class CallTracker::Factory : public grpc::experimental::ServerInterceptorFactory
   CallTracker& tracker_;
 };
 
+CallTracker::~CallTracker() {
+  // The last call of the server has ended, perhaps a moment ago on another thread.
+  MutexLock lock(mutex_);
+}
+
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> CallTracker::NewFactory() {
   return std::make_unique<Factory>(*this);
 }

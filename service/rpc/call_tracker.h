@@ -47,6 +47,7 @@ class CallTracker {
  public:
   // `observer`, null for none, must outlive the server.
   explicit CallTracker(CallObserver* observer) : observer_(observer) {}
+  ~CallTracker();
 
   // What ServerBuilder needs to let this follow the calls of its server, which must end before it.
   std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> NewFactory();
