@@ -50,13 +50,19 @@ std::optional<migration::v1::Error> AskForConfirmation(const migration::v1::Erro
   const std::string database = Metadata(error, "database");
   const TextSettings settings = {true, output.err().style(), output.err().width(),
                                  absl::UnixEpoch()};
-  output.err().Print(
-      absl::StrCat("This destroys data of database ", Escape(database), ":\n",
-                   LossesText(error.losses().losses(), error.losses().omitted_count(), settings)));
-  if (error.losses().unknown_statements_size() > 0) {
-    output.err().Print(absl::StrCat("What these do besides shows only when they run:\n",
-                                    UnknownText(error.losses().unknown_statements(),
-                                                error.losses().omitted_unknown_count(), settings)));
+  const auto& losses = error.losses();
+  const bool is_known = losses.losses_size() > 0 || losses.unknown_statements_size() == 0;
+  if (is_known) {
+    output.err().Print(absl::StrCat("This destroys data of database ", Escape(database), ":\n",
+                                    LossesText(losses.losses(), losses.omitted_count(), settings)));
+  }
+  if (losses.unknown_statements_size() > 0) {
+    output.err().Print(absl::StrCat(
+        is_known ? std::string("What these do besides shows only when they run:\n")
+                 : absl::StrCat("This may destroy data of database ", Escape(database),
+                                ": it says DROP, TRUNCATE or DELETE, and what it does shows only "
+                                "when it runs:\n"),
+        UnknownText(losses.unknown_statements(), losses.omitted_unknown_count(), settings)));
   }
   const auto typed =
       prompt.ask(absl::StrCat("To go on, type the name of the database, ", Escape(database), ": "));

@@ -96,19 +96,31 @@ std::string DescribeLosses(const std::vector<Loss>& losses) {
   return text;
 }
 
-// "; what 2 statements do besides is not known: DO ? (b001, line 7), ..."; empty if there are none.
-std::string DescribeUnknown(const std::vector<UnknownStatement>& unknown) {
+// "what 2 statements do is not known: DO ? (b001, line 7), ...".
+std::string DescribeUnknown(const std::vector<UnknownStatement>& unknown, absl::string_view does) {
   constexpr size_t kShown = 3;
-  if (unknown.empty()) return "";
-  std::string text = unknown.size() == 1 ? "; what 1 statement does besides is not known: "
-                                         : absl::StrCat("; what ", unknown.size(),
-                                                        " statements do besides is not known: ");
+  std::string text =
+      unknown.size() == 1
+          ? absl::StrCat("what 1 statement does", does, " is not known: ")
+          : absl::StrCat("what ", unknown.size(), " statements do", does, " is not known: ");
   for (size_t i = 0; i < unknown.size() && i < kShown; ++i) {
     absl::StrAppend(&text, i == 0 ? "" : ", ", unknown[i].summary(), " (", unknown[i].revision(),
                     ", line ", unknown[i].line(), ")");
   }
   if (unknown.size() > kShown) absl::StrAppend(&text, " and ", unknown.size() - kShown, " more");
   return text;
+}
+
+// Behind "this".
+std::string DescribeDestruction(absl::string_view database, const std::vector<Loss>& losses,
+                                const std::vector<UnknownStatement>& unknown) {
+  if (losses.empty()) {
+    return absl::StrCat("says DROP, TRUNCATE or DELETE, which may destroy data of database ",
+                        database, ": ", DescribeUnknown(unknown, ""));
+  }
+  return absl::StrCat("would destroy data of database ", database, ": ", DescribeLosses(losses),
+                      unknown.empty() ? "" : "; ",
+                      unknown.empty() ? "" : DescribeUnknown(unknown, " besides"));
 }
 
 std::string Join(const Strings& items) { return absl::StrJoin(items, ", "); }
@@ -688,8 +700,7 @@ absl::Status ConfirmationRequired(absl::string_view database, const std::vector<
   const absl::Status status = Make(
       {absl::StatusCode::kFailedPrecondition,
        migration::v1::ERROR_REASON_CONFIRMATION_REQUIRED,
-       absl::StrCat(wrong, "this would destroy data of database ", database, ": ",
-                    DescribeLosses(losses), DescribeUnknown(unknown)),
+       absl::StrCat(wrong, "this ", DescribeDestruction(database, losses, unknown)),
        given.empty()
            ? "look at the plan (migctl plan), make a backup (--backup), then confirm: give the "
              "call the confirmation that this error carries, which is good for exactly this plan; "
@@ -705,8 +716,8 @@ absl::Status DatabaseProtected(absl::string_view database, const std::vector<Los
   const absl::Status status = Make(
       {absl::StatusCode::kPermissionDenied,
        migration::v1::ERROR_REASON_DATABASE_PROTECTED,
-       absl::StrCat("database ", database, " is protected, and this would destroy data: ",
-                    DescribeLosses(losses), DescribeUnknown(unknown)),
+       absl::StrCat("the database is protected, and this ",
+                    DescribeDestruction(database, losses, unknown)),
        "nothing that destroys data is run on it; if it must be, the server's configuration can "
        "allow it for the database with `destructive: confirm`",
        {{"database", std::string(database)}}});

@@ -78,7 +78,9 @@ absl::Status CheckLosses(absl::string_view database, const Policy& policy,
                          const Destruction& destruction, absl::string_view plan_hash,
                          absl::string_view confirmation) {
   const std::vector<Loss>& losses = destruction.losses;
-  if (losses.empty() || policy.destructive == DestructivePolicy::kAllow) return absl::OkStatus();
+  if (!destruction.IsAny() || policy.destructive == DestructivePolicy::kAllow) {
+    return absl::OkStatus();
+  }
   if (policy.destructive == DestructivePolicy::kRefuse) {
     return errors::DatabaseProtected(database, LargestFirst(losses), destruction.unknown);
   }
@@ -102,7 +104,7 @@ absl::Status Guard(const GuardedCall& call, const Policy& policy, const ScriptSe
   if (!asks && may_destroy) return absl::OkStatus();
   const auto destruction = DestructionBy(scripts, plan, TellUnknown::kBesideLosses, database);
   if (!destruction.ok()) return destruction.status();
-  if (!may_destroy && !destruction->losses.empty()) {
+  if (!may_destroy && destruction->IsAny()) {
     return errors::PermissionDenied(call.principal, "destructive", call.database,
                                     "this would destroy data");
   }

@@ -13,6 +13,7 @@
 #include "service/execute/plan_report.h"
 #include "service/script/literals.h"
 #include "service/script/statement_reader.h"
+#include "service/script/statement_words.h"
 #include "service/sql/parse_tree.h"
 #include "service/sql/statement_effects.h"
 
@@ -137,10 +138,19 @@ bool MayDestroy(const std::vector<StepEffects>& steps) {
   });
 }
 
-bool MayBeUnknown(const std::vector<StepEffects>& steps) {
-  return HasAny(steps, [](const StatementEffects& effects) {
-    return effects.is_unknown || !effects.calls.empty();
-  });
+bool MayBeUnknown(const StatementEffects& effects) {
+  return effects.is_unknown || !effects.calls.empty();
+}
+
+// Whether what may be unknown says that it destroys something.
+bool MaySayToDestroy(const std::vector<const Section*>& sections,
+                     const std::vector<StepEffects>& steps) {
+  for (size_t i = 0; i < steps.size(); ++i) {
+    for (size_t n = 0; n < steps[i].size(); ++n) {
+      if (MayBeUnknown(*steps[i][n]) && SaysToDestroy(sections[i]->statements[n].text)) return true;
+    }
+  }
+  return false;
 }
 
 // Nobody notices it but for the time that it takes.
@@ -192,6 +202,7 @@ Destruction ResolveSteps(const Plan& plan, const std::vector<const Section*>& se
       }
       if (statement.is_unknown()) {
         destruction.unknown.push_back(UnknownOf(plan, sections, i, n));
+        destruction.unknown_says_so |= SaysToDestroy(sections[i]->statements[n].text);
       }
       if (use) use(i, n, statement);
     }
@@ -301,11 +312,14 @@ absl::StatusOr<Destruction> DestructionBy(const ScriptSet& scripts, const Plan& 
   if (OnlyAdd(sections)) return Destruction();
   const std::vector<StepEffects> steps = ReadSteps(sections);
   const bool always = tell == TellUnknown::kAlways;
-  if (!MayDestroy(steps) && !(always && MayBeUnknown(steps))) return Destruction();
+  if (!MayDestroy(steps) && !MaySayToDestroy(sections, steps) &&
+      !(always && HasAny(steps, MayBeUnknown))) {
+    return Destruction();
+  }
   const auto facts = database.ReadCatalogFacts(QuestionOf(steps));
   if (!facts.ok()) return facts.status();
   Destruction destruction = ResolveSteps(plan, sections, steps, &*facts, nullptr);
-  if (!always && destruction.losses.empty()) destruction.unknown.clear();
+  if (!always && !destruction.IsAny()) destruction.unknown.clear();
   return destruction;
 }
 

@@ -25,6 +25,11 @@ struct Destruction {
   std::vector<migration::v1::Loss> losses;
   // The statements of which that is not known.
   std::vector<migration::v1::UnknownStatement> unknown;
+  // One of those says DROP, TRUNCATE or DELETE.
+  bool unknown_says_so = false;
+
+  // Whether somebody has to agree to it.
+  bool IsAny() const { return !losses.empty() || unknown_says_so; }
 };
 
 struct PlanEffects {
@@ -40,8 +45,8 @@ struct PlanEffects {
 PlanEffects DescribeEffects(const ScriptSet& scripts, const Plan& plan, Database* database,
                             migration::v1::Plan& described);
 
-// Where what is not known is told: beside losses, or also where nothing else is lost, which takes a
-// look at the catalogue more often.
+// Where what is not known is told: beside what somebody has to agree to, or also where there is
+// nothing else, which takes a look at the catalogue more often.
 enum class TellUnknown { kBesideLosses, kAlways };
 
 // What `plan` destroys of what is in `database`. The errors of Database.

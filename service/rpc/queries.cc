@@ -146,7 +146,7 @@ void AddEffects(const Opened& opened, const Plan& plan, bool is_live,
                                            described.plan_hash(), confirmation);
   if (!refusal.ok()) {
     *response.mutable_refusal() = errors::ToProto(refusal);
-  } else if (!losses.empty()) {
+  } else if (effects.destruction.IsAny()) {
     response.set_confirmation(confirmation);
   }
 }

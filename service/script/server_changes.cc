@@ -5,8 +5,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "service/script/sql_lexer.h"
 #include "service/script/statement_reader.h"
+#include "service/script/statement_words.h"
 
 namespace migd {
 namespace {
@@ -15,39 +15,6 @@ using Words = std::vector<std::string>;
 
 bool IsOneOf(absl::string_view word, std::initializer_list<absl::string_view> words) {
   return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-// The words in a string, whatever stands between them.
-void AddWordsOf(absl::string_view text, Words& words) {
-  std::string word;
-  for (const char c : text) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_') {
-      word += absl::ascii_tolower(static_cast<unsigned char>(c));
-    } else if (!word.empty()) {
-      words.push_back(std::move(word));
-      word.clear();
-    }
-  }
-  if (!word.empty()) words.push_back(std::move(word));
-}
-
-// The words of a statement in lower case, without those in quotes. A string is one empty word, or
-// the words in it if it may be run.
-Words WordsOf(absl::string_view statement) {
-  Words words;
-  SqlLexer lexer(statement);
-  for (Token token = lexer.NextOfStatement(); token.kind != Token::Kind::kEnd;
-       token = lexer.NextOfStatement()) {
-    const bool may_run = !words.empty() && IsOneOf(words.front(), {"do", "create", "select", "call",
-                                                                   "execute", "prepare", "with"});
-    if (token.kind == Token::Kind::kString && may_run) {
-      AddWordsOf(lexer.TextOf(token), words);
-    } else {
-      words.push_back(token.kind == Token::Kind::kWord ? absl::AsciiStrToLower(lexer.TextOf(token))
-                                                       : std::string());
-    }
-  }
-  return words;
 }
 
 // Whether two words that follow one another change the server; `next` is the third.

@@ -49,6 +49,12 @@ TEST(AskForConfirmation, NamesWhatNobodyKnowsBesideWhatIsLost) {
   statement.set_line(7);
   statement.set_summary("DO ?");
   error.mutable_losses()->set_omitted_unknown_count(3);
+  Captured alone;
+  AskWith("core", alone, error);
+  EXPECT_THAT(alone.text(), AllOf(HasSubstr("This may destroy data of database"),
+                                  HasSubstr("shows only when it runs:\n  DO ? (a91f, line 7)\n")));
+
+  error.mutable_losses()->add_losses()->set_object_kind("table");
   Captured shown;
   AskWith("core", shown, error);
   EXPECT_THAT(shown.text(), HasSubstr("What these do besides shows only when they run:\n"

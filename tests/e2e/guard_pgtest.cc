@@ -225,6 +225,29 @@ TEST_F(GuardTest, WhatIsNotKnownIsNamedBesideWhatIsLost) {
                                  HasSubstr("SELECT wipe()")));
 }
 
+TEST_F(GuardTest, ABlockThatSaysDropIsAskedAboutThoughNobodyKnowsWhatItDoes) {
+  Fill();
+  Add({.id = "cc30", .revises = "bb20", .up = "DO $$ BEGIN DROP TABLE orders; END $$;"});
+  const Failure failure = FailureOf({"upgrade", "head"});
+  EXPECT_EQ(failure.reason(), "CONFIRMATION_REQUIRED");
+  EXPECT_THAT(failure.text,
+              AllOf(HasSubstr("which may destroy data"),
+                    HasSubstr("what 1 statement does is not known: DO ? (cc30, line ")));
+  const Finished refused = OnTerminal({"upgrade", "head"}, "no");
+  EXPECT_THAT(refused.out, AllOf(HasSubstr("This may destroy data"), HasSubstr("type the name")));
+  EXPECT_EQ(VersionRows(), "bb20");
+  const std::string token = Object({"plan", "upgrade", "head"})["confirmation"].text();
+  EXPECT_EQ(Migctl({"upgrade", "head", "--confirmation", token}).exit_code, 0);
+}
+
+TEST_F(GuardTest, ABlockThatSaysDropIsRefusedByAProtectedDatabase) {
+  StartMigdWith({"--protected"});
+  Fill();
+  Add({.id = "cc30", .revises = "bb20", .up = "DO $$ BEGIN DROP TABLE orders; END $$;"});
+  EXPECT_EQ(FailureOf({"upgrade", "head", "--yes"}).reason(), "DATABASE_PROTECTED");
+  EXPECT_EQ(VersionRows(), "bb20");
+}
+
 TEST_F(GuardTest, NothingIsAskedWhereNothingIsLost) {
   Text({"upgrade", "head"});
   Query("DROP TABLE empty");

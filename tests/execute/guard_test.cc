@@ -114,6 +114,16 @@ TEST(CheckLosses, RefusesOnAProtectedDatabaseWhateverIsConfirmed) {
             "DATABASE_PROTECTED");
 }
 
+TEST(CheckLosses, AsksAboutWhatIsNotKnownOnlyIfItSaysSo) {
+  Policy policy;
+  policy.destructive = DestructivePolicy::kConfirm;
+  EXPECT_TRUE(CheckLosses("core", policy, {{}, {{}}, false}, kHash, "").ok());
+  const absl::Status asked = CheckLosses("core", policy, {{}, {{}}, true}, kHash, "");
+  EXPECT_EQ(errors::ReasonOf(asked), migration::v1::ERROR_REASON_CONFIRMATION_REQUIRED);
+  EXPECT_TRUE(
+      CheckLosses("core", policy, {{}, {{}}, true}, kHash, ConfirmationOf("core", kHash, {})).ok());
+}
+
 TEST(LargestFirst, PutsWhatIsUnknownFirstAndWhatIsEmptyLast) {
   std::vector<std::string> names;
   for (const Loss& loss : LargestFirst({LossOf("empty", 0, 0), LossOf("small", 5, 10),
