@@ -179,7 +179,11 @@ LintOutcome LintSections(const std::vector<LintedSection>& sections,
                          const LintSeverities& severities, Database* database) {
   std::vector<const MigrationFile*> files;
   for (const LintedSection& section : sections) files.push_back(section.file);
-  std::vector<LintReport> reports = LintFiles(files, severities);
+  const bool only_up = absl::c_all_of(sections, [](const LintedSection& section) {
+    return section.direction == Step::Direction::kUpgrade;
+  });
+  std::vector<LintReport> reports =
+      LintFiles(files, severities, only_up ? LintExtent::kUpSection : LintExtent::kWholeFile);
   std::vector<std::vector<LintFinding>> of_sections(sections.size());
   for (size_t i = 0; i < sections.size(); ++i) {
     for (LintFinding& found : reports[i].findings) {

@@ -75,15 +75,19 @@ constexpr size_t kTreesAhead = 256;
 class FileLinter {
  public:
   FileLinter(const MigrationFile& file, const LintSeverities& severities)
-      : file_(file), severities_(severities) {}
+      : file_(file), severities_(severities), waivers_(ReadWaivers(file)) {}
 
-  LintReport Run() {
+  LintReport Run(LintExtent extent) {
     SectionState up(file_.up().transactional);
     LintSection(file_.up(), false, up);
-    SectionState down = SectionState::BelowUp(up, file_.down().transactional);
-    LintSection(file_.down(), true, down);
-    LintDownPresence();
+    // Whether a waiver is used may depend on the down section, too.
+    if (extent == LintExtent::kWholeFile || !waivers_.empty()) {
+      SectionState down = SectionState::BelowUp(up, file_.down().transactional);
+      LintSection(file_.down(), true, down);
+      LintDownPresence();
+    }
     Waive();
+    if (extent == LintExtent::kUpSection) LeaveOutDown();
     std::stable_sort(report_.findings.begin(), report_.findings.end(),
                      [](const LintFinding& a, const LintFinding& b) {
                        return std::make_tuple(a.finding.line(), a.finding.column()) <
@@ -192,7 +196,7 @@ class FileLinter {
   }
 
   void Waive() {
-    for (const Waiver& waiver : ReadWaivers(file_)) {
+    for (const Waiver& waiver : waivers_) {
       is_down_ = waiver.scope == Waiver::Scope::kDown;
       statement_index_ = 0;
       const std::string problem = ProblemOf(waiver);
@@ -209,6 +213,14 @@ class FileLinter {
       }
       ReportUnused(waiver, used);
     }
+  }
+
+  void LeaveOutDown() {
+    const auto is_down = [](const LintFinding& found) {
+      return found.finding.direction() == migration::v1::DIRECTION_DOWNGRADE;
+    };
+    std::vector<LintFinding>& all = report_.findings;
+    all.erase(std::remove_if(all.begin(), all.end(), is_down), all.end());
   }
 
   static std::string ProblemOf(const Waiver& waiver) {
@@ -230,6 +242,7 @@ class FileLinter {
 
   const MigrationFile& file_;
   const LintSeverities& severities_;
+  const std::vector<Waiver> waivers_;
   LintReport report_;
   // Where the linter is.
   bool is_down_ = false;
@@ -260,11 +273,13 @@ std::vector<LintRule> LintRules(const LintSeverities& severities) {
 }
 
 std::vector<LintReport> LintFiles(const std::vector<const MigrationFile*>& files,
-                                  const LintSeverities& severities) {
+                                  const LintSeverities& severities, LintExtent extent) {
   std::vector<LintReport> reports(files.size());
   if (files.empty()) return reports;
   RunOnDeepStacks(files.size(), [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) reports[i] = FileLinter(*files[i], severities).Run();
+    for (size_t i = begin; i < end; ++i) {
+      reports[i] = FileLinter(*files[i], severities).Run(extent);
+    }
   });
   return reports;
 }

@@ -50,10 +50,18 @@ struct LintReport {
   int unknown_statement_count = 0;
 };
 
+// What of a file is looked at.
+enum class LintExtent {
+  kWholeFile,
+  // What an upgrade runs into: the findings in the up section.
+  kUpSection,
+};
+
 // Looks at files, in their order. Pure; costs some threads for the time. Statements of over 128 KB,
 // and those that load or read data (INSERT, COPY, SELECT), are passed over.
 std::vector<LintReport> LintFiles(const std::vector<const MigrationFile*>& files,
-                                  const LintSeverities& severities);
+                                  const LintSeverities& severities,
+                                  LintExtent extent = LintExtent::kWholeFile);
 
 // The same for one file, without what only the service needs.
 std::vector<migration::v1::Finding> LintFile(const MigrationFile& file,

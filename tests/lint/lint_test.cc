@@ -167,6 +167,39 @@ TEST(LintFiles, TellsOfEachFileInItsPlace) {
   for (size_t i = 0; i < 100; ++i) EXPECT_EQ(reports[i].findings.size(), i % 3 == 0 ? 1U : 0U);
 }
 
+// What an upgrade runs into is what is found of the up section if the whole file is looked at, also
+// where a waiver for the file allows something in the down section alone.
+TEST(LintFiles, FindsInTheUpSectionWhatItFindsThereInTheWholeFile) {
+  const std::string allow = "-- lint:allow drop-table because nobody reads it\n";
+  const std::vector<std::shared_ptr<const MigrationFile>> files = {
+      LintedFile("\nDROP TABLE t;\n", "\nDROP TABLE u;\n"),
+      LintedFile("\nCREATE TABLE t (id bigint PRIMARY KEY);\n", "\nDROP TABLE t;\n"),
+      LintedFile("\nDROP TABLE t;\n", "\n"),
+      LintedFile("\nDROP TABLE t;\n", "\nSELECT 1;\n", allow + "-- a step"),
+      LintedFile("\nSELECT 1;\n", "\nDROP TABLE u;\n", allow + "-- a step"),
+      LintedFile("\nSELECT 1;\n", "\nSELECT 1;\n", allow + "-- a step"),
+      LintedFile("\nDROP TABLE t;\n", absl::StrCat("\n", allow, "DROP TABLE u;\n")),
+      LintedFile(absl::StrCat("\n", allow, "DROP TABLE t;\n"), "\nDROP TABLE u;\n"),
+      LintedFile(" transaction:false\nBEGIN;\nDROP TABLE t;\n",
+                 " transaction:false\nBEGIN;\nDROP TABLE u;\n")};
+  const auto found = [](const LintReport& report, bool only_up) {
+    std::vector<std::string> all;
+    for (const LintFinding& one : report.findings) {
+      const bool is_up = one.finding.direction() == migration::v1::DIRECTION_UPGRADE;
+      if (is_up || !only_up) all.push_back(one.finding.ShortDebugString());
+    }
+    return all;
+  };
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto whole = LintFiles({files[i].get()}, AllRulesOn());
+    const auto up = LintFiles({files[i].get()}, AllRulesOn(), LintExtent::kUpSection);
+    EXPECT_EQ(found(up.front(), false), found(whole.front(), true)) << i;
+  }
+  const auto unused = LintFiles({files[5].get()}, AllRulesOn(), LintExtent::kUpSection);
+  ASSERT_EQ(unused.front().findings.size(), 1U);
+  EXPECT_EQ(unused.front().findings[0].finding.rule(), "unused-waiver");
+}
+
 TEST(LintFiles, SurvivesDeepNesting) {
   std::string sum = "1";
   for (int i = 0; i < 50'000; ++i) sum += "+1";
