@@ -607,13 +607,15 @@ absl::Status ConnectionLost(absl::string_view revision, const absl::Status& loss
                 {"state", std::string(state)}}});
 }
 
-absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view problem) {
+absl::Status OutcomeUnknown(absl::string_view revision, const absl::Status& loss) {
   return Make({absl::StatusCode::kUnknown,
                migration::v1::ERROR_REASON_OUTCOME_UNKNOWN,
                absl::StrCat("the connection broke while revision ", revision,
-                            " was being committed: ", problem),
+                            " was being committed: ", loss.message()),
                "`migctl current` tells whether it was; to run the same command again is safe",
-               {{"revision", std::string(revision)}}});
+               {{"revision", std::string(revision)},
+                {"sqlstate", FactOf(loss, "sqlstate")},
+                {"state", "whether it was committed is not known; `migctl current` tells"}}});
 }
 
 absl::Status SessionEnded(const absl::Status& loss) {

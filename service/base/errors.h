@@ -122,7 +122,8 @@ absl::Status WithState(const absl::Status& status, absl::string_view revision,
 // The connection broke inside a step, not at its commit; `state` says what stays.
 absl::Status ConnectionLost(absl::string_view revision, const absl::Status& loss,
                             absl::string_view state);
-absl::Status OutcomeUnknown(absl::string_view revision, absl::string_view problem);
+// The connection broke when the revision was to be committed.
+absl::Status OutcomeUnknown(absl::string_view revision, const absl::Status& loss);
 // `loss` is how the connection was lost: PostgreSQL goes on, so somebody has ended the session.
 absl::Status SessionEnded(const absl::Status& loss);
 

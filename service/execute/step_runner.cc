@@ -234,9 +234,11 @@ absl::Status StepRunner::Attempt(size_t index) {
   status = transactional ? RunTransactional(*context) : RunOneByOne(*context);
   if (status.ok()) {
     ready_ = std::move(context);
+    commit_hold_.emplace(interrupter_);
     return status;
   }
   // The one before if its COMMIT has failed.
+  commit_hold_.reset();
   const std::unique_ptr<Context> failed =
       ready_ == nullptr ? std::move(context) : std::move(ready_);
   if (session_.InTransaction()) {
@@ -257,17 +259,18 @@ void StepRunner::Start(Context& context) {
 
 absl::Status StepRunner::CommitReady() {
   if (ready_ == nullptr) return absl::OkStatus();
-  Interrupter::Hold hold(interrupter_);
   const auto committed = session_.Commit();
   const absl::Status status =
       committed.ok() ? SettleReady(*committed)
-                     : errors::OutcomeUnknown(ready_->step.revision, committed.status().message());
+                     : errors::OutcomeUnknown(ready_->step.revision, committed.status());
   if (status.ok()) return status;
+  commit_hold_.reset();
   const std::unique_ptr<Context> failed = std::move(ready_);
   return Explained(status, *failed);
 }
 
 absl::Status StepRunner::SettleReady(const StatementResult& committed) {
+  commit_hold_.reset();
   if (!committed.error) {
     rows_ = ready_->resulting_rows;
     finished_.push_back(ready_->step.revision);
@@ -356,6 +359,9 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
     part.statements = absl::MakeConstSpan(context.section->statements).subspan(first, count);
   }
   if (ends) part.end = EndOf(context);
+  // A step whose statements have run is committed, whatever is requested from then on.
+  part.is_committed = ends && !listener_->before;
+  bool may_be_committed = ready_ != nullptr;
   const auto index_of = [&](size_t i) { return static_cast<int>(first + i) + 1; };
   // Behind the last statement, the service's own writes.
   const auto place = [&](size_t i) -> StatementPlace {
@@ -383,12 +389,9 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
     relay->LeaveOut(static_cast<int>(skipped->size()), context.missing_objects);
     return absl::OkStatus();
   };
-  // A commit is not interrupted.
-  absl::optional<Interrupter::Hold> hold;
   if (commits) {
-    hold.emplace(interrupter_);
     part.on_commit = [&](const StatementResult& committed) {
-      hold.reset();
+      may_be_committed = false;
       const absl::Status status = SettleReady(committed);
       if (!status.ok()) return status;
       if (cancellation_.requested()) return errors::OperationCancelled(cancellation_.why());
@@ -409,11 +412,13 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
         relay.reset();
         ReportFinished(context, statement, index_of(i), result);
         begin_statement(i + 1);
+        may_be_committed = part.is_committed && i + 1 == count;
         return cancellation_.requested() && i + 1 < count ? Cancelled(context) : absl::OkStatus();
       });
-  if (ready_ != nullptr &&
+  if (may_be_committed &&
       errors::ReasonOf(status) == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE) {
-    return errors::OutcomeUnknown(ready_->step.revision, status.message());
+    return errors::OutcomeUnknown((ready_ == nullptr ? context : *ready_).step.revision,
+                                  status);
   }
   return status;
 }

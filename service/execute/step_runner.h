@@ -183,8 +183,10 @@ class StepRunner {
   std::vector<std::string> finished_;
   // Behind those.
   VersionRows rows_;
-  // All of the step is written, and its transaction is open.
+  // All of the step is written, and nobody has said yet whether it was committed.
   std::unique_ptr<Context> ready_;
+  // As long as there is one: a commit is not interrupted.
+  absl::optional<Interrupter::Hold> commit_hold_;
 };
 
 }  // namespace migd

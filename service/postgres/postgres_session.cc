@@ -35,6 +35,8 @@ bool IsReadable(pqxx::transaction_base& work, const char* table) {
       .as<bool>();
 }
 
+constexpr char kCommit[] = "COMMIT";
+
 // The prepared statement of ReadDatedRows.
 constexpr char kDatedRows[] = "migd_dated_rows";
 
@@ -486,7 +488,7 @@ absl::Status PostgresSession::SetTimeouts(const Timeouts& timeouts) {
 std::vector<OwnQuery> PostgresSession::BeginningOf(const StepPart& part) {
   std::vector<OwnQuery> queries;
   // Its end is told at once: what follows may take long.
-  if (part.on_commit) queries.push_back({{"COMMIT", /*is_awaited=*/true}, part.on_commit});
+  if (part.on_commit) queries.push_back({{kCommit, /*is_awaited=*/true}, part.on_commit});
   if (!part.begin) return queries;
   timeouts_ = *part.begin;
   queries.push_back({{"BEGIN"}});
@@ -505,6 +507,7 @@ class PostgresSession::PartQueries {
     for (const OwnQuery& query : before_) queries_.push_back({Kind::kOwn, &query, 0, 0});
     for (size_t i = 0; i < part.statements.size(); ++i) {
       if (i < part.lookups.size()) AddLookups(i);
+      last_statement_ = queries_.size();
       queries_.push_back({Kind::kStatement, nullptr, i, 0});
     }
     for (const OwnQuery& query : after_) queries_.push_back({Kind::kOwn, &query, 0, 0});
@@ -513,6 +516,8 @@ class PostgresSession::PartQueries {
   PartQueries& operator=(const PartQueries&) = delete;
 
   size_t size() const { return queries_.size(); }
+  // The index of the last of the migration's own; nothing if there is none.
+  absl::optional<size_t> last_statement() const { return last_statement_; }
 
   StatementRunner::Query Make(size_t index) const {
     const Entry& entry = queries_[index];
@@ -528,9 +533,10 @@ class PostgresSession::PartQueries {
       case Kind::kStatement:
         break;
     }
-    // The end of the last comes with the rest, which takes no time.
-    const bool is_last = entry.statement + 1 == part_.statements.size();
-    return {std::string(part_.statements[entry.statement].text), /*is_awaited=*/!is_last};
+    // The end of the last comes with the rest, which takes no time, unless there is something to
+    // send meanwhile.
+    const bool is_awaited = index != last_statement_ || part_.is_committed;
+    return {std::string(part_.statements[entry.statement].text), is_awaited};
   }
 
   absl::Status Take(size_t index, const StatementRunner::QueryResult& result,
@@ -539,6 +545,9 @@ class PostgresSession::PartQueries {
     if (entry.kind == Kind::kStatement) return on_statement(entry.statement, result);
     const bool is_commit = index == 0 && part_.on_commit;
     if (result.error && !is_commit) {
+      const bool explains = entry.kind == Kind::kOwn && entry.own->explain;
+      const absl::Status status = explains ? entry.own->explain(*result.error) : absl::OkStatus();
+      if (!status.ok()) return status;
       return StatusOfRefusal(result.error->sqlstate, result.error->message, database);
     }
     if (entry.kind == Kind::kLookup) return TakeLookup(index, result);
@@ -577,6 +586,7 @@ class PostgresSession::PartQueries {
   const std::vector<OwnQuery> before_;
   const std::vector<OwnQuery> after_;
   std::vector<Entry> queries_;
+  absl::optional<size_t> last_statement_;
   // Of the statement that comes next.
   std::vector<absl::optional<ObjectState>> states_;
 };
@@ -587,11 +597,16 @@ absl::Status PostgresSession::RunPart(const StepPart& part, const StatementHandl
   if (part.end) after = step_end_.Queries(table_, settings_, timeouts_.lock_timeout, *part.end);
   PartQueries queries(part, std::move(before), std::move(after));
   timeouts_in_force_.reset();
+  absl::optional<StatementRunner::SentAhead> commit;
+  if (part.is_committed && queries.last_statement()) {
+    commit = StatementRunner::SentAhead{*queries.last_statement(), kCommit};
+  }
   const absl::Status status = runner_.RunTogether(
       queries.size(), [&](size_t i) { return queries.Make(i); },
       [&](size_t i, const StatementRunner::QueryResult& result) {
         return queries.Take(i, result, on_statement, database_);
-      });
+      },
+      commit);
   if (status.ok() && part.end) {
     timeouts_in_force_ = Timeouts{timeouts_.lock_timeout, absl::ZeroDuration()};
   }
@@ -612,7 +627,18 @@ absl::Status PostgresSession::ResetSettings() {
 
 absl::Status PostgresSession::Begin() { return RunOwn("BEGIN"); }
 
-absl::StatusOr<StatementResult> PostgresSession::Commit() { return runner_.Run("COMMIT"); }
+absl::StatusOr<StatementResult> PostgresSession::Commit() {
+  if (!runner_.HasSentAhead()) return runner_.Run(kCommit);
+  StatementResult committed;
+  const absl::Status status = runner_.RunTogether(
+      1, [](size_t) { return StatementRunner::Query{kCommit}; },
+      [&](size_t, const StatementRunner::QueryResult& result) {
+        committed = result;
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  return committed;
+}
 
 absl::Status PostgresSession::Rollback() {
   timeouts_in_force_.reset();
@@ -620,6 +646,7 @@ absl::Status PostgresSession::Rollback() {
 }
 
 bool PostgresSession::InTransaction() const {
+  if (runner_.HasSentAhead()) return true;
   const PGTransactionStatusType status = PQtransactionStatus(connection_->handle());
   return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
 }

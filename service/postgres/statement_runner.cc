@@ -109,6 +109,7 @@ struct StatementRunner::Pipeline {
   const size_t count;
   const std::function<Query(size_t)>& query_of;
   const OnResult& on_result;
+  const absl::optional<SentAhead>& sent_ahead;
 
   size_t sent = 0;
   size_t received = 0;
@@ -121,6 +122,9 @@ struct StatementRunner::Pipeline {
   size_t bytes_ahead = 0;
   // The server has refused one.
   bool refused = false;
+  // `sent_ahead` may be sent, or has been.
+  bool may_send_ahead = false;
+  bool has_sent_ahead = false;
   // No more are sent: all are, or one was refused, or `on_result` wants no more.
   bool closed = false;
   // The server has come to the end of what was sent.
@@ -128,6 +132,8 @@ struct StatementRunner::Pipeline {
   // libpq has something left to send.
   bool unsent = false;
   bool single_row = false;
+  // Of the query that is next to end.
+  bool has_result = false;
   QueryResult collected = {};
   absl::Status status = {};
   std::string loss = {};
@@ -137,31 +143,56 @@ struct StatementRunner::Pipeline {
   // broke.
   bool Close(PGconn* connection) {
     closed = true;
+    ended = false;
     unsent = true;
     return PQpipelineSync(connection) == 1;
+  }
+
+  // Behind all others. False if the connection broke.
+  bool SendLast(PGconn* connection) {
+    has_sent_ahead = true;
+    unsent = true;
+    ++sent;
+    ahead.push_back({sent_ahead->sql.size(), false});
+    bytes_ahead += sent_ahead->sql.size();
+    return SendQuery(connection, {sent_ahead->sql}) == 1 && PQsendFlushRequest(connection) == 1;
   }
 };
 
 absl::Status StatementRunner::RunTogether(size_t count,
                                           const std::function<Query(size_t)>& query_of,
-                                          const OnResult& on_result) {
+                                          const OnResult& on_result,
+                                          const absl::optional<SentAhead>& sent_ahead) {
   if (count == 0) return absl::OkStatus();
-  if (PQenterPipelineMode(handle()) != 1) return Lost("cannot send");
+  Pipeline pipeline = {count, query_of, on_result, sent_ahead};
+  if (std::exchange(has_sent_ahead_, false)) {
+    pipeline.sent = 1;
+    pipeline.ahead.push_back({0, false});
+  } else if (PQenterPipelineMode(handle()) != 1) {
+    return Lost("cannot send");
+  }
   // Else the two sides could wait for each other, each with its buffers full.
   PQsetnonblocking(handle(), 1);
-  Pipeline pipeline = {count, query_of, on_result};
-  bool alive = true;
-  while (alive && !pipeline.ended) {
-    alive = SendAhead(pipeline);
-    if (alive && !TakeResults(pipeline)) {
-      alive = pipeline.loss.empty() && AwaitSocket(pipeline);
-    }
+  bool alive = RunToEnd(pipeline);
+  const bool failed = !pipeline.status.ok() || pipeline.refused;
+  if (alive && pipeline.has_sent_ahead && failed) {
+    alive = pipeline.Close(handle()) && RunToEnd(pipeline);
   }
   PQsetnonblocking(handle(), 0);
-  if (!alive || PQexitPipelineMode(handle()) != 1) {
+  has_sent_ahead_ = alive && pipeline.has_sent_ahead && !failed;
+  if (!alive || (!has_sent_ahead_ && PQexitPipelineMode(handle()) != 1)) {
     return Lost(pipeline.loss, pipeline.loss_sqlstate);
   }
   return pipeline.status;
+}
+
+bool StatementRunner::RunToEnd(Pipeline& pipeline) {
+  while (!pipeline.ended || pipeline.unsent) {
+    if (!SendMore(pipeline)) return false;
+    if (TakeResults(pipeline) || (pipeline.ended && !pipeline.unsent)) continue;
+    if (!pipeline.loss.empty() || !AwaitSocket(pipeline)) return false;
+  }
+  return true;
 }
 
 int StatementRunner::SendQuery(PGconn* connection, const Query& query) {
@@ -180,7 +211,7 @@ int StatementRunner::SendQuery(PGconn* connection, const Query& query) {
                              values.data(), nullptr, nullptr, 0);
 }
 
-bool StatementRunner::SendAhead(Pipeline& pipeline) {
+bool StatementRunner::SendMore(Pipeline& pipeline) {
   // Not for each that has ended: a message that carries many costs little more than one.
   const bool is_low = pipeline.ahead.size() <= kMostAhead / 2;
   while (is_low && !pipeline.closed && pipeline.sent < pipeline.count &&
@@ -195,6 +226,8 @@ bool StatementRunner::SendAhead(Pipeline& pipeline) {
   }
   const bool all_sent = pipeline.sent == pipeline.count;
   if (all_sent && !pipeline.closed && !pipeline.Close(handle())) return false;
+  const bool goes_on = pipeline.status.ok() && !pipeline.refused && !pipeline.ended;
+  if (all_sent && goes_on && pipeline.may_send_ahead && !pipeline.SendLast(handle())) return false;
   if (!pipeline.unsent) return true;
   const int flushed = PQflush(handle());
   pipeline.unsent = flushed == 1;
@@ -209,8 +242,8 @@ bool StatementRunner::TakeResults(Pipeline& pipeline) {
     const OwnedResult result{PQgetResult(handle())};
     taken = true;
     if (result == nullptr) {
-      // After the last one, before what tells the end.
-      if (pipeline.received == pipeline.sent) continue;
+      // Not the end of a query: it comes before the first, and before what tells the end.
+      if (!std::exchange(pipeline.has_result, false)) continue;
       pipeline.bytes_ahead -= pipeline.ahead.front().bytes;
       pipeline.ahead.pop_front();
       pipeline.single_row = false;
@@ -219,11 +252,15 @@ bool StatementRunner::TakeResults(Pipeline& pipeline) {
       if (!pipeline.status.ok() || pipeline.refused) continue;
       pipeline.status = pipeline.on_result(index, finished);
       pipeline.refused = finished.error.has_value();
+      if (pipeline.sent_ahead && pipeline.sent_ahead->behind == index) {
+        pipeline.may_send_ahead = true;
+      }
       // Sent by the next round.
       const bool goes_on = pipeline.status.ok() && !pipeline.refused;
       if (!goes_on && !pipeline.closed) return pipeline.Close(handle());
       continue;
     }
+    pipeline.has_result = PQresultStatus(result.get()) != PGRES_PIPELINE_SYNC;
     switch (PQresultStatus(result.get())) {
       case PGRES_PIPELINE_SYNC:
         pipeline.ended = true;

@@ -55,14 +55,27 @@ class StatementRunner {
     std::vector<absl::optional<std::string>> first_row;
   };
   using OnResult = std::function<absl::Status(size_t index, const QueryResult& result)>;
+  // A query that is sent behind all others of a call as soon as `on_result` has said OK of the one
+  // of this index, while those between the two still run, and is not waited for. It must do no harm
+  // if one of them is refused.
+  struct SentAhead {
+    size_t behind;
+    std::string sql;
+  };
   // Runs `count` queries in their order by the extended query protocol, sending them ahead: while
   // one runs, those that follow are on their way. `query_of` is asked for each in turn, when it is
   // sent; `on_result` is called for each that ran, as soon as its end is known. Those behind one
   // that the server refuses do not run. If `on_result` returns a status other than OK no more are
   // sent, those that are on their way are waited for, and that status is returned.
   // DatabaseUnavailable if the connection broke.
+  //
+  // After a call with `sent_ahead` that has returned OK, HasSentAhead() tells whether it was sent in
+  // time. Then RunTogether is what must be called next, and takes it for the first of its queries,
+  // which is not sent again.
   absl::Status RunTogether(size_t count, const std::function<Query(size_t)>& query_of,
-                           const OnResult& on_result);
+                           const OnResult& on_result,
+                           const absl::optional<SentAhead>& sent_ahead = absl::nullopt);
+  bool HasSentAhead() const { return has_sent_ahead_; }
 
   void SetNoticeHandler(Session::NoticeHandler handler) { notice_handler_ = std::move(handler); }
 
@@ -73,7 +86,10 @@ class StatementRunner {
   // As libpq's functions, 1 if that went well.
   static int SendQuery(PGconn* connection, const Query& query);
   // Sends what may be on its way. False if the connection broke.
-  bool SendAhead(Pipeline& pipeline);
+  bool SendMore(Pipeline& pipeline);
+  // Sends all that `pipeline` has, and takes what the server answers to it. False if the connection
+  // broke.
+  bool RunToEnd(Pipeline& pipeline);
   // Takes the results that have arrived. False if there are none, or the connection broke.
   bool TakeResults(Pipeline& pipeline);
   // Waits until the connection can be read, or written if something is to be sent.
@@ -89,6 +105,7 @@ class StatementRunner {
   Connection& connection_;
   const std::string database_;
   Session::NoticeHandler notice_handler_;
+  bool has_sent_ahead_ = false;
 };
 
 }  // namespace migd

@@ -1,25 +1,40 @@
 #include "service/postgres/step_end.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/optional.h"
 #include "service/base/errors.h"
 
 namespace migd {
 namespace {
 
+// What the server finds instead of a number where something does not hold; it is in the message of
+// its error, in any language.
+constexpr char kMutexIsLost[] = "migd has lost the mutex";
+constexpr char kFound[] = "migd has found ";
+
+// Fails, with `problem` in the message, unless `condition` is true; both are expressions.
+std::string AssertSql(absl::string_view condition, absl::string_view problem) {
+  return absl::StrCat("CAST(CASE WHEN ", condition, " THEN '1' ELSE ", problem, " END AS integer)");
+}
+
 // Calls set_config() for each; the last is the lock timeout, $1. One of the two holds of the mutex
 // is given back and taken again: in pg_locks, every lock of the whole server would have to be
-// gathered. No row if it was not held.
+// gathered. Fails if it was not held.
 std::string PutBackSql(const std::vector<Setting>& settings) {
   const std::string mutex = absl::StrCat("(", kMutexClass, ", ", kMutexObject, ")");
+  const std::string is_held =
+      absl::StrCat("CASE WHEN pg_catalog.pg_advisory_unlock", mutex,
+                   " THEN pg_catalog.pg_try_advisory_lock", mutex, " ELSE false END");
   return absl::StrCat("SELECT ", SetConfigSql(settings),
-                      ", pg_catalog.set_config('lock_timeout', $1, false)"
-                      " WHERE CASE WHEN pg_catalog.pg_advisory_unlock",
-                      mutex, " THEN pg_catalog.pg_try_advisory_lock", mutex, " ELSE false END");
+                      ", pg_catalog.set_config('lock_timeout', $1, false), ",
+                      AssertSql(is_held, QuoteLiteral(kMutexIsLost)));
 }
 
 const char* NameOf(VersionWrite::Kind kind) {
@@ -34,10 +49,23 @@ const char* NameOf(VersionWrite::Kind kind) {
   return "";
 }
 
-// The expressions of its parameters, in the order of `ParametersOf`.
+// With parameters in the order of `ParametersOf`. Fails if it meets another number of rows than one.
 std::string WriteSql(const VersionTable& table, VersionWrite::Kind kind) {
   const bool has_both = kind == VersionWrite::Kind::kUpdate;
-  return VersionWriteSql(table, kind, "$1", has_both ? "$2" : "$1");
+  return absl::StrCat("WITH written AS (",
+                      VersionWriteSql(table, kind, "$1", has_both ? "$2" : "$1"),
+                      " RETURNING 1) SELECT ",
+                      AssertSql("pg_catalog.count(*) OPERATOR(pg_catalog.=) 1",
+                                absl::StrCat("pg_catalog.concat(", QuoteLiteral(kFound),
+                                             ", pg_catalog.count(*))")),
+                      " FROM written");
+}
+
+// What `error` says of the rows that a write has met; nothing if it is about something else.
+absl::optional<int64_t> RowsFound(const ServerError& error) {
+  const size_t found = error.message.find(kFound);
+  if (found == std::string::npos) return absl::nullopt;
+  return std::strtoll(error.message.c_str() + found + std::strlen(kFound), nullptr, 10);
 }
 
 std::vector<std::string> ParametersOf(const VersionWrite& write) {
@@ -78,7 +106,7 @@ absl::Status CheckWritten(const VersionTable& table, const VersionWrite& write,
 
 void StepEndStatements::Add(absl::string_view name, absl::FunctionRef<std::string()> sql,
                             std::vector<std::string> parameters,
-                            std::function<absl::Status(const StatementResult&)> check,
+                            std::function<absl::Status(const ServerError&)> explain,
                             std::vector<OwnQuery>& queries) {
   using Kind = StatementRunner::Query::Kind;
   const std::string known_as(name);
@@ -92,7 +120,7 @@ void StepEndStatements::Add(absl::string_view name, absl::FunctionRef<std::strin
                        }});
   }
   queries.push_back(
-      {{"", false, Kind::kPrepared, known_as, std::move(parameters)}, std::move(check)});
+      {{"", false, Kind::kPrepared, known_as, std::move(parameters)}, nullptr, std::move(explain)});
 }
 
 std::vector<OwnQuery> StepEndStatements::Queries(const VersionTable& table,
@@ -104,15 +132,17 @@ std::vector<OwnQuery> StepEndStatements::Queries(const VersionTable& table,
   Add(
       "migd_put_back", [&] { return PutBackSql(settings); },
       {absl::StrCat(absl::ToInt64Milliseconds(lock_timeout))},
-      [revision](const StatementResult& result) {
-        return result.rows == 1 ? absl::OkStatus() : errors::MutexLost(revision);
+      [revision](const ServerError& error) {
+        return absl::StrContains(error.message, kMutexIsLost) ? errors::MutexLost(revision)
+                                                              : absl::OkStatus();
       },
       queries);
   for (const VersionWrite& write : end.writes) {
     Add(
         NameOf(write.kind), [&] { return WriteSql(table, write.kind); }, ParametersOf(write),
-        [&table, &write, revision](const StatementResult& result) {
-          return CheckWritten(table, write, revision, result.rows);
+        [&table, &write, revision](const ServerError& error) {
+          const auto found = RowsFound(error);
+          return found ? CheckWritten(table, write, revision, *found) : absl::OkStatus();
         },
         queries);
   }

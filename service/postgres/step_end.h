@@ -21,6 +21,8 @@ namespace migd {
 struct OwnQuery {
   StatementRunner::Query query;
   std::function<absl::Status(const StatementResult&)> check = nullptr;
+  // What a refusal means; OK if it is not one that the query provokes by itself.
+  std::function<absl::Status(const ServerError&)> explain = nullptr;
 };
 
 // What the end of a step needs, of one session: they are prepared there when they are first used,
@@ -29,7 +31,8 @@ class StepEndStatements {
  public:
   // What ends a step on `table`: the settings of the session are reset to `settings` and
   // `lock_timeout`, it is made sure that the mutex is held twice, and `end` is written, which must
-  // outlive the queries.
+  // outlive the queries. What does not hold is an error of the server's, so that nothing behind it
+  // in the transaction can be committed, whoever has sent it ahead.
   std::vector<OwnQuery> Queries(const VersionTable& table, const std::vector<Setting>& settings,
                                 absl::Duration lock_timeout, const StepEnd& end);
 
@@ -40,8 +43,7 @@ class StepEndStatements {
   // Runs what `sql` returns, which is always the same under this name, with `parameters`.
   void Add(absl::string_view name, absl::FunctionRef<std::string()> sql,
            std::vector<std::string> parameters,
-           std::function<absl::Status(const StatementResult&)> check,
-           std::vector<OwnQuery>& queries);
+           std::function<absl::Status(const ServerError&)> explain, std::vector<OwnQuery>& queries);
 
   std::set<std::string, std::less<>> prepared_;
 };

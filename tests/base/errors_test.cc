@@ -85,7 +85,7 @@ std::vector<absl::Status> OneOfEach() {
       errors::TransactionBroken(failure),
       errors::VersionRowMismatch("a", "no row"),
       errors::ConnectionLost("a", errors::DatabaseUnavailable("app", "gone"), "nothing remains"),
-      errors::OutcomeUnknown("a", "gone"),
+      errors::OutcomeUnknown("a", absl::UnavailableError("gone")),
       errors::MutexTimeout(absl::Seconds(3), "pid 4711"),
       errors::OperationCancelled("asked for"),
       errors::UnknownOperation("7k2m"),

@@ -106,6 +106,23 @@ TEST_F(LockedVersionTableTest, AnUpgradeThatWaitsToWriteItCanBeCancelledAndIsRol
   ExpectWaitsUntilItIsCancelled();
 }
 
+// Its COMMIT may be on its way by then.
+TEST_F(LockedVersionTableTest, WhoseSessionIsEndedWhileItWaitsToWriteItIsToldWhatIsNotKnown) {
+  Lock("SHARE");
+  Process upgrade(MigctlCommand({"upgrade", "head", "--lock-timeout", "0"}));
+  ASSERT_TRUE(SomebodyWaitsForALock());
+  Query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+      "AND wait_event_type = 'Lock'");
+  const Finished finished = upgrade.Wait();
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.err, HasSubstr("[SESSION_ENDED]"));
+  EXPECT_THAT(finished.err, HasSubstr("whether it was committed is not known; `migctl current`"));
+  Release();
+  ExpectAtAa10();
+  EXPECT_EQ(Migctl({"upgrade", "head"}).exit_code, 0);
+}
+
 TEST_F(LockedVersionTableTest, AReaderGivesUpByItself) {
   Lock("ACCESS EXCLUSIVE");
   const Failure failure = FailureOf({"current"});

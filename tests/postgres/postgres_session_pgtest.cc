@@ -478,6 +478,12 @@ class StepEndTest : public PostgresSessionTest {
     ASSERT_TRUE(status.ok()) << status;
     ASSERT_FALSE(session_->Commit()->error.has_value());
   }
+  // A step that is committed, whatever comes then.
+  static StepPart Committed() {
+    StepPart part;
+    part.is_committed = true;
+    return part;
+  }
 
   std::unique_ptr<Session> session_;
 };
@@ -507,10 +513,66 @@ TEST_F(StepEndTest, ARevisionMayDropWhatWasPrepared) {
   EXPECT_EQ(Query("SELECT count(*) FROM migration_service.revision_log"), "3");
 }
 
-TEST_F(StepEndTest, NothingRunsBehindACommitThatIsRefused) {
+// Whether the COMMIT is on its way already when the step has ended depends on the moment.
+TEST_F(StepEndTest, StepsThatAreCommittedAnyhowAreCommittedOneAfterTheOther) {
+  RunWholeStep("CREATE TABLE t (i int)", "r");
+  ASSERT_TRUE(RunStep("INSERT INTO t VALUES (0)", "r0", Committed()).ok());
+  EXPECT_TRUE(session_->InTransaction());
+  for (int i = 1; i < 50; ++i) {
+    int told = 0;
+    StepPart next = Committed();
+    next.on_commit = [&](const StatementResult& committed) {
+      ++told;
+      EXPECT_EQ(committed.command_tag, "COMMIT");
+      return absl::OkStatus();
+    };
+    const auto status =
+        RunStep(absl::StrCat("INSERT INTO t VALUES (", i, ")"), absl::StrCat("r", i), next);
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_EQ(told, 1);
+  }
+  EXPECT_EQ(session_->Commit()->command_tag, "COMMIT");
+  EXPECT_FALSE(session_->InTransaction());
+  EXPECT_EQ(Query("SELECT count(*) FROM t"), "50");
+  EXPECT_EQ(Query("SELECT count(*) FROM alembic_version"), "51");
+}
+
+TEST_F(StepEndTest, AStepWhoseEndFailsIsNotCommittedAndTheSessionGoesOn) {
+  RunWholeStep("CREATE TABLE t (i int)", "r1");
+  for (int i = 0; i < 50; ++i) {
+    // The row is there already.
+    const absl::Status status = RunStep("INSERT INTO t VALUES (1)", "r1", Committed());
+    ASSERT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_VERSION_ROW_MISMATCH) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("; 0 found"));
+    if (session_->InTransaction()) {
+      ASSERT_TRUE(session_->Rollback().ok());
+    }
+  }
+  EXPECT_EQ(Query("SELECT count(*) FROM t"), "0");
+  RunWholeStep("INSERT INTO t VALUES (1)", "r2");
+}
+
+TEST_F(StepEndTest, AStepWithoutTheMutexIsNotCommitted) {
+  RunWholeStep("CREATE TABLE t (i int)", "r1");
+  Run(*session_, "SELECT pg_advisory_unlock_all()");
+  const absl::Status status = RunStep("INSERT INTO t VALUES (1)", "r2", Committed());
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_MUTEX_LOST) << status;
+  if (session_->InTransaction()) {
+    ASSERT_TRUE(session_->Rollback().ok());
+  }
+  EXPECT_EQ(Query("SELECT count(*) FROM t"), "0");
+  EXPECT_EQ(Query("SELECT version_num FROM alembic_version"), "r1");
+}
+
+class CommitRefusedTest : public StepEndTest, public ::testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(SentAheadOrNot, CommitRefusedTest, ::testing::Bool());
+
+TEST_P(CommitRefusedTest, NothingRunsBehindIt) {
   Run(*session_, "CREATE TABLE p (id int PRIMARY KEY)");
   Run(*session_, "CREATE TABLE c (p int REFERENCES p DEFERRABLE INITIALLY DEFERRED)");
-  ASSERT_TRUE(RunStep("INSERT INTO c VALUES (1)", "r1").ok());
+  StepPart first;
+  first.is_committed = GetParam();
+  ASSERT_TRUE(RunStep("INSERT INTO c VALUES (1)", "r1", first).ok());
   StepPart next;
   std::string sqlstate;
   next.on_commit = [&](const StatementResult& committed) {

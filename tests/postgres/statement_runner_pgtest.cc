@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "service/base/errors.h"
@@ -325,6 +326,106 @@ TEST_F(StatementRunnerTest, SendsNoMoreToWhoHasEnough) {
   EXPECT_EQ(status, absl::CancelledError("enough"));
   EXPECT_LT(asked, 1000);
   RunWell("SELECT 1");
+}
+
+// --- Sent ahead ---
+
+class SentAheadTest : public StatementRunnerTest {
+ protected:
+  SentAheadTest() {
+    RunWell("CREATE TABLE p (id int PRIMARY KEY)");
+    RunWell("CREATE TABLE t (p int REFERENCES p DEFERRABLE INITIALLY DEFERRED)");
+  }
+
+  // Runs `insert` in a transaction, and behind it `slow`, which takes at least as long as its $1
+  // says in seconds, with a COMMIT ahead. Longer from time to time, until that was sent meanwhile.
+  absl::Status RunWithCommitAhead(const std::string& insert, const std::string& slow) {
+    absl::Status status;
+    is_sent_ahead_ = false;
+    for (double pause = 0.05; !is_sent_ahead_; pause *= 2) {
+      const std::vector<std::string> texts = {
+          "BEGIN", insert, absl::StrReplaceAll(slow, {{"$1", absl::StrCat(pause)}})};
+      status = runner_.RunTogether(
+          texts.size(),
+          [&](size_t i) -> StatementRunner::Query {
+            return {texts[i], true};
+          },
+          [&](size_t, const StatementResult& result) {
+            return result.error ? absl::AbortedError(result.error->sqlstate) : absl::OkStatus();
+          },
+          StatementRunner::SentAhead{1, "COMMIT"});
+      // After a failure its end has been waited for, and it has ended the transaction.
+      is_sent_ahead_ = status.ok() ? runner_.HasSentAhead()
+                                   : PQtransactionStatus(connection_.handle()) != PQTRANS_INERROR;
+      if (!is_sent_ahead_) RunWell("ROLLBACK");
+    }
+    return status;
+  }
+
+  std::string CountRows() { return Query("SELECT count(*) FROM t"); }
+
+ private:
+  bool is_sent_ahead_ = false;
+};
+
+TEST_F(SentAheadTest, IsTakenForTheFirstQueryOfTheNextCall) {
+  ASSERT_TRUE(RunWithCommitAhead("INSERT INTO t VALUES (NULL)", "SELECT pg_sleep($1)").ok());
+  EXPECT_THAT(Together(runner_, {"COMMIT", "BEGIN", "INSERT INTO t VALUES (NULL)", "COMMIT"}),
+              ElementsAre("0 COMMIT 0", "1 BEGIN 0", "2 INSERT 0 1 1", "3 COMMIT 0"));
+  EXPECT_FALSE(runner_.HasSentAhead());
+  EXPECT_EQ(CountRows(), "2");
+  RunWell("SELECT 1");
+}
+
+TEST_F(SentAheadTest, CommitsNothingIfOneBetweenIsRefused) {
+  EXPECT_EQ(RunWithCommitAhead("INSERT INTO t VALUES (NULL)",
+                               "DO $$ BEGIN PERFORM pg_sleep($1); RAISE division_by_zero; END $$"),
+            absl::AbortedError("22012"));
+  EXPECT_FALSE(runner_.HasSentAhead());
+  EXPECT_EQ(PQtransactionStatus(connection_.handle()), PQTRANS_IDLE);
+  EXPECT_EQ(CountRows(), "0");
+  RunWell("SELECT 1");
+}
+
+TEST_F(SentAheadTest, NothingRunsBehindItIfItIsRefused) {
+  ASSERT_TRUE(RunWithCommitAhead("INSERT INTO t VALUES (4711)", "SELECT pg_sleep($1)").ok());
+  EXPECT_THAT(Together(runner_, {"COMMIT", "BEGIN", "CREATE TABLE u ()", "COMMIT"}),
+              ElementsAre("0 23503 0"));
+  EXPECT_EQ(CountRows(), "0");
+  EXPECT_EQ(Query("SELECT to_regclass('u') IS NULL"), "t");
+  RunWell("SELECT 1");
+}
+
+TEST_F(SentAheadTest, IsNotSentToWhoHasEnough) {
+  const absl::Status status = runner_.RunTogether(
+      3,
+      [](size_t i) -> StatementRunner::Query {
+        return {i == 0 ? "BEGIN" : "INSERT INTO t VALUES (NULL)", true};
+      },
+      [](size_t i, const StatementResult&) {
+        return i == 1 ? absl::CancelledError("enough") : absl::OkStatus();
+      },
+      StatementRunner::SentAhead{1, "COMMIT"});
+  EXPECT_EQ(status, absl::CancelledError("enough"));
+  EXPECT_FALSE(runner_.HasSentAhead());
+  RunWell("ROLLBACK");
+  EXPECT_EQ(CountRows(), "0");
+}
+
+TEST_F(SentAheadTest, AConnectionLostBetweenIsTold) {
+  const absl::Status status = runner_.RunTogether(
+      3,
+      [](size_t i) -> StatementRunner::Query {
+        const char* const texts[] = {
+            "BEGIN", "INSERT INTO t VALUES (NULL)",
+            "SELECT pg_sleep(0.1), pg_terminate_backend(pg_backend_pid())"};
+        return {texts[i], true};
+      },
+      [](size_t, const StatementResult&) { return absl::OkStatus(); },
+      StatementRunner::SentAhead{1, "COMMIT"});
+  EXPECT_EQ(errors::ReasonOf(status), migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE);
+  EXPECT_FALSE(runner_.HasSentAhead());
+  EXPECT_EQ(CountRows(), "0");
 }
 
 TEST_F(StatementRunnerTest, ALostConnectionIsToldWhereItHappens) {
