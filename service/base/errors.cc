@@ -782,8 +782,9 @@ absl::Status SchemaDiffers(absl::string_view database, absl::string_view expecte
             absl::StrCat("the schema of database ", database, " is not that of ", expected, ": ",
                          differences.size(),
                          differences.size() == 1 ? " object differs" : " objects differ"),
-            "`migctl verify` shows each with both definitions; stamp the revision whose schema the "
-            "database has, or mend the database first",
+            "each is told with both definitions before this error, and again by `migctl operations "
+            "watch OPERATION`; stamp the revision whose schema the database has, or mend the "
+            "database first",
             {{"database", std::string(database)}}});
   return WithDetail(status, [&](ErrorDetail& detail) {
     auto& listed = *detail.mutable_schema_differences();
