@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "client/lock_text.h"
+#include "client/plan_details.h"
 #include "client/source_excerpt.h"
 #include "client/text.h"
 
@@ -69,6 +70,26 @@ std::string Headline(const Error& error, const Style& style) {
   return headline;
 }
 
+// What would be lost, with its size, and the confirmation that lets it be.
+std::string LossesReport(const Error& error, const Style& style, int width) {
+  const auto& losses = error.losses();
+  TextSettings settings;
+  settings.style = style;
+  settings.width = width;
+  std::string report = LossesText(losses.losses(), losses.omitted_count(), settings);
+  if (losses.unknown_statements_size() > 0) {
+    absl::StrAppend(
+        &report, "what these do shows only when they run:\n",
+        UnknownText(losses.unknown_statements(), losses.omitted_unknown_count(), settings));
+  }
+  const auto confirmation = error.metadata().find("confirmation");
+  if (confirmation != error.metadata().end()) {
+    absl::StrAppend(&report, "to confirm exactly this: --confirmation ",
+                    Escape(confirmation->second), "\n");
+  }
+  return report;
+}
+
 }  // namespace
 
 std::string ErrorReport(const Error& error, const Style& style, int width) {
@@ -78,6 +99,7 @@ std::string ErrorReport(const Error& error, const Style& style, int width) {
     if (!failure.file().empty()) absl::StrAppend(&report, SourceReport(failure, style, width));
     absl::StrAppend(&report, PostgresReport(failure), Labelled("state: ", failure.state()));
   }
+  if (error.has_losses()) absl::StrAppend(&report, LossesReport(error, style, width));
   for (const auto& blocker : error.blockers().sessions()) {
     absl::StrAppend(&report, "blocked by ", BlockerText(blocker), "\n");
   }

@@ -20,6 +20,7 @@ namespace migctl {
 //     state: statement 1 stays applied
 //     hint:  correct line 7, then: migctl upgrade head
 //
+// What would destroy data is followed by a line for each loss, and by the confirmation for it.
 // A source line that is longer than `width` is shown around the fault; 0 is any width. Everything
 // that comes from the server is escaped. Pure.
 std::string ErrorReport(const migration::v1::Error& error, const Style& style, int width);

@@ -32,15 +32,6 @@ std::string RowsText(int64_t rows, absl::string_view noun) {
   return absl::StrCat("~", Grouped(rows), " ", noun, rows == 1 ? "" : "s");
 }
 
-std::string SizeOf(int64_t bytes, int64_t rows) {
-  std::vector<std::string> parts;
-  if (bytes >= 0) parts.push_back(SizeText(bytes));
-  if (rows >= 0) parts.push_back(RowsText(rows, "row"));
-  // A table that nobody has analyzed yet is not one without rows.
-  if (bytes >= 0 && rows < 0) parts.push_back("rows unknown");
-  return absl::StrJoin(parts, ", ");
-}
-
 std::string WithSize(const std::string& relation, const RelationSizes& sizes) {
   const auto size = sizes.find(relation);
   const std::string name = Escape(relation);
@@ -65,7 +56,7 @@ bool IsQuiet(const PlannedStatement& statement) {
 }
 
 std::string WorkText(const RelationWork& work) {
-  const std::string size = SizeOf(work.size_bytes(), work.estimated_rows());
+  const std::string size = SizeAndRowsText(work.size_bytes(), work.estimated_rows());
   const std::string relation =
       absl::StrCat(Escape(work.relation()), size.empty() ? "" : absl::StrCat(" (", size, ")"));
   const std::string reason = work.reason().empty() ? "" : absl::StrCat(": ", Escape(work.reason()));
@@ -193,22 +184,31 @@ std::string QuietText(const std::vector<const PlannedStatement*>& statements,
 
 }  // namespace
 
+std::string SizeAndRowsText(int64_t bytes, int64_t rows) {
+  std::vector<std::string> parts;
+  if (bytes >= 0) parts.push_back(SizeText(bytes));
+  if (rows >= 0) parts.push_back(RowsText(rows, "row"));
+  // A table that nobody has analyzed yet is not one without rows.
+  if (bytes >= 0 && rows < 0) parts.push_back("rows unknown");
+  return absl::StrJoin(parts, ", ");
+}
+
 RelationSizes SizesIn(const migration::v1::PlanResponse& response) {
   RelationSizes sizes;
   for (const Step& step : response.steps()) {
     for (const PlannedStatement& statement : step.statements()) {
       for (const RelationWork& work : statement.works()) {
-        sizes[work.relation()] = SizeOf(work.size_bytes(), work.estimated_rows());
+        sizes[work.relation()] = SizeAndRowsText(work.size_bytes(), work.estimated_rows());
       }
       for (const migration::v1::RelationLock& lock : statement.locks()) {
         if (lock.size_bytes() < 0) continue;
-        sizes.emplace(lock.relation(), SizeOf(lock.size_bytes(), lock.estimated_rows()));
+        sizes.emplace(lock.relation(), SizeAndRowsText(lock.size_bytes(), lock.estimated_rows()));
       }
     }
   }
   for (const Loss& loss : response.losses()) {
     if (loss.object_kind() == "table" || loss.object_kind() == "rows") {
-      sizes.emplace(loss.object_name(), SizeOf(loss.size_bytes(), loss.estimated_rows()));
+      sizes.emplace(loss.object_name(), SizeAndRowsText(loss.size_bytes(), loss.estimated_rows()));
     }
   }
   return sizes;

@@ -18,6 +18,9 @@ using UnknownList = google::protobuf::RepeatedPtrField<migration::v1::UnknownSta
 using RelationSizes = std::map<std::string, std::string>;
 RelationSizes SizesIn(const migration::v1::PlanResponse& response);
 
+// "1.2 GB, ~4,000,000 rows"; what is not known (-1) is left out, or said to be unknown.
+std::string SizeAndRowsText(int64_t bytes, int64_t rows);
+
 // The lines of one step's statements, indented. Those that stand in nobody's way take one line, or
 // one together.
 std::string StepDetails(const migration::v1::Step& step, const RelationSizes& sizes,

@@ -4,6 +4,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "client/error_report.h"
+#include "client/plan_details.h"
 #include "client/safety_text.h"
 #include "client/text.h"
 #include "client/time_text.h"
@@ -43,14 +44,24 @@ std::string WorkText(const RelationWork& work) {
   std::string text = absl::StrCat(
       work.kind() == migration::v1::RELATION_WORK_KIND_INDEX_BUILD ? "builds " : "rewrites ",
       Escape(work.relation()));
-  if (work.size_bytes() >= 0) {
-    absl::StrAppend(&text, " (", SizeText(work.size_bytes()), ", about ", work.estimated_rows(),
-                    " rows)");
-  }
-  return text;
+  const std::string size = SizeAndRowsText(work.size_bytes(), work.estimated_rows());
+  return size.empty() ? text : absl::StrCat(text, " (", size, ")");
 }
 
-std::string StatementText(const migration::v1::RehearsedStatement& statement, const Style& style) {
+// Whether the section of the statement is one transaction, in which locks are kept, so that each is
+// seen.
+bool IsTransactional(const migration::v1::RehearsedStatement& statement,
+                     const migration::v1::Plan& plan) {
+  for (const migration::v1::Step& step : plan.steps()) {
+    if (step.revision() == statement.revision() && step.direction() == statement.direction()) {
+      return step.transactional();
+    }
+  }
+  return false;
+}
+
+std::string StatementText(const migration::v1::RehearsedStatement& statement,
+                          const migration::v1::Plan& plan, const Style& style) {
   std::string text =
       absl::StrCat("  ", statement.statement_index(), "/", statement.statement_count(), " line ",
                    statement.line(), ": ", Escape(statement.summary()), "  ",
@@ -59,8 +70,10 @@ std::string StatementText(const migration::v1::RehearsedStatement& statement, co
   for (const RelationWork& work : statement.rewrites()) {
     absl::StrAppend(&effects, effects.empty() ? "" : "; ", style.Warning(WorkText(work)));
   }
-  absl::StrAppend(&text, "  ", effects.empty() ? "no further lock" : effects, "\n");
-  return text;
+  if (effects.empty()) {
+    effects = IsTransactional(statement, plan) ? "no further lock" : "no lock seen while it ran";
+  }
+  return absl::StrCat(text, "  ", effects, "\n");
 }
 
 std::string StepText(const migration::v1::RehearsedStep& step, const Style& style) {
@@ -106,13 +119,14 @@ std::string FinishedText(const RehearsalFinished& finished, const TextSettings& 
                                                        : "Rehearsed");
   }
   absl::StrAppend(&text, "\n", verdict, ", in ", ShortDuration(ToDuration(finished.duration())),
-                  "; nothing is left of the copy\n");
+                  " on tables without rows; nothing is left of the copy\n");
   return text;
 }
 
 }  // namespace
 
-std::string RehearsalText(const RehearseResponse& response, const TextSettings& settings) {
+std::string RehearsalText(const RehearseResponse& response, const migration::v1::Plan& plan,
+                          const TextSettings& settings) {
   switch (response.kind_case()) {
     case RehearseResponse::kStarted:
       if (response.started().plan().steps().empty()) {
@@ -124,7 +138,7 @@ std::string RehearsalText(const RehearseResponse& response, const TextSettings& 
       return StepText(response.step(), settings.style);
     case RehearseResponse::kStatement:
       if (response.statement().pass() != migration::v1::REHEARSAL_PASS_FIRST) return "";
-      return StatementText(response.statement(), settings.style);
+      return StatementText(response.statement(), plan, settings.style);
     case RehearseResponse::kFinished:
       return FinishedText(response.finished(), settings);
     case RehearseResponse::KIND_NOT_SET:

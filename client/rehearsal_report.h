@@ -16,12 +16,13 @@ namespace migctl {
 //       1/2 line 9: CREATE INDEX ON items (name)  3ms  SHARE on public.items
 //     back down 55de
 //     up again 55de
-//     Rehearsed: up, down and up again in 1.2s; nothing is left of the copy
+//     Rehearsed: up, down and up again, in 1.2s on tables without rows; nothing is left of the copy
 //
-// Of the way back and up again the steps alone. Everything that comes from the server is escaped.
-// Pure.
+// `plan` is the one of the first message: outside a transaction the locks are those that somebody
+// saw in passing, and none seen is not none taken. Of the way back and up again the steps alone.
+// Everything that comes from the server is escaped. Pure.
 std::string RehearsalText(const migration::v1::RehearseResponse& response,
-                          const TextSettings& settings);
+                          const migration::v1::Plan& plan, const TextSettings& settings);
 
 // kCheckFailed if a step failed, or does not come back.
 ExitCode VerdictOf(const migration::v1::RehearsalFinished& finished);

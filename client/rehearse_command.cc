@@ -19,12 +19,14 @@ ExitCode Run(const RehearseCommand& command, Session& session) {
   const auto reader = session.connection.migrations().Rehearse(&context, request);
   migration::v1::RehearseResponse response;
   ExitCode verdict = ExitCode::kFailed;
-  bool is_empty = false;
+  migration::v1::Plan plan;
   while (reader->Read(&response)) {
-    is_empty = is_empty || (response.has_started() && response.started().plan().steps().empty());
+    if (response.has_started()) plan = response.started().plan();
     session.output.Result(response, [&](const TextSettings& settings) {
       // That nothing was rehearsed has been said.
-      return is_empty && response.has_finished() ? "" : RehearsalText(response, settings);
+      return plan.steps().empty() && response.has_finished()
+                 ? ""
+                 : RehearsalText(response, plan, settings);
     });
     if (response.has_finished()) verdict = VerdictOf(response.finished());
   }

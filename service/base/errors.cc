@@ -84,13 +84,22 @@ absl::Status WithLosses(const absl::Status& status, const std::vector<Loss>& los
   });
 }
 
+// "table orders", "all rows of orders": the table stays.
+std::string DescribeLoss(const Loss& loss) {
+  const std::string& kind = loss.object_kind();
+  return absl::StrCat(kind == "rows"        ? "all rows of"
+                      : kind == "values"    ? "all values of"
+                      : kind == "precision" ? "the exact values of"
+                                            : kind,
+                      " ", loss.object_name());
+}
+
 // The first few, such as "table orders, column users.phone and 3 more".
 std::string DescribeLosses(const std::vector<Loss>& losses) {
   constexpr size_t kShown = 5;
   std::string text;
   for (size_t i = 0; i < losses.size() && i < kShown; ++i) {
-    absl::StrAppend(&text, i == 0 ? "" : ", ", losses[i].object_kind(), " ",
-                    losses[i].object_name());
+    absl::StrAppend(&text, i == 0 ? "" : ", ", DescribeLoss(losses[i]));
   }
   if (losses.size() > kShown) absl::StrAppend(&text, " and ", losses.size() - kShown, " more");
   return text;
@@ -775,8 +784,9 @@ absl::Status SchemaDiffers(absl::string_view database, absl::string_view expecte
             absl::StrCat("the schema of database ", database, " is not that of ", expected, ": ",
                          differences.size(),
                          differences.size() == 1 ? " object differs" : " objects differ"),
-            "`migctl verify` shows each with both definitions; stamp the revision whose schema the "
-            "database has, or mend the database first",
+            "each is told with both definitions before this error, and again by `migctl operations "
+            "watch OPERATION`; stamp the revision whose schema the database has, or mend the "
+            "database first",
             {{"database", std::string(database)}}});
   return WithDetail(status, [&](ErrorDetail& detail) {
     auto& listed = *detail.mutable_schema_differences();

@@ -165,7 +165,7 @@ class Checks {
         absl::StrCat(Count(changed.size(), "file has", "files have"),
                      " changed after being applied"),
         "put the files back and write the changes as new revisions; or accept a file as it is: "
-        "migctl upgrade --accept-checksum REVISION");
+        "migctl upgrade heads --accept-checksum REVISION");
     for (const ChangedFile& file : changed) {
       result.add_details(absl::StrCat(file.path, ": applied with checksum ", file.applied_checksum,
                                       ", now ", file.file_checksum));

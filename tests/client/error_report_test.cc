@@ -59,6 +59,36 @@ hint:  name one
 )");
 }
 
+TEST(ErrorReport, TellsHowMuchWouldBeLostAndWhatConfirmsIt) {
+  Error error;
+  error.set_code("FAILED_PRECONDITION");
+  error.set_reason("CONFIRMATION_REQUIRED");
+  error.set_message("this would destroy data of database core: table public.orders");
+  error.set_hint("look at the plan");
+  (*error.mutable_metadata())["confirmation"] = "3dd51b65a6fcf7def4a04ecb";
+  migration::v1::Loss& loss = *error.mutable_losses()->add_losses();
+  loss.set_object_kind("table");
+  loss.set_object_name("public.orders");
+  loss.set_estimated_rows(100000);
+  loss.set_size_bytes(19000000);
+  loss.set_revision("7c20");
+  loss.set_statement_index(2);
+  error.mutable_losses()->set_omitted_count(3);
+  migration::v1::UnknownStatement& unknown = *error.mutable_losses()->add_unknown_statements();
+  unknown.set_summary("DO ?");
+  unknown.set_revision("7c20");
+  unknown.set_line(9);
+  EXPECT_EQ(Report(error), R"(
+error: this would destroy data of database core: table public.orders [CONFIRMATION_REQUIRED]
+  table public.orders, ~100,000 rows, 19 MB (7c20, statement 2)
+  and 3 more
+what these do shows only when they run:
+  DO ? (7c20, line 9)
+to confirm exactly this: --confirmation 3dd51b65a6fcf7def4a04ecb
+hint:  look at the plan
+)");
+}
+
 TEST(ErrorReport, IndentsFurtherLinesOfAMessage) {
   Error error;
   error.set_message("the migrations cannot be read\na.sql:1: no header\nb.sql:3: duplicate id");

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <pqxx/pqxx>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -45,15 +46,27 @@ class BackupTest : public ServiceTest {
     return files;
   }
 
-  // A folder of programs in which pg_dump is a script.
-  std::string ProgramsWith(const std::string& script) const {
+  // A folder of programs that are scripts.
+  std::string ProgramsWith(const std::string& pg_dump, const std::string& pg_restore) const {
     const std::string folder = directory().path() + "/programs";
     fs::create_directories(folder);
-    for (const char* name : {"pg_dump", "pg_restore"}) {
+    for (const auto& [name, script] : {std::pair("pg_dump", pg_dump), {"pg_restore", pg_restore}}) {
       std::ofstream(absl::StrCat(folder, "/", name)) << "#!/bin/sh\n" << script << "\n";
       fs::permissions(absl::StrCat(folder, "/", name), fs::perms::owner_all);
     }
     return folder;
+  }
+  std::string ProgramsWith(const std::string& script) const { return ProgramsWith(script, script); }
+
+  // The real programs, but with what is done before pg_dump runs, to its arguments, and behind it,
+  // to the `file` that it has written.
+  std::string AroundPgDump(const std::string& before, const std::string& behind) const {
+    return ProgramsWith(absl::StrCat("[ \"$1\" = --version ] && exec pg_dump --version\n", before,
+                                     "\npg_dump \"$@\" || exit\n"
+                                     "for argument; do [ \"$last\" = --file ] && file=$argument; "
+                                     "last=$argument; done\n",
+                                     behind),
+                        "exec pg_restore \"$@\"");
   }
 
   // A downgrade with a backup fails for this reason, and nothing was done.
@@ -178,6 +191,29 @@ TEST_F(BackupTest, APgDumpThatFailsStopsTheOperation) {
                                  ".0';; *) echo 'pg_dump: error: no' >&2; exit 1;; esac"))});
   Text({"upgrade", "head"});
   ExpectRefused("BACKUP_FAILED", "pg_dump: error: no");
+}
+
+// pg_dump does its work, and then something happens to it.
+TEST_F(BackupTest, ADumpThatCannotBeReadStopsTheOperation) {
+  StartMigdWith({"--backup-dir", backups(), "--postgres-programs",
+                 AroundPgDump("", "truncate --size=-200 \"$file\"")});
+  Text({"upgrade", "head"});
+  ExpectRefused("BACKUP_FAILED", "pg_restore");
+}
+
+TEST_F(BackupTest, ADumpWithoutAListStopsTheOperation) {
+  StartMigdWith({"--backup-dir", backups(), "--postgres-programs",
+                 AroundPgDump("", "echo nonsense > \"$file\"")});
+  Text({"upgrade", "head"});
+  ExpectRefused("BACKUP_FAILED", "pg_restore cannot list it");
+}
+
+TEST_F(BackupTest, RowsThatAreMissingWhenItIsRestoredStopTheOperation) {
+  StartMigdWith({"--backup-dir", backups(), "--backup-verify", "restore", "--postgres-programs",
+                 AroundPgDump("set -- --exclude-table-data=items \"$@\"", "")});
+  Text({"upgrade", "head"});
+  ExpectRefused("BACKUP_FAILED",
+                "table public.items has 0 rows when restored, and 20000 in the database");
 }
 
 TEST_F(BackupTest, ARunningBackupEndsWhenItsOperationIsCancelled) {

@@ -212,6 +212,27 @@ TEST_F(CheckTest, IdsThatAreNotUniqueAreNoFaultOfAFile) {
               AllOf(HasSubstr("aa10_one.sql"), HasSubstr("aa10_two.sql")));
 }
 
+TEST_F(CheckTest, LabelsThatAreNotUniqueAreNamedWithTheirFiles) {
+  Add({.id = "aa10", .labels = "billing"});
+  Add({.id = "bb20", .labels = "billing"});
+  auto outcomes = Outcomes({"--allow-pending"}, 3);
+  EXPECT_EQ(outcomes["files"], kOk);
+  EXPECT_EQ(outcomes["revisions"], kFailed);
+  EXPECT_THAT(Result("revisions")["details"][0].text(),
+              AllOf(HasSubstr("billing"), HasSubstr("aa10_test.sql"), HasSubstr("bb20_test.sql")));
+}
+
+TEST_F(CheckTest, WhatTheGateOfLintWouldStopIsAFailure) {
+  Add({.id = "aa10", .up = "ALTER TABLE t RENAME TO u;", .down = "ALTER TABLE u RENAME TO t;"});
+  EXPECT_EQ(Outcomes({"--allow-pending"}, 3)["lint"], kFailed);
+  EXPECT_THAT(Result("lint")["details"][0].text(),
+              AllOf(HasSubstr("aa10_test.sql:"), HasSubstr("rename-table")));
+  StartMigdOffline();
+  EXPECT_EQ(Outcomes({}, 3)["lint"], kFailed);
+  StartMigdWith({"--lint", "warn"});
+  EXPECT_NE(Outcomes({"--allow-pending"}, 0)["lint"], kFailed);
+}
+
 TEST_F(CheckTest, TwoHeadsAreAFailureUnlessTheyAreNamed) {
   Add({.id = "aa10"});
   Add({.id = "bb20", .revises = "aa10"});
@@ -230,6 +251,11 @@ TEST_F(CheckTest, AChangedFileIsNamedWithBothChecksums) {
   EXPECT_THAT(Result("checksums")["details"][0].text(),
               AllOf(HasSubstr("aa10_test.sql: applied with checksum "),
                     HasSubstr(Query("SELECT checksum FROM migration_service.revision_log"))));
+  // The command that the hint names accepts it.
+  EXPECT_THAT(Result("checksums")["hint"].text(),
+              HasSubstr("migctl upgrade heads --accept-checksum REVISION"));
+  Text({"upgrade", "heads", "--accept-checksum", "aa10"});
+  EXPECT_EQ(Outcomes({}, 0)["checksums"], kOk);
 }
 
 TEST_F(CheckTest, ARowThatNoFileHasIsAFailure) {

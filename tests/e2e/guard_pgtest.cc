@@ -10,6 +10,7 @@ namespace migd {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -60,8 +61,15 @@ TEST_F(GuardTest, ADowngradeSaysWhatWillBeLostAndDoesNothing) {
   EXPECT_EQ(losses[0]["revision"].text(), "aa10");
   EXPECT_EQ(losses[1]["object_name"].text(), "public.empty");
   EXPECT_EQ(losses[1]["estimated_rows"].text(), "0");
-  EXPECT_THAT(failure.text, AllOf(HasSubstr("public.orders"), HasSubstr("--yes")));
+  // Whoever reads the log of a script sees how much it is, and what confirms it.
+  EXPECT_THAT(failure.text, AllOf(ContainsRegex("  table public.orders, ~1,000 rows, [0-9]+ kB "),
+                                  HasSubstr("  table public.empty, empty (bb20, statement 1)\n"),
+                                  HasSubstr("--yes")));
   EXPECT_EQ(Dump(), before);
+  const std::string confirmation = failure.json["metadata"]["confirmation"].text();
+  EXPECT_THAT(failure.text, HasSubstr("--confirmation " + confirmation + "\n"));
+  Text({"downgrade", "base", "--confirmation", confirmation});
+  EXPECT_EQ(VersionRows(), "");
 }
 
 TEST_F(GuardTest, TheTokenOfThePlanConfirmsIt) {
@@ -178,7 +186,7 @@ TEST_F(GuardTest, AnUpgradeThatDestroysIsGuardedTheSame) {
   const Failure failure = FailureOf({"upgrade", "head"});
   EXPECT_EQ(failure.reason(), "CONFIRMATION_REQUIRED");
   EXPECT_THAT(failure.text, AllOf(HasSubstr("column public.orders.note"),
-                                  HasSubstr("rows public.orders"), Not(HasSubstr("made"))));
+                                  HasSubstr("all rows of public.orders"), Not(HasSubstr("made"))));
   EXPECT_THAT(Text({"plan", "upgrade", "head"}),
               HasSubstr("DELETES all rows of public.orders, ~1,000 rows"));
   EXPECT_EQ(Migctl({"upgrade", "head", "--yes"}).exit_code, 0);

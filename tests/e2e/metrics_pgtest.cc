@@ -249,6 +249,19 @@ TEST_F(MetricsTest, TheAlertsFireWhenTheyShouldAndNotBefore) {
   EXPECT_EQ(tests.exit_code, 0) << tests.out << tests.err;
 }
 
+TEST_F(MetricsTest, TellHowManyObjectsTheLastComparisonFoundToDiffer) {
+  StartMonitoredMigd();
+  Migctl({"upgrade", "aa10"});
+  const std::string drift =
+      absl::StrCat("migd_drift_objects{database=\"", database().at("dbname"), "\"} ");
+  EXPECT_THAT(Page("/metrics"), Not(HasSubstr(drift)));
+  Migctl({"verify"});
+  EXPECT_TRUE(AwaitMetric(drift + "0"));
+  Query("ALTER TABLE a ADD COLUMN y int; CREATE TABLE b ()");
+  Migctl({"verify"});
+  EXPECT_TRUE(AwaitMetric(drift + "2"));
+}
+
 TEST_F(MetricsTest, EveryQueryOfTheDashboardAndTheAlertsIsAnswered) {
   StartMonitoredMigd();
   Migctl({"upgrade", "bb20"});

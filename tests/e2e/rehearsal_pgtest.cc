@@ -2,8 +2,12 @@
 
 #include <signal.h>
 
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -12,6 +16,9 @@
 namespace migd {
 namespace {
 
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 constexpr int kCheckFailed = 3;
@@ -66,6 +73,7 @@ TEST_F(RehearsalTest, TellsTheLocksAndTheRewritesOfEachStatement) {
   const Json alter = statements[0];
   EXPECT_EQ(alter["locks"][0]["relation"].text(), "public.items");
   EXPECT_EQ(alter["locks"][0]["mode"].text(), "LOCK_MODE_ACCESS_EXCLUSIVE");
+  EXPECT_THAT(alter["duration"].text(), EndsWith("s"));
   EXPECT_EQ(alter["rewrites"][0]["relation"].text(), "public.items");
   EXPECT_EQ(alter["rewrites"][0]["estimated_rows"].text(), "1000");
   const Json index = statements[2];
@@ -138,6 +146,45 @@ TEST_F(RehearsalTest, WhatChangesTheWholeServerRunsInAClusterOfItsOwn) {
   EXPECT_THAT(Text({"verify"}), HasSubstr("all as the files make them"));
   Text({"downgrade", "a1", "--yes"});
   EXPECT_EQ(Query(count), "0");
+}
+
+TEST_F(RehearsalTest, WithoutTheRightToMakeDatabasesItRunsInAClusterOfItsOwn) {
+  ConnectionOptions modest = database();
+  modest["user"] = absl::StrCat("modest_", database().at("dbname"));
+  Query(absl::StrCat("CREATE ROLE ", modest["user"], " LOGIN IN ROLE ", database().at("user")));
+  Add({"b2", "a1", "ALTER TABLE items ALTER COLUMN amount TYPE bigint;",
+       "ALTER TABLE items ALTER COLUMN amount TYPE integer;"});
+  const Migd server({"--database", TestCluster::Uri(modest), "--migrations", migrations()});
+  const Finished rehearsal = RunCommand({{TestVariable("MIGCTL"), "--server", server.address(),
+                                          "plan", "upgrade", "head", "--rehearse"}});
+  EXPECT_EQ(rehearsal.exit_code, 0) << rehearsal.err;
+  EXPECT_THAT(rehearsal.out,
+              AllOf(HasSubstr("in a private cluster"),
+                    HasSubstr("ACCESS EXCLUSIVE on public.items; rewrites public.items"),
+                    HasSubstr("Rehearsed: up, down and up again")));
+  EXPECT_EQ(Scratches(), "0");
+}
+
+TEST_F(RehearsalTest, OfAPrivateClusterWhoseServerWasKilledNothingRemainsEither) {
+  const TemporaryDirectory temporary;
+  StartMigdWith({}, {{"TMPDIR", temporary.path()}});
+  Add({"b2", "a1", "CREATE ROLE role_of_nobody;\nSELECT pg_sleep(600);"});
+  Process rehearsal(MigctlCommand({"plan", "upgrade", "head", "--rehearse"}));
+  ASSERT_TRUE(rehearsal.WaitForOutput("1/2 line"));
+  std::vector<fs::path> clusters;
+  for (const auto& entry : fs::directory_iterator(temporary.path())) {
+    if (fs::exists(entry.path() / "data")) clusters.push_back(entry.path());
+  }
+  ASSERT_EQ(clusters.size(), 1U);
+  pid_t postgres = 0;
+  std::ifstream(clusters[0] / "data" / "postmaster.pid") >> postgres;
+  ASSERT_GT(postgres, 1);
+  EXPECT_EQ(kill(postgres, 0), 0);
+
+  migd().KillAndRestart();
+  EXPECT_TRUE(Eventually([&] { return kill(postgres, 0) != 0 && errno == ESRCH; }));
+  EXPECT_TRUE(Eventually([&] { return fs::is_empty(temporary.path()); }));
+  rehearsal.Wait();
 }
 
 TEST_F(RehearsalTest, ADowngradeGoesOneWay) {
