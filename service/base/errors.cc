@@ -148,8 +148,8 @@ std::string CreatesWhatExistsHint() {
 }
 
 std::string LockTimeoutHint() {
-  return "another session holds the object; try again when it is done, or allow more with "
-         "--lock-timeout and --lock-retries";
+  return "another session holds the object; try again when it is done; what migrates can wait "
+         "longer: --lock-timeout and --lock-retries";
 }
 
 std::string StatementTimeoutHint() {
