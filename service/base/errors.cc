@@ -917,8 +917,11 @@ absl::Status PermissionDenied(absl::string_view principal, absl::string_view rol
                absl::StrCat(principal, " lacks the role ", role,
                             database.empty() ? "" : absl::StrCat(" on ", database),
                             why.empty() ? "" : ", which it needs because ", why),
-               "whoever keeps the server's `authorization` may grant it; migctl whoami tells what "
-               "you may do",
+               absl::StrCat(database.empty() ? "if you may on one of several databases, name it: "
+                                               "migctl --database NAME; "
+                                             : "",
+                            "whoever keeps the server's `authorization` may grant it; migctl "
+                            "whoami tells what you may do"),
                {{"principal", std::string(principal)}, {"role", std::string(role)}}});
 }
 
