@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/version.h"
 
@@ -12,12 +13,16 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using migration::v1::Error;
 
-Error NotServing(const std::string& server, HealthCheckResponse::ServingStatus status) {
+Error NotServing(const std::string& server, const std::string& service,
+                 HealthCheckResponse::ServingStatus status) {
   Error error;
   error.set_code("UNAVAILABLE");
   error.set_message(absl::StrCat(
       "migd at ", server, " takes no calls: ", HealthCheckResponse::ServingStatus_Name(status)));
-  error.set_hint("it is starting, stopping, or cannot reach its database: see its log");
+  // Only the health of a database depends on the database.
+  error.set_hint(absl::StartsWith(service, "database/")
+                     ? "it is starting, stopping, or cannot reach the database: see its log"
+                     : "it is starting or stopping: see its log");
   return error;
 }
 
@@ -45,7 +50,7 @@ ExitCode Run(const HealthCommand& command, Session& session) {
     return absl::StrCat(HealthCheckResponse::ServingStatus_Name(response.status()), "\n");
   });
   if (response.status() == HealthCheckResponse::SERVING) return ExitCode::kDone;
-  session.output.Fail(NotServing(session.connection.server(), response.status()));
+  session.output.Fail(NotServing(session.connection.server(), command.service, response.status()));
   return ExitCode::kCheckFailed;
 }
 

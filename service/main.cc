@@ -64,7 +64,7 @@ sigset_t AwaitedSignals() {
 }
 
 void LogGrpc(gpr_log_func_args* args) {
-  if (args->severity == GPR_LOG_SEVERITY_ERROR) LogWarning("grpc", {{"message", args->message}});
+  if (args->severity == GPR_LOG_SEVERITY_ERROR) LogWarning("grpc", {{"problem", args->message}});
 }
 
 absl::StatusOr<ConnectionOptions> ConnectionOf(const DatabaseConfig& config) {

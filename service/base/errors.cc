@@ -157,8 +157,8 @@ std::string CreatesWhatExistsHint() {
 }
 
 std::string LockTimeoutHint() {
-  return "another session holds the object; try again when it is done, or allow more with "
-         "--lock-timeout and --lock-retries";
+  return "another session holds the object; try again when it is done; what migrates can wait "
+         "longer: --lock-timeout and --lock-retries";
 }
 
 std::string StatementTimeoutHint() {
@@ -929,8 +929,11 @@ absl::Status PermissionDenied(absl::string_view principal, absl::string_view rol
                absl::StrCat(principal, " lacks the role ", role,
                             database.empty() ? "" : absl::StrCat(" on ", database),
                             why.empty() ? "" : ", which it needs because ", why),
-               "whoever keeps the server's `authorization` may grant it; migctl whoami tells what "
-               "you may do",
+               absl::StrCat(database.empty() ? "if you may on one of several databases, name it: "
+                                               "migctl --database NAME; "
+                                             : "",
+                            "whoever keeps the server's `authorization` may grant it; migctl "
+                            "whoami tells what you may do"),
                {{"principal", std::string(principal)}, {"role", std::string(role)}}});
 }
 

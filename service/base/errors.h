@@ -154,9 +154,9 @@ absl::Status Draining();
 // --- Callers ---
 // `problem` says what is wrong with what the call brought, or that it brought nothing.
 absl::Status Unauthenticated(absl::string_view problem);
-// `principal` lacks `role` ("operator") on `database`, which the caller named; all databases, if
-// that is empty. The same whether the database exists or not. `why` says what of the call needs it
-// ("--lint loosens the gate"); empty if any call of its kind does.
+// `principal` lacks `role` ("operator") on `database`, which the caller named; on all databases, if
+// that is empty, since the caller named none. The same whether the database exists or not. `why`
+// says what of the call needs it ("--lint loosens the gate"); empty if any call of its kind does.
 absl::Status PermissionDenied(absl::string_view principal, absl::string_view role,
                               absl::string_view database, absl::string_view why = "");
 // `what`: "streams", "operations", "waiting calls".

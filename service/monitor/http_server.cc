@@ -218,10 +218,15 @@ bool HttpServer::Refuses(const httplib::Request& request, httplib::Response& res
     response.set_content("name this server by its address, or set a token\n", "text/plain");
     return true;
   }
-  if (MayView(TokenOf(request))) return false;
+  const std::string token = TokenOf(request);
+  if (MayView(token)) return false;
   response.status = 401;
   response.set_header("WWW-Authenticate", "Basic realm=\"migd\", charset=\"UTF-8\"");
-  response.set_content("needs a token: Authorization: Bearer TOKEN\n", "text/plain");
+  response.set_content(token.empty()
+                           ? "needs a token: Authorization: Bearer TOKEN\n"
+                           : "this token does not do: it must be that of the metrics, or, with "
+                             "`authorization`, of a viewer of every database\n",
+                       "text/plain");
   return true;
 }
 

@@ -155,14 +155,19 @@ void Operation::Interrupt(const absl::Status& why, bool released) {
 
 void Operation::Resume(const std::string& server) {
   OperationEvent event;
-  MutexLock lock(mutex_);
-  if (!owned_) return;
   migration::v1::OperationResumed& resumed = *event.mutable_operation_resumed();
-  resumed.set_attempt(state_.attempt() + 1);
-  resumed.set_most_attempts(LastAttempt(state_));
   resumed.set_server(server);
-  released_ = false;
-  AppendLocked(std::move(event));
+  migration::v1::Operation state;
+  {
+    MutexLock lock(mutex_);
+    if (!owned_) return;
+    resumed.set_attempt(state_.attempt() + 1);
+    resumed.set_most_attempts(LastAttempt(state_));
+    released_ = false;
+    AppendLocked(event);
+    state = state_;
+  }
+  LogEvent(state, event);
 }
 
 void Operation::Finish(const ExecuteResult& result) {

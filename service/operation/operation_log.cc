@@ -80,8 +80,8 @@ std::string ActionWord(migration::v1::Action action) {
 }
 
 bool IsLogged(const OperationEvent& event) {
-  return event.has_operation_accepted() || event.has_step_finished() || event.has_step_retried() ||
-         event.has_operation_finished();
+  return event.has_operation_accepted() || event.has_operation_resumed() ||
+         event.has_step_finished() || event.has_step_retried() || event.has_operation_finished();
 }
 
 void LogEvent(const migration::v1::Operation& operation, const OperationEvent& event) {
@@ -90,6 +90,12 @@ void LogEvent(const migration::v1::Operation& operation, const OperationEvent& e
       return LogInfo("operation accepted",
                      FieldsOf(operation, {{"action", ActionWord(operation.action())},
                                           {"targets", absl::StrJoin(operation.targets(), ",")}}));
+    case OperationEvent::kOperationResumed:
+      return LogInfo(
+          "operation taken up again",
+          FieldsOf(operation, {{"action", ActionWord(operation.action())},
+                               {"targets", absl::StrJoin(operation.targets(), ",")},
+                               {"attempt", absl::StrCat(event.operation_resumed().attempt())}}));
     case OperationEvent::kStepFinished: {
       const migration::v1::StepFinished& step = event.step_finished();
       return LogInfo(

@@ -21,8 +21,8 @@ LogFields FieldsOf(const absl::Status& status);
 // The word of an action: `upgrade`.
 std::string ActionWord(migration::v1::Action action);
 
-// Whether the log has entries for events of this kind: the operation was accepted, a step is
-// finished, or tried again after a lock timeout, the operation has ended.
+// Whether the log has entries for events of this kind: the operation was accepted, or taken up
+// again, a step is finished, or tried again after a lock timeout, the operation has ended.
 bool IsLogged(const migration::v1::OperationEvent& event);
 
 // Writes the entry of an event of an operation that this server runs; nothing if it is of another

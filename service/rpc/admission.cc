@@ -96,7 +96,7 @@ absl::StatusOr<Caller> Admission::AdmitSomewhere(const grpc::ServerContextBase& 
       })) {
     return caller;
   }
-  return errors::PermissionDenied(caller->principal, RoleName(call.role), "");
+  return errors::PermissionDenied(caller->principal, RoleName(call.role), "any database");
 }
 
 absl::Status Admission::Check(const Caller& caller, Role role, const std::string& database,

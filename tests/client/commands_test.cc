@@ -395,6 +395,9 @@ TEST_F(CommandsTest, HealthFailsACheckWhileItTakesNone) {
   };
   EXPECT_EQ(RunCommand(HealthCommand()), ExitCode::kCheckFailed);
   EXPECT_EQ(out_.text(), "NOT_SERVING\n");
+  EXPECT_THAT(err_.text(), HasSubstr("hint:  it is starting or stopping: see its log"));
+  EXPECT_EQ(RunCommand(HealthCommand{"database/app"}), ExitCode::kCheckFailed);
+  EXPECT_THAT(err_.text(), HasSubstr("cannot reach the database"));
 }
 
 TEST_F(CommandsTest, HealthNamesAServiceThatIsNotThere) {

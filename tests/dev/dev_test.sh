@@ -363,6 +363,20 @@ test_a_newest_postgres_that_does_not_run_here_is_not_used() {
   expect_output "WARNING: the end-to-end tests do NOT run on the newest PostgreSQL"
 }
 
+test_what_the_soak_has_measured_is_shown_whether_the_tests_pass_or_not() {
+  stand_in_for_npm_that_brings 'exit 0'
+  mkdir -p build/dev/Testing/Temporary
+  local result
+  for result in 0 8; do
+    stand_in stubs/ctest "
+      printf 'Output:\nCurrent: 7 calls, p99 1ms\n' >build/dev/Testing/Temporary/LastTest.log
+      exit $result"
+    run_dev test -R soak
+    expect_code $((result > 0))
+    expect_output "Current: 7 calls, p99 1ms"
+  done
+}
+
 for test_name in $(compgen -A function test_); do
   new_checkout "$test_name"
   "$test_name"

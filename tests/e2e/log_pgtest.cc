@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "migration/v1/migration_service.grpc.pb.h"
 #include "tests/e2e/monitored_service.h"
+#include "tests/support/test_ca.h"
 
 namespace migd {
 namespace {
@@ -72,6 +73,38 @@ TEST_F(LogTest, HasALineOfJsonForEachThingThatHappens) {
     EXPECT_EQ(entry["trace_id"].text(), kTrace);
   }
   EXPECT_EQ(call["trace_id"].text(), kTrace);
+}
+
+TEST_F(LogTest, TellsWhatIsTakenUpAgain) {
+  Add({.id = "aa10", .up = "CREATE TABLE a ();"});
+  Add({.id = "bb20", .revises = "aa10", .up = "ALTER TABLE a ADD COLUMN x int;"});
+  StartMonitoredMigd({"--log-format", "json", "--lock-timeout", "0"});
+  Migctl({"upgrade", "aa10"});
+  Hold("a");
+  Process upgrade(MigctlCommand({"upgrade", "bb20"}));
+  ASSERT_TRUE(SomebodyWaitsForALock());
+  migd().KillAndRestart();
+  ASSERT_TRUE(Eventually([this] { return !Entries("operation taken up again").empty(); }));
+  Release();
+  EXPECT_EQ(upgrade.Wait().exit_code, 0);
+  const Json resumed = Entries("operation taken up again").at(0);
+  EXPECT_EQ(resumed["operation"].text(), Entries("operation finished").at(0)["operation"].text());
+  EXPECT_EQ(resumed["targets"].text(), "bb20");
+  EXPECT_EQ(resumed["attempt"].text(), "2");
+}
+
+// What gRPC says is text of its own, in an entry of ours.
+TEST_F(LogTest, WhatGrpcSaysIsInAnEntryWithOneMessage) {
+  const TestCa ca;
+  const Issued issued = ca.Issue({"localhost", "DNS:localhost"});
+  StartMigdWith({"--log-format", "json", "--listen", authority(), "--tls-cert",
+                 directory().Write("cert.pem", issued.certificate), "--tls-key",
+                 directory().Write("key.pem", issued.key)});
+  migd();
+  httplib::Client plain_text("127.0.0.1", port());
+  plain_text.Get("/");
+  ASSERT_TRUE(Eventually([this] { return !Entries("grpc").empty(); })) << migd().log();
+  EXPECT_THAT(Entries("grpc").at(0)["problem"].text(), HasSubstr("Handshake"));
 }
 
 TEST_F(LogTest, ATraceIsInTheNameOfTheSessionThatMigrates) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "gmock/gmock.h"
 #include "tests/e2e/monitored_service.h"
 #include "tests/support/test_ca.h"
@@ -101,6 +104,18 @@ class MetricsTest : public MonitoredServiceTest {
     Add({.id = "aa10", .up = "CREATE TABLE a ();", .down = "DROP TABLE a;"});
     Add({.id = "bb20", .revises = "aa10", .up = "ALTER TABLE a ADD COLUMN x int;"});
     Add({.id = "cc30", .revises = "bb20", .up = "SELECT 1 / 0;"});
+  }
+
+  // A token, by the name of its owner.
+  static std::string Token(const std::string& name) { return name + "-0123456789-abcdefgh"; }
+  // Page() for the owner of a token.
+  std::string PageFor(const std::string& name, const std::string& path, int status) const {
+    httplib::Client client(url());
+    client.set_bearer_token_auth(Token(name));
+    const auto answer = client.Get(path);
+    if (!answer) return httplib::to_string(answer.error());
+    EXPECT_EQ(answer->status, status) << name << " " << path << ": " << answer->body;
+    return answer->body;
   }
 
   Finished Promtool(const Arguments& arguments, const std::string& input = "") const {
@@ -206,6 +221,42 @@ TEST_F(MetricsTest, NeedATokenIfThereIsOne) {
   EXPECT_EQ(client.Get("/metrics")->status, 401);
 }
 
+TEST_F(MetricsTest, NeedTheTokenOfAViewerOfEveryDatabaseWhereThereIsAPolicy) {
+  const auto line_of = [](const std::string& name) {
+    const Finished line = RunCommand({{TestVariable("MIGD"), "hash-token", name}, {}, Token(name)});
+    EXPECT_EQ(line.exit_code, 0) << line.err;
+    return line.out;
+  };
+  const std::string tokens = directory().Write("tokens", line_of("all") + line_of("some"));
+  const std::string url = TestCluster::Uri(database());
+  const auto config = [&](const std::string& viewers_of_all) {
+    return absl::StrCat("metrics_listen: ", authority(),
+                        "\nauthorization:\n  tokens_file: ", tokens,
+                        "\n  rules:\n    - {principals: [", viewers_of_all,
+                        "], databases: [app, billing], role: viewer}\n",
+                        "    - {principals: [\"token:some\"], databases: [app], role: admin}\n",
+                        "databases:\n  app: {url: \"", url, "\", migrations: ", migrations(),
+                        "}\n  billing: {url: \"", url, "\", migrations: ", migrations(), "}\n");
+  };
+  const std::string file = directory().Write("migd.yaml", config("\"token:all\""));
+  StartMigdWithConfig(file);
+  migd();
+  for (const std::string path : {"/metrics", "/", "/events"}) {
+    EXPECT_THAT(Page(path, 401), HasSubstr("needs a token"));
+    EXPECT_THAT(PageFor("some", path, 401), HasSubstr("a viewer of every database"));
+    EXPECT_THAT(PageFor("nobody", path, 401), HasSubstr("a viewer of every database"));
+  }
+  EXPECT_THAT(PageFor("all", "/metrics", 200), HasSubstr("migd_build_info"));
+  EXPECT_THAT(PageFor("all", "/", 200), HasSubstr("<main>"));
+
+  // As the policy is at the moment.
+  directory().Write("migd.yaml", config("\"token:some\""));
+  migd().process().Signal(SIGHUP);
+  ASSERT_TRUE(migd().process().WaitForOutput("the configuration was read anew")) << migd().log();
+  PageFor("all", "/metrics", 401);
+  PageFor("some", "/metrics", 200);
+}
+
 TEST_F(MetricsTest, AreEncryptedWithTheCertificateOfTheServerWhoseEndTheyTell) {
   const TestCa ca;
   const absl::Time end = absl::Now() + absl::Hours(1);
@@ -230,6 +281,35 @@ TEST_F(MetricsTest, EncryptionNeedsACertificate) {
       {{TestVariable("MIGD"), "--offline", "--metrics-listen", authority(), "--metrics-tls"}});
   EXPECT_EQ(start.exit_code, 2);
   EXPECT_THAT(start.err, HasSubstr("--metrics-tls needs --tls-cert and --tls-key"));
+}
+
+TEST_F(MetricsTest, AreThoseOfTheManualAndNoOthers) {
+  const TestCa ca;
+  const Issued issued = ca.Issue({"localhost", "DNS:localhost"});
+  StartMonitoredMigd({"--tls-cert", directory().Write("cert.pem", issued.certificate), "--tls-key",
+                      directory().Write("key.pem", issued.key)});
+  Migctl({"upgrade", "bb20"});
+  Migctl({"verify"});
+  std::set<std::string> of_manual;
+  for (const std::string& line :
+       std::vector<std::string>(absl::StrSplit(ReadFile(ProjectFile("docker/README.md")), '\n'))) {
+    if (!absl::StartsWith(line, "| `migd_") && !absl::StartsWith(line, "| `grpc_")) continue;
+    const std::vector<std::string> cells = absl::StrSplit(line, '|');
+    const std::vector<std::string> names = absl::StrSplit(cells.at(1), '`');
+    for (size_t i = 1; i < names.size(); i += 2) of_manual.insert(names[i]);
+  }
+  EXPECT_GT(of_manual.size(), 20U);
+  // Some come when a database was first asked, or a call has ended.
+  const auto served = [this] {
+    std::set<std::string> names;
+    for (absl::string_view line : absl::StrSplit(Page("/metrics"), '\n')) {
+      if (!absl::ConsumePrefix(&line, "# TYPE ")) continue;
+      names.insert(std::string(line.substr(0, line.find(' '))));
+    }
+    return names;
+  };
+  Eventually([&] { return served() == of_manual; });
+  EXPECT_EQ(served(), of_manual);
 }
 
 TEST_F(MetricsTest, PromtoolFindsNothingWrong) {
@@ -260,6 +340,25 @@ TEST_F(MetricsTest, TellHowManyObjectsTheLastComparisonFoundToDiffer) {
   Query("ALTER TABLE a ADD COLUMN y int; CREATE TABLE b ()");
   Migctl({"verify"});
   EXPECT_TRUE(AwaitMetric(drift + "2"));
+}
+
+TEST_F(MetricsTest, TheCommandsThatTheAlertsNameAreUnderstood) {
+  StartMigdWith({});
+  Text({"upgrade", "aa10"});
+  const std::string operation = Object({"operations", "list"})["operations"][0]["operation"].text();
+  const std::vector<std::string> parts =
+      absl::StrSplit(ReadFile(ProjectFile("docker/prometheus/alerts.yaml")), '`');
+  int commands = 0;
+  for (size_t i = 1; i < parts.size(); i += 2) {
+    const std::string text = absl::StrReplaceAll(
+        parts[i], {{"{{ $labels.database }}", database().at("dbname")}, {" ID", " " + operation}});
+    absl::string_view arguments = text;
+    ASSERT_TRUE(absl::ConsumePrefix(&arguments, "migctl ")) << text;
+    const Finished finished = Migctl(absl::StrSplit(arguments, ' '));
+    EXPECT_NE(finished.exit_code, 2) << text << ": " << finished.err;
+    ++commands;
+  }
+  EXPECT_GT(commands, 6);
 }
 
 TEST_F(MetricsTest, EveryQueryOfTheDashboardAndTheAlertsIsAnswered) {

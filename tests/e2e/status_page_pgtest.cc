@@ -62,6 +62,8 @@ TEST_F(StatusPageTest, FollowsAnUpgradeThatIsBlockedToItsEnd) {
       absl::StrCat("wait ", kHistory, ".rows.length === 2"),
       "wait document.querySelector('#databases article').innerText.includes('up to date')",
       absl::StrCat("print ", kHistory, ".innerText"),
+      absl::StrCat("print ", kHistory, ".rows[0].innerText.includes(", kHistory,
+                   ".rows[0].dataset.operation) ? 'named' : 'nameless'"),
       "print document.querySelector('.graph').innerText",
       "print document.querySelectorAll('.graph circle').length",
       "say DONE",
@@ -79,6 +81,7 @@ TEST_F(StatusPageTest, FollowsAnUpgradeThatIsBlockedToItsEnd) {
   EXPECT_THAT(seen.out, HasSubstr("SELECT ? FROM a"));
   EXPECT_THAT(seen.out, Not(HasSubstr("secret")));
   EXPECT_THAT(seen.out, HasSubstr("succeeded"));
+  EXPECT_THAT(seen.out, HasSubstr("\"named\""));
   EXPECT_THAT(seen.out, HasSubstr("<img src=x onerror=alert(1)> & \\\"quotes\\\""));
   EXPECT_THAT(seen.out, HasSubstr("current, head"));
   EXPECT_THAT(seen.out, HasSubstr("\n4\n"));

@@ -139,6 +139,10 @@ TEST_F(HttpServerTest, AsksForTheTokenWhereThereIsOne) {
   EXPECT_EQ(Status("/metrics", {{"Authorization", "Basic !!"}}), 401);
   EXPECT_EQ(Status("/metrics", {httplib::make_basic_authentication_header("any", "sesame")}), 200);
   EXPECT_EQ(Status("/metrics", {httplib::make_basic_authentication_header("sesame", "")}), 401);
+  httplib::Client client = NewClient();
+  EXPECT_THAT(client.Get("/metrics")->body, HasSubstr("needs a token"));
+  EXPECT_THAT(client.Get("/metrics", {{"Authorization", "Bearer other"}})->body,
+              HasSubstr("this token does not do"));
 }
 
 TEST_F(HttpServerTest, DoesNotServeAPageThatGaveItsNameToThisMachine) {

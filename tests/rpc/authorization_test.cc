@@ -356,7 +356,10 @@ TEST_F(AuthorizationTest, AForbiddenDatabaseIsLikeOneThatDoesNotExist) {
   EXPECT_EQ(forbidden.error_message(), "token:viewer lacks the role viewer on billing");
   EXPECT_EQ(unknown.error_message(), "token:viewer lacks the role viewer on nothere");
   // Names are not told by the question which it is to be, either.
-  EXPECT_EQ(VerdictOfCurrent("viewer", ""), "PERMISSION_DENIED PERMISSION_DENIED");
+  const grpc::Status unnamed = CallAs("viewer", &Stub::Current, CurrentOf(""), response);
+  EXPECT_EQ(Verdict(unnamed), "PERMISSION_DENIED PERMISSION_DENIED");
+  EXPECT_THAT(unnamed.error_details(), HasSubstr("migctl --database NAME"));
+  EXPECT_THAT(forbidden.error_details(), Not(HasSubstr("migctl --database NAME")));
   EXPECT_EQ(VerdictOfCurrent("both", "nothere"), "NOT_FOUND UNKNOWN_DATABASE");
 }
 

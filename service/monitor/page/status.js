@@ -146,7 +146,8 @@ function showDatabase(database, isOpen) {
   }
   if (database.blocked_sessions) {
     card.append(make('p', {class: 'wait'},
-        `${plural(database.blocked_sessions, 'session')} wait for an operation's locks`));
+        `${plural(database.blocked_sessions, 'session')} ${
+            database.blocked_sessions > 1 ? 'wait' : 'waits'} for an operation's locks`));
   }
   const drift = database.drift && database.drift.drift_reported;
   if (drift) {
@@ -267,13 +268,15 @@ function showFinished(operation) {
   const seconds = (Date.parse(operation.finish_time) - Date.parse(operation.create_time)) / 1000;
   const error = operation.error ? operation.error.message : '';
   const cells = [
-    ago(operation.finish_time), titleOf(operation),
+    ago(operation.finish_time),
+    [titleOf(operation), ' ', make('span', {class: 'id'}, operation.operation)],
     make('span', {class: state === 'succeeded' ? 'good' : 'bad'}, state),
     plural(operation.finished_step_count || 0, 'revision'), spell(seconds),
     operation.requested_by || '', error,
   ];
-  return make('tr', {'data-operation': operation.operation, title: operation.operation},
-      cells.map((cell, i) => make('td', {class: i === 6 ? 'wide' : i === 1 ? '' : 'tight'}, cell)));
+  return make('tr', {'data-operation': operation.operation},
+      cells.map((cell, i) => make('td', {class: i === 6 ? 'wide' : i === 1 ? '' : 'tight'},
+          ...[cell].flat())));
 }
 
 function showOperations(state) {
