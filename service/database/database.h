@@ -205,10 +205,10 @@ struct StepPart {
   // Set for the last: behind the statements the settings are reset, it is made sure that the mutex
   // is held, and this is written.
   absl::optional<StepEnd> end;
-  // With `end`: if all goes well the transaction is committed, whatever comes then. The COMMIT may be
-  // on its way once the handler has said OK of the last statement, and nothing but Commit(), or a part
-  // with `on_commit`, may be called behind this part. If the connection is lost from then on, nobody
-  // knows whether the step was committed.
+  // With `end`: if all goes well the transaction is committed, whatever comes then. The COMMIT may
+  // be on its way once the handler has said OK of the last statement, and nothing but Commit(), or
+  // a part with `on_commit`, may be called behind this part. If the connection is lost from then
+  // on, nobody knows whether the step was committed.
   bool is_committed = false;
 };
 

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "service/base/utf8.h"
 #include "service/execute/effect_resolution.h"
 #include "service/execute/plan_report.h"
 #include "service/script/literals.h"
@@ -164,13 +163,6 @@ bool IsQuiet(const PlannedStatement& statement) {
   return true;
 }
 
-std::string SummaryOf(absl::string_view text) {
-  constexpr size_t kLongestSummary = 120;
-  // Strings and comments may be long, and leave little.
-  constexpr size_t kLongestRead = 4096;
-  return Shortened(WithoutLiterals(text.substr(0, CutAt(text, kLongestRead))), kLongestSummary);
-}
-
 UnknownStatement UnknownOf(const Plan& plan, const std::vector<const Section*>& sections,
                            size_t step, size_t index) {
   const Statement& source = sections[step]->statements[index];
@@ -178,7 +170,7 @@ UnknownStatement UnknownOf(const Plan& plan, const std::vector<const Section*>& 
   unknown.set_revision(plan.steps[step].revision);
   unknown.set_statement_index(static_cast<int>(index) + 1);
   unknown.set_line(source.line);
-  unknown.set_summary(SummaryOf(source.text));
+  unknown.set_summary(SummaryOfStatement(source.text));
   return unknown;
 }
 
@@ -229,7 +221,7 @@ class StatementList {
     statement = planned;
     statement.set_statement_index(static_cast<int>(index) + 1);
     statement.set_line(source.line);
-    statement.set_summary(SummaryOf(source.text));
+    statement.set_summary(SummaryOfStatement(source.text));
   }
 
  private:

@@ -11,7 +11,6 @@
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/proto_time.h"
-#include "service/base/utf8.h"
 #include "service/execute/executor.h"
 #include "service/execute/plan_action.h"
 #include "service/execute/plan_report.h"
@@ -30,9 +29,6 @@ using migration::v1::SchemaDifference;
 
 // What its sessions are called, behind "migd ".
 constexpr char kOperation[] = "rehearsal";
-
-// So much of a statement is shown.
-constexpr size_t kLongestSummary = 120;
 
 // The options that mean something in a copy that nobody else uses.
 absl::Status ReadOptions(const Workspace& live, const migration::v1::RehearseRequest& request,
@@ -204,8 +200,7 @@ class Rehearsal {
     const Section* section = SectionFor(step);
     const auto index = static_cast<size_t>(finished.statement_index()) - 1;
     if (section != nullptr && index < section->statements.size()) {
-      told.set_summary(
-          Shortened(WithoutLiterals(section->statements[index].text), kLongestSummary));
+      told.set_summary(SummaryOfStatement(section->statements[index].text));
     }
     const StatementTrace& trace = observer_.trace();
     *told.mutable_duration() = ToProtoDuration(trace.duration);

@@ -417,8 +417,7 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
       });
   if (may_be_committed &&
       errors::ReasonOf(status) == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE) {
-    return errors::OutcomeUnknown((ready_ == nullptr ? context : *ready_).step.revision,
-                                  status);
+    return errors::OutcomeUnknown((ready_ == nullptr ? context : *ready_).step.revision, status);
   }
   return status;
 }

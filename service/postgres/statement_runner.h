@@ -69,9 +69,9 @@ class StatementRunner {
   // sent, those that are on their way are waited for, and that status is returned.
   // DatabaseUnavailable if the connection broke.
   //
-  // After a call with `sent_ahead` that has returned OK, HasSentAhead() tells whether it was sent in
-  // time. Then RunTogether is what must be called next, and takes it for the first of its queries,
-  // which is not sent again.
+  // After a call with `sent_ahead` that has returned OK, HasSentAhead() tells whether it was sent
+  // in time. Then RunTogether is what must be called next, and takes it for the first of its
+  // queries, which is not sent again.
   absl::Status RunTogether(size_t count, const std::function<Query(size_t)>& query_of,
                            const OnResult& on_result,
                            const absl::optional<SentAhead>& sent_ahead = absl::nullopt);

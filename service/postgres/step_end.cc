@@ -49,16 +49,16 @@ const char* NameOf(VersionWrite::Kind kind) {
   return "";
 }
 
-// With parameters in the order of `ParametersOf`. Fails if it meets another number of rows than one.
+// With parameters in the order of `ParametersOf`. Fails if it meets another number of rows than
+// one.
 std::string WriteSql(const VersionTable& table, VersionWrite::Kind kind) {
   const bool has_both = kind == VersionWrite::Kind::kUpdate;
-  return absl::StrCat("WITH written AS (",
-                      VersionWriteSql(table, kind, "$1", has_both ? "$2" : "$1"),
-                      " RETURNING 1) SELECT ",
-                      AssertSql("pg_catalog.count(*) OPERATOR(pg_catalog.=) 1",
-                                absl::StrCat("pg_catalog.concat(", QuoteLiteral(kFound),
-                                             ", pg_catalog.count(*))")),
-                      " FROM written");
+  return absl::StrCat(
+      "WITH written AS (", VersionWriteSql(table, kind, "$1", has_both ? "$2" : "$1"),
+      " RETURNING 1) SELECT ",
+      AssertSql("pg_catalog.count(*) OPERATOR(pg_catalog.=) 1",
+                absl::StrCat("pg_catalog.concat(", QuoteLiteral(kFound), ", pg_catalog.count(*))")),
+      " FROM written");
 }
 
 // What `error` says of the rows that a write has met; nothing if it is about something else.

@@ -12,4 +12,8 @@ namespace migd {
 // not end is a string.
 std::string WithoutLiterals(absl::string_view sql);
 
+// The beginning of a migration's statement, for people: the same, but a definition (CREATE, ALTER)
+// keeps its numbers, since `varchar(20)` says what is done and nothing of the data.
+std::string SummaryOfStatement(absl::string_view sql);
+
 }  // namespace migd

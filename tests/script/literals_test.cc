@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace migd {
 namespace {
 
@@ -26,6 +28,19 @@ TEST(WithoutLiterals, LeavesTheShapeOfAStatement) {
       {"SELECT 1 /* secr", "SELECT ? ?"},
   };
   for (const auto& [sql, shown] : cases) EXPECT_EQ(WithoutLiterals(sql), shown) << sql;
+}
+
+TEST(SummaryOfStatement, KeepsTheNumbersOfADefinition) {
+  EXPECT_EQ(
+      SummaryOfStatement("ALTER TABLE t ADD c varchar(20) DEFAULT 'secret', ADD n numeric(10, 2)"),
+      "ALTER TABLE t ADD c varchar(20) DEFAULT ?, ADD n numeric(10, 2)");
+  EXPECT_EQ(SummaryOfStatement("-- why\ncreate domain d AS char(2)"), "create domain d AS char(2)");
+  EXPECT_EQ(SummaryOfStatement("UPDATE t SET pin = 1234"), "UPDATE t SET pin = ?");
+}
+
+TEST(SummaryOfStatement, IsShort) {
+  const std::string column(1000, 'c');
+  EXPECT_LT(SummaryOfStatement("CREATE TABLE t (" + column + " int)").size(), 130U);
 }
 
 }  // namespace
