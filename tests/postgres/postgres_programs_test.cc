@@ -1,9 +1,16 @@
 #include "service/postgres/postgres_programs.h"
 
+#include <filesystem>
+#include <fstream>
+
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/temporary_directory.h"
 
 namespace migd {
 namespace {
+
+using ::testing::HasSubstr;
 
 int MajorOf(absl::string_view output) {
   const auto program = ReadProgramVersion(output);
@@ -19,6 +26,21 @@ TEST(ReadProgramVersion, ReadsWhatProgramsSay) {
   EXPECT_EQ(MajorOf("pg_dump (PostgreSQL) 9.6.24"), 9);
   EXPECT_EQ(MajorOf("pg_dump: error: no"), -1);
   EXPECT_EQ(MajorOf("pg_dump (PostgreSQL) devel"), -1);
+}
+
+// One that does not tell it in time, and one that may not run, look the same.
+TEST(FindDumpPrograms, TellsAProgramThatSaysNothingFromOneThatIsNotThere) {
+  TemporaryDirectory directory;
+  EXPECT_THAT(FindDumpPrograms(directory.path(), 150000).problem, HasSubstr("are not found in"));
+  for (const char* name : {"pg_dump", "pg_restore"}) {
+    const std::string path = directory.path() + "/" + name;
+    std::ofstream(path) << "#!/bin/sh\nexit 1\n";
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  }
+  const DumpPrograms programs = FindDumpPrograms(directory.path(), 150000);
+  EXPECT_FALSE(programs.found);
+  EXPECT_EQ(programs.problem,
+            directory.path() + "/pg_dump: told no version when asked with --version");
 }
 
 }  // namespace
