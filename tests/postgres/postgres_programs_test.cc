@@ -1,7 +1,9 @@
 #include "service/postgres/postgres_programs.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -10,7 +12,9 @@
 namespace migd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 int MajorOf(absl::string_view output) {
   const auto program = ReadProgramVersion(output);
@@ -41,6 +45,21 @@ TEST(FindDumpPrograms, TellsAProgramThatSaysNothingFromOneThatIsNotThere) {
   EXPECT_FALSE(programs.found);
   EXPECT_EQ(programs.problem,
             directory.path() + "/pg_dump: told no version when asked with --version");
+}
+
+TEST(RunProgram, HidesSystemdFromWhatItStarts) {
+  TemporaryDirectory directory;
+  const std::string output = directory.path() + "/output";
+  setenv("NOTIFY_SOCKET", "/nowhere", 1);
+  setenv("WATCHDOG_USEC", "1", 1);
+  const auto status = RunProgram({"/usr/bin/env"}, output, {"SEEN=1"}, [] { return true; });
+  unsetenv("NOTIFY_SOCKET");
+  unsetenv("WATCHDOG_USEC");
+  ASSERT_TRUE(status.ok() && *status == 0) << TailOf(output);
+  std::ostringstream environment;
+  environment << std::ifstream(output).rdbuf();
+  EXPECT_THAT(environment.str(), AllOf(HasSubstr("SEEN=1"), Not(HasSubstr("NOTIFY_SOCKET")),
+                                       Not(HasSubstr("WATCHDOG_"))));
 }
 
 }  // namespace
