@@ -1,8 +1,10 @@
 #include "service/base/log.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -48,11 +50,31 @@ std::string JsonLine(absl::string_view time, absl::string_view level, absl::stri
   return absl::StrCat(line, "}\n");
 }
 
-void Write(absl::string_view level, absl::string_view message, const LogFields& fields) {
+// How bad it is, in a line's words and for the journal (sd-daemon(3)).
+struct Level {
+  absl::string_view name;
+  absl::string_view priority;
+};
+constexpr Level kInfo = {"info", "<6>"};
+constexpr Level kWarning = {"warning", "<4>"};
+constexpr Level kError = {"error", "<3>"};
+
+// systemd names the journal's device and inode to those whose stderr it connects with it. One whose
+// stderr was redirected since then still has the variable.
+bool StderrIsTheJournal() {
+  const char* journal = std::getenv("JOURNAL_STREAM");
+  struct stat file = {};
+  return journal != nullptr && fstat(STDERR_FILENO, &file) == 0 &&
+         absl::StrCat(file.st_dev, ":", file.st_ino) == journal;
+}
+
+void Write(const Level& level, absl::string_view message, const LogFields& fields) {
   const std::string time =
       absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
-  const std::string line = log_format == LogFormat::kJson ? JsonLine(time, level, message, fields)
-                                                          : TextLine(time, level, message, fields);
+  const std::string line =
+      absl::StrCat(StderrIsTheJournal() ? level.priority : "",
+                   log_format == LogFormat::kJson ? JsonLine(time, level.name, message, fields)
+                                                  : TextLine(time, level.name, message, fields));
   // One write() per entry: lines of several threads do not mix. If stderr is gone, so is the log.
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }
@@ -61,12 +83,12 @@ void Write(absl::string_view level, absl::string_view message, const LogFields& 
 
 void SetLogFormat(LogFormat format) { log_format = format; }
 
-void LogInfo(absl::string_view message, const LogFields& fields) { Write("info", message, fields); }
+void LogInfo(absl::string_view message, const LogFields& fields) { Write(kInfo, message, fields); }
 void LogWarning(absl::string_view message, const LogFields& fields) {
-  Write("warning", message, fields);
+  Write(kWarning, message, fields);
 }
 void LogError(absl::string_view message, const LogFields& fields) {
-  Write("error", message, fields);
+  Write(kError, message, fields);
 }
 
 }  // namespace migd

@@ -1,4 +1,4 @@
-// The server's log: one line per entry on stderr.
+// The server's log: one line per entry on stderr, with its priority where that is the journal.
 #pragma once
 
 #include <string>

@@ -33,10 +33,16 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   return pointers;
 }
 
-std::vector<std::string> EnvironmentWithoutPostgres() {
+// Without what is meant for migd alone: where its databases are, and how to speak to systemd, whom
+// a PostgreSQL would otherwise tell of its own readiness and end.
+std::vector<std::string> EnvironmentOfChildren() {
   std::vector<std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!absl::StartsWith(*entry, "PG")) environment.emplace_back(*entry);
+    if (absl::StartsWith(*entry, "PG") || absl::StartsWith(*entry, "NOTIFY_SOCKET=") ||
+        absl::StartsWith(*entry, "WATCHDOG_")) {
+      continue;
+    }
+    environment.emplace_back(*entry);
   }
   return environment;
 }
@@ -92,7 +98,7 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const std::vector<std::string>&
                                                  const absl::optional<ProcessUser>& user,
                                                  const std::vector<std::string>& environment) {
   std::vector<std::string> argument_copy = arguments;
-  std::vector<std::string> environment_copy = EnvironmentWithoutPostgres();
+  std::vector<std::string> environment_copy = EnvironmentOfChildren();
   environment_copy.insert(environment_copy.end(), environment.begin(), environment.end());
   const std::vector<char*> argument_pointers = Pointers(argument_copy);
   const std::vector<char*> environment_pointers = Pointers(environment_copy);

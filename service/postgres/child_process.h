@@ -24,8 +24,8 @@ struct ProcessUser {
 class ChildProcess {
  public:
   // Starts `arguments` (the first is the program's path) with output and errors appended to
-  // `log_file`, as `user` if one is given (only root can). The environment is inherited, less the
-  // PG* variables, which are about other servers, and with `environment` ("NAME=value") added.
+  // `log_file`, as `user` if one is given (only root can). The environment is inherited, less PG*
+  // (other servers) and what systemd gave to migd, and with `environment` ("NAME=value") added.
   // From any thread, whatever becomes of it.
   static absl::StatusOr<ChildProcess> Start(const std::vector<std::string>& arguments,
                                             const std::string& log_file,

@@ -105,15 +105,19 @@ absl::optional<PostgresProgram> ReadProgramVersion(absl::string_view output) {
   return program;
 }
 
-std::vector<PostgresProgram> FindPostgresPrograms(const std::string& configured,
-                                                  const std::vector<std::string>& names) {
-  std::vector<PostgresProgram> found;
+FoundPrograms FindPostgresPrograms(const std::string& configured,
+                                   const std::vector<std::string>& names) {
+  FoundPrograms found;
   for (const std::string& directory : ProgramDirectories(configured, 0)) {
     if (!HasAll(directory, names)) continue;
-    auto program = AskVersion(absl::StrCat(directory, "/", names.front()));
-    if (!program) continue;
+    const std::string path = absl::StrCat(directory, "/", names.front());
+    auto program = AskVersion(path);
+    if (!program) {
+      found.silent.push_back(path);
+      continue;
+    }
     program->directory = directory;
-    found.push_back(*std::move(program));
+    found.usable.push_back(*std::move(program));
   }
   return found;
 }
@@ -124,7 +128,8 @@ DumpPrograms FindDumpPrograms(const std::string& configured, int server_version)
   DumpPrograms programs;
   // One version may be in several places.
   std::set<std::string> too_old;
-  for (PostgresProgram& program : FindPostgresPrograms(configured, {"pg_dump", "pg_restore"})) {
+  FoundPrograms found = FindPostgresPrograms(configured, {"pg_dump", "pg_restore"});
+  for (PostgresProgram& program : found.usable) {
     if (program.major < wanted) {
       too_old.insert(program.version);
     } else if (!programs.found || program.major < programs.found->major) {
@@ -132,6 +137,12 @@ DumpPrograms FindDumpPrograms(const std::string& configured, int server_version)
     }
   }
   if (programs.found) return programs;
+  if (!found.silent.empty()) {
+    programs.problem = absl::StrCat(absl::StrJoin(found.silent, ", "),
+                                    ": told no version when asked with --version");
+    programs.hint = "see what it says to migd's user, and try again";
+    return programs;
+  }
   programs.problem = too_old.empty()
                          ? absl::StrCat("pg_dump and pg_restore are not found",
                                         configured.empty() ? "" : absl::StrCat(" in ", configured))

@@ -35,10 +35,17 @@ struct PostgresProgram {
 // 15.14-0+deb12u1)"; nothing if there is none. Pure.
 absl::optional<PostgresProgram> ReadProgramVersion(absl::string_view output);
 
-// The directories that have all of `names`, with the version that the first of them tells; those
-// that do not tell any are left out. Starts programs: takes some milliseconds.
-std::vector<PostgresProgram> FindPostgresPrograms(const std::string& configured,
-                                                  const std::vector<std::string>& names);
+struct FoundPrograms {
+  std::vector<PostgresProgram> usable;
+  // The paths of those that are there and did not tell their version: on a machine that is too
+  // busy, or where something forbids them to run.
+  std::vector<std::string> silent;
+};
+
+// The directories that have all of `names`, with the version that the first of them tells. Starts
+// programs: takes some milliseconds.
+FoundPrograms FindPostgresPrograms(const std::string& configured,
+                                   const std::vector<std::string>& names);
 
 // pg_dump and pg_restore for a server, or why there are none.
 struct DumpPrograms {

@@ -17,6 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "service/base/errors.h"
 #include "service/base/log.h"
@@ -320,16 +321,21 @@ absl::StatusOr<std::unique_ptr<PostgresScratch>> MakeInPrivateCluster(
     PostgresDatabase& live, const Model& model, const ScratchNeeds& needs,
     const ScratchOptions& options) {
   EmbeddedOptions embedded;
-  for (const PostgresProgram& programs :
-       FindPostgresPrograms(options.program_directory, {"postgres", "initdb"})) {
+  const FoundPrograms found =
+      FindPostgresPrograms(options.program_directory, {"postgres", "initdb"});
+  for (const PostgresProgram& programs : found.usable) {
     if (programs.major != model.major()) continue;
     embedded.program_directory = programs.directory;
     break;
   }
   if (embedded.program_directory.empty()) {
-    return NoPrivateCluster(model, needs,
-                            absl::StrCat("needs initdb and postgres of version ", model.major(),
-                                         ", which are not found"));
+    return NoPrivateCluster(
+        model, needs,
+        absl::StrCat(
+            "needs initdb and postgres of version ", model.major(), ", which are not found",
+            found.silent.empty()
+                ? ""
+                : absl::StrCat(" (told no version: ", absl::StrJoin(found.silent, ", "), ")")));
   }
   auto directory = TemporaryFolder::Make(kClusterPrefix);
   if (!directory.ok()) return directory.status();

@@ -1,11 +1,16 @@
 // The small parts: log, time, hash and mutex.
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -17,9 +22,11 @@
 namespace migd {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::StartsWith;
 
 // What `write` logs.
 template <typename Write>
@@ -97,6 +104,31 @@ TEST(Log, LinesOfThreadsDoNotMix) {
   for (const std::string& line : lines) {
     EXPECT_THAT(line, EndsWith(" info message field=" + std::string(300, 'x')));
   }
+}
+
+TEST(Log, TellsTheJournalHowBadItIs) {
+  // What stderr is while it is captured, as systemd would name it.
+  const auto is_journal = [](ino_t off) {
+    struct stat file = {};
+    ASSERT_EQ(fstat(STDERR_FILENO, &file), 0);
+    const std::string name = absl::StrCat(file.st_dev, ":", file.st_ino + off);
+    ASSERT_EQ(setenv("JOURNAL_STREAM", name.c_str(), 1), 0);
+  };
+  const std::string lines = Logged([&] {
+    is_journal(0);
+    LogInfo("i");
+    LogWarning("w");
+    SetLogFormat(LogFormat::kJson);
+    LogError("e");
+    SetLogFormat(LogFormat::kText);
+    // systemd's, of which stderr was led away: a file is to have no such thing.
+    is_journal(1);
+    LogInfo("elsewhere");
+  });
+  unsetenv("JOURNAL_STREAM");
+  const std::vector<std::string> each = absl::StrSplit(lines, '\n');
+  EXPECT_THAT(each, ElementsAre(StartsWith("<6>2"), StartsWith("<4>2"), StartsWith("<3>{\"time\":"),
+                                StartsWith("2"), ""));
 }
 
 TEST(ProtoTime, KeepsNanoseconds) {

@@ -46,6 +46,16 @@ TEST(ErrorFromStatus, SaysThatNobodyAnswersInWordsOfItsOwn) {
   EXPECT_THAT(error.hint(), HasSubstr("MIGCTL_SERVER"));
 }
 
+TEST(ErrorFromStatus, TellsASocketThatIsForbiddenFromOneThatIsNotThere) {
+  const migration::v1::Error error = ErrorFromStatus(
+      grpc::Status(
+          StatusCode::UNAVAILABLE,
+          "failed to connect to all addresses; last error: UNKNOWN: unix:/a: Permission denied"),
+      "unix:/a");
+  EXPECT_EQ(error.message(), "this user may not reach unix:/a");
+  EXPECT_THAT(error.hint(), HasSubstr("group"));
+}
+
 TEST(ErrorFromStatus, TellsABrokenConnectionFromOneThatNeverWas) {
   const migration::v1::Error error =
       ErrorFromStatus(grpc::Status(StatusCode::UNAVAILABLE, "Socket closed"), "here:1");

@@ -42,7 +42,11 @@ bool SaysNobodyListens(absl::string_view message) {
 }
 
 void DescribeUnavailable(absl::string_view server, Error& error) {
-  if (SaysNobodyListens(error.message())) {
+  // A unix socket: its directory or itself.
+  if (absl::StrContains(error.message(), "Permission denied")) {
+    error.set_message(absl::StrCat("this user may not reach ", server));
+    error.set_hint("become a member of the group that the socket belongs to (the package's: migd)");
+  } else if (SaysNobodyListens(error.message())) {
     error.set_message(absl::StrCat("no migd answers at ", server));
     error.set_hint("start migd, or name its address with --server or MIGCTL_SERVER");
   } else {
