@@ -89,13 +89,14 @@ void EventCursor::Load(OperationManager& manager, std::function<void(Page)> on_p
 absl::Status EventCursor::Add(const Page& page) {
   loading_ = false;
   if (!page.ok()) return page.status();
+  const int64_t last = operation_->Snapshot().last_sequence();
+  // What was to be loaded has been taken back meanwhile: its server was cut off before it was stored.
+  if (page->empty() && last <= sequence_) return absl::OkStatus();
   if (page->empty() || page->front()->sequence() != sequence_ + 1) {
-    const int64_t oldest =
-        page->empty() ? operation_->Snapshot().last_sequence() + 1 : page->front()->sequence();
-    return errors::EventsPruned(operation_->id(), oldest);
+    return errors::EventsPruned(operation_->id(),
+                                page->empty() ? last + 1 : page->front()->sequence());
   }
   // What a server wrote that was cut off at once may not be shown as the operation's yet.
-  const int64_t last = operation_->Snapshot().last_sequence();
   for (const EventPointer& event : *page) {
     if (event->sequence() <= last) page_.push_back(event);
   }
