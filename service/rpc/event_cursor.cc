@@ -90,7 +90,8 @@ absl::Status EventCursor::Add(const Page& page) {
   loading_ = false;
   if (!page.ok()) return page.status();
   const int64_t last = operation_->Snapshot().last_sequence();
-  // What was to be loaded has been taken back meanwhile: its server was cut off before it was stored.
+  // What was to be loaded has been taken back meanwhile: its server was cut off before it was
+  // stored.
   if (page->empty() && last <= sequence_) return absl::OkStatus();
   if (page->empty() || page->front()->sequence() != sequence_ + 1) {
     return errors::EventsPruned(operation_->id(),
