@@ -5,7 +5,7 @@ import math
 
 from comparison.report import Row, duration, number
 
-WIDTH = 860
+WIDTH = 920
 MARGIN = 20
 # Each doubling takes as much room; what is beyond the lowest and the highest ratio ends there.
 LEFT, DOUBLING, LOWEST, HIGHEST = 20, 62, 1 / 8, 512
