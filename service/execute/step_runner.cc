@@ -234,11 +234,10 @@ absl::Status StepRunner::Attempt(size_t index) {
   status = transactional ? RunTransactional(*context) : RunOneByOne(*context);
   if (status.ok()) {
     ready_ = std::move(context);
-    commit_hold_.emplace(interrupter_);
+    ready_->commit_hold.emplace(interrupter_);
     return status;
   }
   // The one before if its COMMIT has failed.
-  commit_hold_.reset();
   const std::unique_ptr<Context> failed =
       ready_ == nullptr ? std::move(context) : std::move(ready_);
   if (session_.InTransaction()) {
@@ -264,13 +263,12 @@ absl::Status StepRunner::CommitReady() {
       committed.ok() ? SettleReady(*committed)
                      : errors::OutcomeUnknown(ready_->step.revision, committed.status());
   if (status.ok()) return status;
-  commit_hold_.reset();
   const std::unique_ptr<Context> failed = std::move(ready_);
   return Explained(status, *failed);
 }
 
 absl::Status StepRunner::SettleReady(const StatementResult& committed) {
-  commit_hold_.reset();
+  ready_->commit_hold.reset();
   if (!committed.error) {
     rows_ = ready_->resulting_rows;
     finished_.push_back(ready_->step.revision);
@@ -360,8 +358,7 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
   }
   if (ends) part.end = EndOf(context);
   // A step whose statements have run is committed, whatever is requested from then on.
-  part.is_committed = ends && !listener_->before;
-  bool may_be_committed = ready_ != nullptr;
+  part.is_committed = ends;
   const auto index_of = [&](size_t i) { return static_cast<int>(first + i) + 1; };
   // Behind the last statement, the service's own writes.
   const auto place = [&](size_t i) -> StatementPlace {
@@ -391,7 +388,6 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
   };
   if (commits) {
     part.on_commit = [&](const StatementResult& committed) {
-      may_be_committed = false;
       const absl::Status status = SettleReady(committed);
       if (!status.ok()) return status;
       if (cancellation_.requested()) return errors::OperationCancelled(cancellation_.why());
@@ -403,6 +399,7 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
   } else {
     begin_statement(0);
   }
+  bool all_have_run = false;
   const absl::Status status =
       session_.RunPart(part, [&](size_t i, const StatementResult& result) -> absl::Status {
         const Statement& statement = part.statements[i];
@@ -412,9 +409,10 @@ absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts
         relay.reset();
         ReportFinished(context, statement, index_of(i), result);
         begin_statement(i + 1);
-        may_be_committed = part.is_committed && i + 1 == count;
-        return cancellation_.requested() && i + 1 < count ? Cancelled(context) : absl::OkStatus();
+        all_have_run = i + 1 == count;
+        return cancellation_.requested() && !all_have_run ? Cancelled(context) : absl::OkStatus();
       });
+  const bool may_be_committed = ready_ != nullptr || (part.is_committed && all_have_run);
   if (may_be_committed &&
       errors::ReasonOf(status) == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE) {
     return errors::OutcomeUnknown((ready_ == nullptr ? context : *ready_).step.revision, status);

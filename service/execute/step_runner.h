@@ -69,6 +69,8 @@ class StepRunner {
     // The statement passed over last, done by an earlier run, has left a transaction open behind
     // it.
     bool chained = false;
+    // Once all of the step is written: a commit is not interrupted.
+    absl::optional<Interrupter::Hold> commit_hold = absl::nullopt;
     // What a concurrent build that did not finish has left; empty if nothing.
     std::string invalid_index = "";
     // How many objects that the statement at hand drops are not there.
@@ -185,8 +187,6 @@ class StepRunner {
   VersionRows rows_;
   // All of the step is written, and nobody has said yet whether it was committed.
   std::unique_ptr<Context> ready_;
-  // As long as there is one: a commit is not interrupted.
-  absl::optional<Interrupter::Hold> commit_hold_;
 };
 
 }  // namespace migd

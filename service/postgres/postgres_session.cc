@@ -37,6 +37,9 @@ bool IsReadable(pqxx::transaction_base& work, const char* table) {
 
 constexpr char kCommit[] = "COMMIT";
 
+// Its end is told at once: what follows may take long.
+StatementRunner::Query CommitQuery() { return {kCommit, /*is_awaited=*/true}; }
+
 // The prepared statement of ReadDatedRows.
 constexpr char kDatedRows[] = "migd_dated_rows";
 
@@ -487,8 +490,7 @@ absl::Status PostgresSession::SetTimeouts(const Timeouts& timeouts) {
 
 std::vector<OwnQuery> PostgresSession::BeginningOf(const StepPart& part) {
   std::vector<OwnQuery> queries;
-  // Its end is told at once: what follows may take long.
-  if (part.on_commit) queries.push_back({{kCommit, /*is_awaited=*/true}, part.on_commit});
+  if (part.on_commit) queries.push_back({CommitQuery(), part.on_commit});
   if (!part.begin) return queries;
   timeouts_ = *part.begin;
   queries.push_back({{"BEGIN"}});
@@ -599,7 +601,7 @@ absl::Status PostgresSession::RunPart(const StepPart& part, const StatementHandl
   timeouts_in_force_.reset();
   absl::optional<StatementRunner::SentAhead> commit;
   if (part.is_committed && queries.last_statement()) {
-    commit = StatementRunner::SentAhead{*queries.last_statement(), kCommit};
+    commit = StatementRunner::SentAhead{*queries.last_statement(), CommitQuery()};
   }
   const absl::Status status = runner_.RunTogether(
       queries.size(), [&](size_t i) { return queries.Make(i); },
@@ -631,7 +633,7 @@ absl::StatusOr<StatementResult> PostgresSession::Commit() {
   if (!runner_.HasSentAhead()) return runner_.Run(kCommit);
   StatementResult committed;
   const absl::Status status = runner_.RunTogether(
-      1, [](size_t) { return StatementRunner::Query{kCommit}; },
+      1, [](size_t) { return CommitQuery(); },
       [&](size_t, const StatementRunner::QueryResult& result) {
         committed = result;
         return absl::OkStatus();

@@ -148,14 +148,14 @@ struct StatementRunner::Pipeline {
     return PQpipelineSync(connection) == 1;
   }
 
-  // Behind all others. False if the connection broke.
-  bool SendLast(PGconn* connection) {
-    has_sent_ahead = true;
-    unsent = true;
+  // Puts `query` behind what was sent. False if the connection broke.
+  bool Send(PGconn* connection, const Query& query) {
     ++sent;
-    ahead.push_back({sent_ahead->sql.size(), false});
-    bytes_ahead += sent_ahead->sql.size();
-    return SendQuery(connection, {sent_ahead->sql}) == 1 && PQsendFlushRequest(connection) == 1;
+    ahead.push_back({query.sql.size(), query.keeps_row});
+    bytes_ahead += query.sql.size();
+    unsent = true;
+    return SendQuery(connection, query) == 1 &&
+           (!query.is_awaited || PQsendFlushRequest(connection) == 1);
   }
 };
 
@@ -216,18 +216,15 @@ bool StatementRunner::SendMore(Pipeline& pipeline) {
   const bool is_low = pipeline.ahead.size() <= kMostAhead / 2;
   while (is_low && !pipeline.closed && pipeline.sent < pipeline.count &&
          pipeline.ahead.size() < kMostAhead && pipeline.bytes_ahead < kMostBytesAhead) {
-    const Query query = pipeline.query_of(pipeline.sent);
-    if (SendQuery(handle(), query) != 1) return false;
-    if (query.is_awaited && PQsendFlushRequest(handle()) != 1) return false;
-    ++pipeline.sent;
-    pipeline.ahead.push_back({query.sql.size(), query.keeps_row});
-    pipeline.bytes_ahead += query.sql.size();
-    pipeline.unsent = true;
+    if (!pipeline.Send(handle(), pipeline.query_of(pipeline.sent))) return false;
   }
   const bool all_sent = pipeline.sent == pipeline.count;
   if (all_sent && !pipeline.closed && !pipeline.Close(handle())) return false;
   const bool goes_on = pipeline.status.ok() && !pipeline.refused && !pipeline.ended;
-  if (all_sent && goes_on && pipeline.may_send_ahead && !pipeline.SendLast(handle())) return false;
+  if (all_sent && goes_on && pipeline.may_send_ahead) {
+    pipeline.has_sent_ahead = true;
+    if (!pipeline.Send(handle(), pipeline.sent_ahead->query)) return false;
+  }
   if (!pipeline.unsent) return true;
   const int flushed = PQflush(handle());
   pipeline.unsent = flushed == 1;

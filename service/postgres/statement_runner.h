@@ -60,7 +60,7 @@ class StatementRunner {
   // if one of them is refused.
   struct SentAhead {
     size_t behind;
-    std::string sql;
+    Query query;
   };
   // Runs `count` queries in their order by the extended query protocol, sending them ahead: while
   // one runs, those that follow are on their way. `query_of` is asked for each in turn, when it is

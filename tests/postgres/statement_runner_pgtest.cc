@@ -332,6 +332,9 @@ TEST_F(StatementRunnerTest, SendsNoMoreToWhoHasEnough) {
 
 class SentAheadTest : public StatementRunnerTest {
  protected:
+  // Behind the second of several.
+  const StatementRunner::SentAhead commit_ahead_ = {1, {"COMMIT", /*is_awaited=*/true}};
+
   SentAheadTest() {
     RunWell("CREATE TABLE p (id int PRIMARY KEY)");
     RunWell("CREATE TABLE t (p int REFERENCES p DEFERRABLE INITIALLY DEFERRED)");
@@ -353,7 +356,7 @@ class SentAheadTest : public StatementRunnerTest {
           [&](size_t, const StatementResult& result) {
             return result.error ? absl::AbortedError(result.error->sqlstate) : absl::OkStatus();
           },
-          StatementRunner::SentAhead{1, "COMMIT"});
+          commit_ahead_);
       // After a failure its end has been waited for, and it has ended the transaction.
       is_sent_ahead_ = status.ok() ? runner_.HasSentAhead()
                                    : PQtransactionStatus(connection_.handle()) != PQTRANS_INERROR;
@@ -405,7 +408,7 @@ TEST_F(SentAheadTest, IsNotSentToWhoHasEnough) {
       [](size_t i, const StatementResult&) {
         return i == 1 ? absl::CancelledError("enough") : absl::OkStatus();
       },
-      StatementRunner::SentAhead{1, "COMMIT"});
+      commit_ahead_);
   EXPECT_EQ(status, absl::CancelledError("enough"));
   EXPECT_FALSE(runner_.HasSentAhead());
   RunWell("ROLLBACK");
@@ -421,8 +424,7 @@ TEST_F(SentAheadTest, AConnectionLostBetweenIsTold) {
             "SELECT pg_sleep(0.1), pg_terminate_backend(pg_backend_pid())"};
         return {texts[i], true};
       },
-      [](size_t, const StatementResult&) { return absl::OkStatus(); },
-      StatementRunner::SentAhead{1, "COMMIT"});
+      [](size_t, const StatementResult&) { return absl::OkStatus(); }, commit_ahead_);
   EXPECT_EQ(errors::ReasonOf(status), migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE);
   EXPECT_FALSE(runner_.HasSentAhead());
   EXPECT_EQ(CountRows(), "0");
