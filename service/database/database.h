@@ -210,6 +210,11 @@ struct StepPart {
   // a part with `on_commit`, may be called behind this part. If the connection is lost from then
   // on, nobody knows whether the step was committed.
   bool is_committed = false;
+  // With `is_committed`, may be set: asked once the handler has said OK of the last statement for
+  // the part that RunPart is called with next, with an `on_commit`, or null if that is not known
+  // yet. It may be on its way with the COMMIT, and must not change or go before RunPart was called
+  // with it.
+  std::function<const StepPart*()> next;
 };
 
 // One connection, for the run of one operation. Used by one thread, except Cancel. Destroying it

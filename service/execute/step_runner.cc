@@ -50,6 +50,10 @@ Statement StatementAt(const Section& section, int index) {
   return beginning;
 }
 
+absl::Span<const Statement> StatementsOf(const Section* section) {
+  return section == nullptr ? absl::Span<const Statement>() : section->statements;
+}
+
 // PostgreSQL says by a notice of this kind that it skipped what exists; ObjectSkipped says it
 // better. 42P07 duplicate_table (also index, view, sequence), 42701 column, 42P06 schema, 42710
 // object.
@@ -133,6 +137,41 @@ std::string RolledBack(const Step& step) {
 
 }  // namespace
 
+// A part of a step, from when it is made ready to be sent.
+class StepRunner::PartRun {
+ public:
+  // All must outlive it.
+  PartRun(StepRunner& runner, Context& context, const PartExtent& extent);
+  PartRun(const PartRun&) = delete;
+  PartRun& operator=(const PartRun&) = delete;
+
+  const StepPart& part() const { return part_; }
+  bool ends_step() const { return extent_.ends_step; }
+  // Behind the last of its statements, in the section.
+  size_t end() const { return extent_.first + extent_.count; }
+
+  // Runs it, and tells of what happens meanwhile.
+  absl::Status Run();
+
+ private:
+  int IndexOf(size_t i) const { return static_cast<int>(extent_.first + i) + 1; }
+  StatementPlace PlaceOf(size_t i) const;
+  void BeginStatement(size_t i);
+  absl::Status OnCommit(const StatementResult& committed);
+  absl::Status OnLookup(size_t i, const std::vector<absl::optional<ObjectState>>& states);
+  absl::Status OnStatement(size_t i, const StatementResult& result);
+
+  StepRunner& runner_;
+  Context& context_;
+  const PartExtent extent_;
+  StepPart part_;
+  std::vector<std::vector<GuardedObject>> guarded_;
+  // While it runs.
+  absl::optional<StatementMonitor::Watch> watch_;
+  absl::optional<NoticeRelay> relay_;
+  bool all_have_run_ = false;
+};
+
 StepRunner::StepRunner(Session& session, const ScriptSet& scripts, const ExecuteRequest& request,
                        Cancellation& cancellation, Interrupter& interrupter,
                        StatementMonitor& monitor, const EventSink& sink)
@@ -144,6 +183,8 @@ StepRunner::StepRunner(Session& session, const ScriptSet& scripts, const Execute
       monitor_(monitor),
       sink_(sink),
       skip_statement_(request.decisions.skip_statement) {}
+
+StepRunner::~StepRunner() = default;
 
 absl::Status StepRunner::Run(const Plan& plan, Journal journal, const StepListener& listener) {
   plan_ = &plan;
@@ -173,7 +214,8 @@ absl::Status StepRunner::Run(const Plan& plan, Journal journal, const StepListen
 
 absl::Status StepRunner::RunRest() {
   for (size_t index = finished_.size(); index < plan_->steps.size(); ++index) {
-    if (cancellation_.requested()) {
+    // What is on its way already ends by itself.
+    if (cancellation_.requested() && part_ahead_ == nullptr) {
       const absl::Status status = CommitReady();
       return status.ok() ? errors::OperationCancelled(cancellation_.why()) : status;
     }
@@ -204,9 +246,8 @@ bool StepRunner::PauseAfter(int failed, const Step& step, const absl::Status& st
   return !cancellation_.WaitFor(pause);
 }
 
-std::unique_ptr<StepRunner::Context> StepRunner::Prepare(size_t index) const {
+std::unique_ptr<StepRunner::Context> StepRunner::Prepare(size_t index, VersionRows rows) const {
   const Step& step = plan_->steps[index];
-  VersionRows rows = ready_ == nullptr ? rows_ : ready_->resulting_rows;
   ApplyWrites(step.writes, rows);
   const auto file = scripts_.graph().Find(step.revision);
   const JournalKey key = {step.revision, step.direction};
@@ -224,19 +265,24 @@ absl::Status StepRunner::Attempt(size_t index) {
     const absl::Status committed = CommitReady();
     return committed.ok() ? status : committed;
   }
-  std::unique_ptr<Context> context = Prepare(index);
+  std::unique_ptr<PartRun> first_part = std::move(part_ahead_);
+  std::unique_ptr<Context> context =
+      first_part != nullptr ? std::move(context_ahead_)
+                            : Prepare(index, ready_ == nullptr ? rows_ : ready_->resulting_rows);
   const bool transactional = IsTransactional(context->step);
   // Only what begins with BEGIN can come behind a COMMIT that may yet fail.
   if (!transactional) status = CommitReady();
   if (!status.ok()) return status;
   if (ready_ == nullptr) Start(*context);
 
-  status = transactional ? RunTransactional(*context) : RunOneByOne(*context);
+  status =
+      transactional ? RunTransactional(*context, std::move(first_part)) : RunOneByOne(*context);
   if (status.ok()) {
     ready_ = std::move(context);
     ready_->commit_hold.emplace(interrupter_);
     return status;
   }
+  part_ahead_.reset();
   // The one before if its COMMIT has failed.
   const std::unique_ptr<Context> failed =
       ready_ == nullptr ? std::move(context) : std::move(ready_);
@@ -307,7 +353,7 @@ absl::Status StepRunner::Explained(const absl::Status& status, const Context& co
   return errors::WithState(status, context.step.revision, StateAfterFailure(context));
 }
 
-absl::Status StepRunner::RunTransactional(Context& context) {
+absl::Status StepRunner::RunTransactional(Context& context, std::unique_ptr<PartRun> first_part) {
   if (!context.journal.found().empty() && !request_.decisions.resume) {
     const absl::Status status = CommitReady();
     if (!status.ok()) return status;
@@ -316,24 +362,19 @@ absl::Status StepRunner::RunTransactional(Context& context) {
         Describe(context, StatementAt(*context.section, 1), 0, {}),
         "its section was transaction:false, and statements of it were run one by one");
   }
-  const absl::Span<const Statement> statements =
-      context.section == nullptr ? absl::Span<const Statement>() : context.section->statements;
-  absl::optional<Timeouts> begin = request_.timeouts;
-  size_t next = 0;
+  const absl::Span<const Statement> statements = StatementsOf(context.section);
+  std::unique_ptr<PartRun> part = std::move(first_part);
+  if (part == nullptr) part = FirstPart(context, /*commits=*/ready_ != nullptr);
   while (true) {
-    const size_t count = CountTogether(statements.subspan(next));
-    const bool is_last = next + count == statements.size();
-    // What an earlier run has left in the journal is removed before the end.
-    const bool ends = is_last && context.journal.found().empty();
-    absl::Status status = RunPart(context, begin, next, count, ends);
+    absl::Status status = part->Run();
     if (!status.ok()) return status;
-    begin.reset();
-    next += count;
-    if (is_last) return ends ? absl::OkStatus() : Finish(context);
+    size_t next = part->end();
+    if (next == statements.size()) return part->ends_step() ? absl::OkStatus() : Finish(context);
     if (cancellation_.requested()) return Cancelled(context);
     status = RunStatement(context, statements[next], static_cast<int>(next) + 1);
     if (!status.ok()) return status;
     ++next;
+    part = std::make_unique<PartRun>(*this, context, ExtentFrom(context, next));
   }
 }
 
@@ -348,74 +389,121 @@ size_t StepRunner::CountTogether(absl::Span<const Statement> statements) const {
   return static_cast<size_t>(end - most.begin());
 }
 
-absl::Status StepRunner::RunPart(Context& context, const absl::optional<Timeouts>& begin,
-                                 size_t first, size_t count, bool ends) {
-  if (!begin && count == 0 && !ends) return absl::OkStatus();
-  StepPart part;
-  part.begin = begin;
-  if (count > 0) {
-    part.statements = absl::MakeConstSpan(context.section->statements).subspan(first, count);
+StepRunner::PartExtent StepRunner::ExtentFrom(const Context& context, size_t first) const {
+  const absl::Span<const Statement> statements = StatementsOf(context.section);
+  PartExtent extent;
+  extent.first = first;
+  extent.count = CountTogether(statements.subspan(first));
+  // What an earlier run has left in the journal is removed before the end.
+  extent.ends_step = first + extent.count == statements.size() && context.journal.found().empty();
+  return extent;
+}
+
+std::unique_ptr<StepRunner::PartRun> StepRunner::FirstPart(Context& context, bool commits) {
+  PartExtent extent = ExtentFrom(context, 0);
+  extent.begins_step = true;
+  extent.commits = commits;
+  return std::make_unique<PartRun>(*this, context, extent);
+}
+
+const StepPart* StepRunner::PrepareBehind(const Context& context) {
+  const size_t index = context.index + 1;
+  if (index == plan_->steps.size() || !IsTransactional(plan_->steps[index]) || listener_->before ||
+      cancellation_.requested()) {
+    return nullptr;
   }
-  if (ends) part.end = EndOf(context);
+  context_ahead_ = Prepare(index, context.resulting_rows);
+  if (!context_ahead_->journal.found().empty()) return nullptr;
+  part_ahead_ = FirstPart(*context_ahead_, /*commits=*/true);
+  return &part_ahead_->part();
+}
+
+StepRunner::PartRun::PartRun(StepRunner& runner, Context& context, const PartExtent& extent)
+    : runner_(runner), context_(context), extent_(extent) {
+  if (extent.begins_step) part_.begin = runner.request_.timeouts;
+  if (extent.count > 0) {
+    part_.statements = StatementsOf(context.section).subspan(extent.first, extent.count);
+  }
+  for (const Statement& statement : part_.statements) {
+    guarded_.push_back(GuardedObjects(statement.text));
+  }
+  part_.lookups = guarded_;
+  part_.on_lookup = [this](size_t i, const std::vector<absl::optional<ObjectState>>& states) {
+    return OnLookup(i, states);
+  };
+  if (extent.commits) {
+    part_.on_commit = [this](const StatementResult& committed) { return OnCommit(committed); };
+  }
+  if (!extent.ends_step) return;
+  part_.end = runner.EndOf(context);
   // A step whose statements have run is committed, whatever is requested from then on.
-  part.is_committed = ends;
-  const auto index_of = [&](size_t i) { return static_cast<int>(first + i) + 1; };
+  part_.is_committed = true;
+  part_.next = [this] { return runner_.PrepareBehind(context_); };
+}
+
+StatementPlace StepRunner::PartRun::PlaceOf(size_t i) const {
+  const std::string& revision = context_.step.revision;
   // Behind the last statement, the service's own writes.
-  const auto place = [&](size_t i) -> StatementPlace {
-    if (i >= count) return {context.step.revision};
-    return {context.step.revision, index_of(i),
-            static_cast<int>(context.section->statements.size())};
-  };
-  const bool commits = begin && ready_ != nullptr;
-  StatementMonitor::Watch watch(monitor_,
-                                commits ? StatementPlace{ready_->step.revision} : place(0));
-  absl::optional<NoticeRelay> relay;
-  const auto begin_statement = [&](size_t i) {
-    if (i < count) relay.emplace(session_, sink_, context.step.revision, index_of(i));
-    context.statement_start_time = absl::Now();
-  };
-  std::vector<std::vector<GuardedObject>> guarded;
-  for (const Statement& statement : part.statements) {
-    guarded.push_back(GuardedObjects(statement.text));
+  if (i >= extent_.count) return {revision};
+  return {revision, IndexOf(i), static_cast<int>(context_.section->statements.size())};
+}
+
+void StepRunner::PartRun::BeginStatement(size_t i) {
+  if (i < extent_.count) {
+    relay_.emplace(runner_.session_, runner_.sink_, context_.step.revision, IndexOf(i));
   }
-  part.lookups = guarded;
-  part.on_lookup = [&](size_t i, const std::vector<absl::optional<ObjectState>>& states) {
-    const auto skipped = SkippedAmong(context, part.statements[i], index_of(i), guarded[i], states);
-    if (!skipped.ok()) return skipped.status();
-    ReportSkipped(context, index_of(i), *skipped);
-    relay->LeaveOut(static_cast<int>(skipped->size()), context.missing_objects);
-    return absl::OkStatus();
-  };
-  if (commits) {
-    part.on_commit = [&](const StatementResult& committed) {
-      const absl::Status status = SettleReady(committed);
-      if (!status.ok()) return status;
-      if (cancellation_.requested()) return errors::OperationCancelled(cancellation_.why());
-      Start(context);
-      watch.Next(place(0));
-      begin_statement(0);
-      return absl::OkStatus();
-    };
-  } else {
-    begin_statement(0);
+  context_.statement_start_time = absl::Now();
+}
+
+absl::Status StepRunner::PartRun::OnCommit(const StatementResult& committed) {
+  const absl::Status status = runner_.SettleReady(committed);
+  if (!status.ok()) return status;
+  if (runner_.cancellation_.requested()) {
+    return errors::OperationCancelled(runner_.cancellation_.why());
   }
-  bool all_have_run = false;
-  const absl::Status status =
-      session_.RunPart(part, [&](size_t i, const StatementResult& result) -> absl::Status {
-        const Statement& statement = part.statements[i];
-        if (result.error) return FailureOf(context, statement, index_of(i), *result.error);
-        watch.Next(place(i + 1));
-        // What it has to say of notices left out comes before the end of their statement.
-        relay.reset();
-        ReportFinished(context, statement, index_of(i), result);
-        begin_statement(i + 1);
-        all_have_run = i + 1 == count;
-        return cancellation_.requested() && !all_have_run ? Cancelled(context) : absl::OkStatus();
-      });
-  const bool may_be_committed = ready_ != nullptr || (part.is_committed && all_have_run);
+  runner_.Start(context_);
+  watch_->Next(PlaceOf(0));
+  BeginStatement(0);
+  return absl::OkStatus();
+}
+
+absl::Status StepRunner::PartRun::OnLookup(size_t i,
+                                           const std::vector<absl::optional<ObjectState>>& states) {
+  const auto skipped =
+      runner_.SkippedAmong(context_, part_.statements[i], IndexOf(i), guarded_[i], states);
+  if (!skipped.ok()) return skipped.status();
+  runner_.ReportSkipped(context_, IndexOf(i), *skipped);
+  relay_->LeaveOut(static_cast<int>(skipped->size()), context_.missing_objects);
+  return absl::OkStatus();
+}
+
+absl::Status StepRunner::PartRun::OnStatement(size_t i, const StatementResult& result) {
+  const Statement& statement = part_.statements[i];
+  if (result.error) return runner_.FailureOf(context_, statement, IndexOf(i), *result.error);
+  watch_->Next(PlaceOf(i + 1));
+  // What it has to say of notices left out comes before the end of their statement.
+  relay_.reset();
+  runner_.ReportFinished(context_, statement, IndexOf(i), result);
+  BeginStatement(i + 1);
+  all_have_run_ = i + 1 == extent_.count;
+  return runner_.cancellation_.requested() && !all_have_run_ ? runner_.Cancelled(context_)
+                                                             : absl::OkStatus();
+}
+
+absl::Status StepRunner::PartRun::Run() {
+  if (!extent_.begins_step && extent_.count == 0 && !extent_.ends_step) return absl::OkStatus();
+  watch_.emplace(runner_.monitor_,
+                 extent_.commits ? StatementPlace{runner_.ready_->step.revision} : PlaceOf(0));
+  if (!extent_.commits) BeginStatement(0);
+  const absl::Status status = runner_.session_.RunPart(
+      part_, [this](size_t i, const StatementResult& result) { return OnStatement(i, result); });
+  relay_.reset();
+  watch_.reset();
+  const Context* ready = runner_.ready_.get();
+  const bool may_be_committed = ready != nullptr || (part_.is_committed && all_have_run_);
   if (may_be_committed &&
       errors::ReasonOf(status) == migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE) {
-    return errors::OutcomeUnknown((ready_ == nullptr ? context : *ready_).step.revision, status);
+    return errors::OutcomeUnknown((ready == nullptr ? context_ : *ready).step.revision, status);
   }
   return status;
 }
@@ -819,7 +907,10 @@ absl::Status StepRunner::CheckTransaction(Context& context, const Statement& sta
 
 absl::Status StepRunner::Finish(Context& context) {
   absl::Status status = context.journal.Close();
-  return status.ok() ? RunPart(context, absl::nullopt, 0, 0, /*ends=*/true) : status;
+  if (!status.ok()) return status;
+  PartExtent extent;
+  extent.ends_step = true;
+  return PartRun(*this, context, extent).Run();
 }
 
 StepEnd StepRunner::EndOf(const Context& context) const {

@@ -38,6 +38,7 @@ class StepRunner {
   StepRunner(Session& session, const ScriptSet& scripts, const ExecuteRequest& request,
              Cancellation& cancellation, Interrupter& interrupter, StatementMonitor& monitor,
              const EventSink& sink);
+  ~StepRunner();
 
   // Runs the steps of `plan` in their order, until one fails, and emits the events of their
   // statements. A step that runs into the lock timeout is tried again, as often as the request
@@ -79,12 +80,27 @@ class StepRunner {
     bool left_out = false;
   };
 
+  // What of a step is sent together: `count` statements of its section from `first`, counted from
+  // 0.
+  struct PartExtent {
+    // The COMMIT of the step before.
+    bool commits = false;
+    // What begins the transaction.
+    bool begins_step = false;
+    size_t first = 0;
+    size_t count = 0;
+    // What the service writes itself.
+    bool ends_step = false;
+  };
+  class PartRun;
+
   // Runs what is not finished, each step once.
   absl::Status RunRest();
   // Runs a step up to its COMMIT, which is sent with the beginning of the next one: a step that
   // came to this is ready_.
   absl::Status Attempt(size_t index);
-  std::unique_ptr<Context> Prepare(size_t index) const;
+  // `rows` are those that the steps before leave.
+  std::unique_ptr<Context> Prepare(size_t index, VersionRows rows) const;
   // Commits the step that is ready_, if there is one.
   absl::Status CommitReady();
   // What the server made of the COMMIT of the step that is ready_: if it is done, the step is
@@ -97,13 +113,16 @@ class StepRunner {
   // Waits before the attempt that follows `failed`, the number of attempts so far. False if the
   // operation is to stop.
   bool PauseAfter(int failed, const Step& step, const absl::Status& status);
-  absl::Status RunTransactional(Context& context);
+  // `first_part` if it is on its way already.
+  absl::Status RunTransactional(Context& context, std::unique_ptr<PartRun> first_part);
   // How many of `statements`, from the first, can be sent together.
   size_t CountTogether(absl::Span<const Statement> statements) const;
-  // Runs `count` statements of the section from `first`, counted from 0, sent together; with what
-  // begins the transaction, if `begin` is set, and what ends the step.
-  absl::Status RunPart(Context& context, const absl::optional<Timeouts>& begin, size_t first,
-                       size_t count, bool ends);
+  // What of the section can be sent together from statement `first` on, counted from 0.
+  PartExtent ExtentFrom(const Context& context, size_t first) const;
+  std::unique_ptr<PartRun> FirstPart(Context& context, bool commits);
+  // The first part of the step behind that of `context`, to be sent with its COMMIT: Attempt goes
+  // on with it. Null if nothing can be sent yet.
+  const StepPart* PrepareBehind(const Context& context);
   absl::Status RunOneByOne(Context& context);
   // Runs a statement in whatever transaction there is.
   absl::Status RunStatement(Context& context, const Statement& statement, int index);
@@ -187,6 +206,9 @@ class StepRunner {
   VersionRows rows_;
   // All of the step is written, and nobody has said yet whether it was committed.
   std::unique_ptr<Context> ready_;
+  // The step that comes next, and its first part, once it may be on its way.
+  std::unique_ptr<Context> context_ahead_;
+  std::unique_ptr<PartRun> part_ahead_;
 };
 
 }  // namespace migd

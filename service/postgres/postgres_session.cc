@@ -14,6 +14,7 @@
 #include "service/base/utf8.h"
 #include "service/database/service_sql.h"
 #include "service/postgres/index_builds.h"
+#include "service/postgres/part_queries.h"
 #include "service/postgres/privileges.h"
 #include "service/postgres/relation_use.h"
 #include "service/postgres/statement_progress.h"
@@ -34,11 +35,6 @@ bool IsReadable(pqxx::transaction_base& work, const char* table) {
           table)[0]
       .as<bool>();
 }
-
-constexpr char kCommit[] = "COMMIT";
-
-// Its end is told at once: what follows may take long.
-StatementRunner::Query CommitQuery() { return {kCommit, /*is_awaited=*/true}; }
 
 // The prepared statement of ReadDatedRows.
 constexpr char kDatedRows[] = "migd_dated_rows";
@@ -109,15 +105,6 @@ constexpr char kIsReadOnly[] =
 // What trying the mutex came to, if not that somebody else has it.
 constexpr char kAcquired[] = "acquired";
 constexpr char kReadOnly[] = "read-only";
-
-// How an object stands by what LookupSql found of it.
-ObjectState StateOf(const std::vector<absl::optional<std::string>>& row) {
-  if (row.empty()) return ObjectState::kMissing;
-  // An index on a partitioned table (relkind I) may be invalid by design, until every partition has
-  // its own.
-  const bool invalid = row[0] == "i" && row[1] == "f";
-  return invalid ? ObjectState::kInvalidIndex : ObjectState::kPresent;
-}
 
 }  // namespace
 
@@ -488,130 +475,56 @@ absl::Status PostgresSession::SetTimeouts(const Timeouts& timeouts) {
   return status;
 }
 
-std::vector<OwnQuery> PostgresSession::BeginningOf(const StepPart& part) {
+std::vector<OwnQuery> PostgresSession::BeginningOf(
+    const StepPart& part, const absl::optional<Timeouts>& timeouts_in_force) {
   std::vector<OwnQuery> queries;
   if (part.on_commit) queries.push_back({CommitQuery(), part.on_commit});
   if (!part.begin) return queries;
   timeouts_ = *part.begin;
   queries.push_back({{"BEGIN"}});
-  if (timeouts_in_force_ == timeouts_) return queries;
+  if (timeouts_in_force == timeouts_) return queries;
   // Not by set_config(): SET TRANSACTION comes before any query.
   queries.push_back({{SetLockTimeoutSql(timeouts_.lock_timeout)}});
   queries.push_back({{SetStatementTimeoutSql(timeouts_.statement_timeout)}});
   return queries;
 }
 
-// The queries of a part, in the order in which they are sent.
-class PostgresSession::PartQueries {
- public:
-  PartQueries(const StepPart& part, std::vector<OwnQuery> before, std::vector<OwnQuery> after)
-      : part_(part), before_(std::move(before)), after_(std::move(after)) {
-    for (const OwnQuery& query : before_) queries_.push_back({Kind::kOwn, &query, 0, 0});
-    for (size_t i = 0; i < part.statements.size(); ++i) {
-      if (i < part.lookups.size()) AddLookups(i);
-      last_statement_ = queries_.size();
-      queries_.push_back({Kind::kStatement, nullptr, i, 0});
-    }
-    for (const OwnQuery& query : after_) queries_.push_back({Kind::kOwn, &query, 0, 0});
-  }
-  PartQueries(const PartQueries&) = delete;
-  PartQueries& operator=(const PartQueries&) = delete;
-
-  size_t size() const { return queries_.size(); }
-  // The index of the last of the migration's own; nothing if there is none.
-  absl::optional<size_t> last_statement() const { return last_statement_; }
-
-  StatementRunner::Query Make(size_t index) const {
-    const Entry& entry = queries_[index];
-    switch (entry.kind) {
-      case Kind::kOwn:
-        return entry.own->query;
-      case Kind::kLookup: {
-        StatementRunner::Query lookup;
-        lookup.sql = entry.lookup;
-        lookup.keeps_row = true;
-        return lookup;
-      }
-      case Kind::kStatement:
-        break;
-    }
-    // The end of the last comes with the rest, which takes no time, unless there is something to
-    // send meanwhile.
-    const bool is_awaited = index != last_statement_ || part_.is_committed;
-    return {std::string(part_.statements[entry.statement].text), is_awaited};
-  }
-
-  absl::Status Take(size_t index, const StatementRunner::QueryResult& result,
-                    const StatementHandler& on_statement, const std::string& database) {
-    const Entry& entry = queries_[index];
-    if (entry.kind == Kind::kStatement) return on_statement(entry.statement, result);
-    const bool is_commit = index == 0 && part_.on_commit;
-    if (result.error && !is_commit) {
-      const bool explains = entry.kind == Kind::kOwn && entry.own->explain;
-      const absl::Status status = explains ? entry.own->explain(*result.error) : absl::OkStatus();
-      if (!status.ok()) return status;
-      return StatusOfRefusal(result.error->sqlstate, result.error->message, database);
-    }
-    if (entry.kind == Kind::kLookup) return TakeLookup(index, result);
-    return entry.own->check ? entry.own->check(result) : absl::OkStatus();
-  }
-
- private:
-  enum class Kind { kOwn, kLookup, kStatement };
-  struct Entry {
-    Kind kind;
-    const OwnQuery* own;
-    // Of the part, and among its lookups.
-    size_t statement;
-    size_t object;
-    // The text of a lookup.
-    std::string lookup = {};
-  };
-
-  void AddLookups(size_t statement) {
-    for (size_t object = 0; object < part_.lookups[statement].size(); ++object) {
-      auto lookup = LookupSql(part_.lookups[statement][object]);
-      if (!lookup) continue;
-      queries_.push_back({Kind::kLookup, nullptr, statement, object, *std::move(lookup)});
-    }
-  }
-
-  absl::Status TakeLookup(size_t index, const StatementRunner::QueryResult& result) {
-    const Entry& entry = queries_[index];
-    states_.resize(part_.lookups[entry.statement].size());
-    states_[entry.object] = StateOf(result.first_row);
-    if (queries_[index + 1].kind == Kind::kLookup) return absl::OkStatus();
-    return part_.on_lookup(entry.statement, std::exchange(states_, {}));
-  }
-
-  const StepPart& part_;
-  const std::vector<OwnQuery> before_;
-  const std::vector<OwnQuery> after_;
-  std::vector<Entry> queries_;
-  absl::optional<size_t> last_statement_;
-  // Of the statement that comes next.
-  std::vector<absl::optional<ObjectState>> states_;
-};
-
-absl::Status PostgresSession::RunPart(const StepPart& part, const StatementHandler& on_statement) {
-  std::vector<OwnQuery> before = BeginningOf(part);
+std::unique_ptr<PartQueries> PostgresSession::QueriesOf(
+    const StepPart& part, const absl::optional<Timeouts>& timeouts_in_force) {
+  std::vector<OwnQuery> before = BeginningOf(part, timeouts_in_force);
   std::vector<OwnQuery> after;
   if (part.end) after = step_end_.Queries(table_, settings_, timeouts_.lock_timeout, *part.end);
-  PartQueries queries(part, std::move(before), std::move(after));
+  return std::make_unique<PartQueries>(part, std::move(before), std::move(after));
+}
+
+StatementRunner::Batch PostgresSession::BehindStep(const StepPart& part) {
+  const StepPart* next = part.next ? part.next() : nullptr;
+  if (next != nullptr) {
+    queries_ahead_ = QueriesOf(*next, TimeoutsBehindStep());
+    // What is being prepared by `part` would be prepared again.
+    if (!queries_ahead_->Prepare()) return queries_ahead_->batch();
+    queries_ahead_.reset();
+  }
+  return {1, [](size_t) { return CommitQuery(); }};
+}
+
+absl::Status PostgresSession::RunPart(const StepPart& part, const StatementHandler& on_statement) {
+  const std::unique_ptr<PartQueries> queries =
+      queries_ahead_ != nullptr ? std::move(queries_ahead_) : QueriesOf(part, timeouts_in_force_);
   timeouts_in_force_.reset();
-  absl::optional<StatementRunner::SentAhead> commit;
-  if (part.is_committed && queries.last_statement()) {
-    commit = StatementRunner::SentAhead{*queries.last_statement(), CommitQuery()};
+  absl::optional<StatementRunner::SentAhead> ahead;
+  if (part.is_committed && queries->last_statement()) {
+    ahead =
+        StatementRunner::SentAhead{*queries->last_statement(), [&] { return BehindStep(part); }};
   }
   const absl::Status status = runner_.RunTogether(
-      queries.size(), [&](size_t i) { return queries.Make(i); },
+      queries->batch(),
       [&](size_t i, const StatementRunner::QueryResult& result) {
-        return queries.Take(i, result, on_statement, database_);
+        return queries->Take(i, result, on_statement, database_);
       },
-      commit);
-  if (status.ok() && part.end) {
-    timeouts_in_force_ = Timeouts{timeouts_.lock_timeout, absl::ZeroDuration()};
-  }
+      ahead);
+  if (!runner_.HasSentAhead()) queries_ahead_.reset();
+  if (status.ok() && part.end) timeouts_in_force_ = TimeoutsBehindStep();
   return status;
 }
 
@@ -630,14 +543,14 @@ absl::Status PostgresSession::ResetSettings() {
 absl::Status PostgresSession::Begin() { return RunOwn("BEGIN"); }
 
 absl::StatusOr<StatementResult> PostgresSession::Commit() {
-  if (!runner_.HasSentAhead()) return runner_.Run(kCommit);
+  if (!runner_.HasSentAhead()) return runner_.Run(CommitQuery().sql);
   StatementResult committed;
-  const absl::Status status = runner_.RunTogether(
-      1, [](size_t) { return CommitQuery(); },
-      [&](size_t, const StatementRunner::QueryResult& result) {
-        committed = result;
-        return absl::OkStatus();
-      });
+  const absl::Status status =
+      runner_.RunTogether({1, [](size_t) { return CommitQuery(); }},
+                          [&](size_t, const StatementRunner::QueryResult& result) {
+                            committed = result;
+                            return absl::OkStatus();
+                          });
   if (!status.ok()) return status;
   return committed;
 }

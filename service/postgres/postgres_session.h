@@ -10,6 +10,7 @@
 #include "service/database/service_sql.h"
 #include "service/postgres/cancel_request.h"
 #include "service/postgres/connection.h"
+#include "service/postgres/part_queries.h"
 #include "service/postgres/statement_runner.h"
 #include "service/postgres/step_end.h"
 
@@ -88,9 +89,15 @@ class PostgresSession : public Session {
   PostgresSession(std::unique_ptr<Connection> connection, std::string database, VersionTable table,
                   std::string login);
 
-  class PartQueries;
   // What comes before the statements of a part.
-  std::vector<OwnQuery> BeginningOf(const StepPart& part);
+  std::vector<OwnQuery> BeginningOf(const StepPart& part,
+                                    const absl::optional<Timeouts>& timeouts_in_force);
+  std::unique_ptr<PartQueries> QueriesOf(const StepPart& part,
+                                         const absl::optional<Timeouts>& timeouts_in_force);
+  // The COMMIT behind `part`, with the part behind it if that is known.
+  StatementRunner::Batch BehindStep(const StepPart& part);
+  // What the end of a step leaves in force.
+  Timeouts TimeoutsBehindStep() const { return {timeouts_.lock_timeout, absl::ZeroDuration()}; }
   // What sets the setting migd.mutex to what came of trying the mutex.
   std::string TryMutexSql() const;
   // Whether the mutex is held since then. DatabaseReadOnly.
@@ -119,6 +126,8 @@ class PostgresSession : public Session {
   // Every setting of the session, the timeouts aside.
   std::vector<Setting> settings_ = {kSessionSettings.begin(), kSessionSettings.end()};
   StepEndStatements step_end_;
+  // Those of the part that comes next, if they are on their way.
+  std::unique_ptr<PartQueries> queries_ahead_;
   // The version table was there and readable.
   bool has_version_table_ = false;
   // For ReadRows, which is what follows once the mutex is taken.

@@ -106,25 +106,20 @@ absl::StatusOr<StatementResult> StatementRunner::Run(absl::string_view sql,
 }
 
 struct StatementRunner::Pipeline {
-  const size_t count;
-  const std::function<Query(size_t)>& query_of;
+  const Batch& batch;
   const OnResult& on_result;
   const absl::optional<SentAhead>& sent_ahead;
 
+  // Those that are on their way, the oldest first, and what they come to.
+  std::deque<Sent> ahead;
+  size_t bytes_ahead = 0;
+  // Of the batch, and behind it of what is next.
   size_t sent = 0;
   size_t received = 0;
-  struct Sent {
-    size_t bytes;
-    bool keeps_row;
-  };
-  // Those that are on their way, the oldest first, and what they come to.
-  std::deque<Sent> ahead = {};
-  size_t bytes_ahead = 0;
+  // What comes behind the batch, once it is known.
+  absl::optional<Batch> next = absl::nullopt;
   // The server has refused one.
   bool refused = false;
-  // `sent_ahead` may be sent, or has been.
-  bool may_send_ahead = false;
-  bool has_sent_ahead = false;
   // No more are sent: all are, or one was refused, or `on_result` wants no more.
   bool closed = false;
   // The server has come to the end of what was sent.
@@ -139,57 +134,76 @@ struct StatementRunner::Pipeline {
   std::string loss = {};
   std::string loss_sqlstate = {};
 
+  bool failed() const { return refused || !status.ok(); }
+
+  // All that is to be taken has been; what is next may still be on its way.
+  bool is_done() const { return closed ? ended : next && !failed() && received == batch.count; }
+
+  // How many may be sent by now.
+  size_t count() const { return batch.count + (next ? next->count : 0); }
+
   // Asks the server to say when it has come to the end of what was sent. False if the connection
   // broke.
   bool Close(PGconn* connection) {
     closed = true;
-    ended = false;
     unsent = true;
     return PQpipelineSync(connection) == 1;
   }
 
-  // Puts `query` behind what was sent. False if the connection broke.
-  bool Send(PGconn* connection, const Query& query) {
+  bool has_room() const { return ahead.size() < kMostAhead && bytes_ahead < kMostBytesAhead; }
+
+  // Sends the query that comes next. False if the connection broke.
+  bool SendOne(PGconn* connection) {
+    const Query query =
+        sent < batch.count ? batch.query_of(sent) : next->query_of(sent - batch.count);
+    // The ends of the batch are told with that of what is next.
+    const bool is_first_of_next = sent == batch.count;
     ++sent;
     ahead.push_back({query.sql.size(), query.keeps_row});
     bytes_ahead += query.sql.size();
     unsent = true;
+    // Who waits for room waits for the ends of those before.
+    const bool is_awaited = query.is_awaited || is_first_of_next || !has_room();
     return SendQuery(connection, query) == 1 &&
-           (!query.is_awaited || PQsendFlushRequest(connection) == 1);
+           (!is_awaited || PQsendFlushRequest(connection) == 1);
+  }
+
+  // The oldest has ended.
+  void Take() {
+    bytes_ahead -= ahead.front().bytes;
+    ahead.pop_front();
+    single_row = false;
+    const QueryResult finished = std::exchange(collected, {});
+    const size_t index = received++;
+    if (failed()) return;
+    status = on_result(index, finished);
+    refused = finished.error.has_value();
+    if (!failed() && sent_ahead && sent_ahead->behind == index) next = sent_ahead->next();
   }
 };
 
-absl::Status StatementRunner::RunTogether(size_t count,
-                                          const std::function<Query(size_t)>& query_of,
-                                          const OnResult& on_result,
+absl::Status StatementRunner::RunTogether(const Batch& batch, const OnResult& on_result,
                                           const absl::optional<SentAhead>& sent_ahead) {
-  if (count == 0) return absl::OkStatus();
-  Pipeline pipeline = {count, query_of, on_result, sent_ahead};
-  if (std::exchange(has_sent_ahead_, false)) {
-    pipeline.sent = 1;
-    pipeline.ahead.push_back({0, false});
-  } else if (PQenterPipelineMode(handle()) != 1) {
-    return Lost("cannot send");
-  }
+  if (batch.count == 0) return absl::OkStatus();
+  Pipeline pipeline = {batch, on_result, sent_ahead, std::exchange(on_their_way_, {})};
+  pipeline.sent = pipeline.ahead.size();
+  for (const Sent& sent : pipeline.ahead) pipeline.bytes_ahead += sent.bytes;
+  if (pipeline.sent == 0 && PQenterPipelineMode(handle()) != 1) return Lost("cannot send");
   // Else the two sides could wait for each other, each with its buffers full.
   PQsetnonblocking(handle(), 1);
-  bool alive = RunToEnd(pipeline);
-  const bool failed = !pipeline.status.ok() || pipeline.refused;
-  if (alive && pipeline.has_sent_ahead && failed) {
-    alive = pipeline.Close(handle()) && RunToEnd(pipeline);
-  }
+  const bool alive = RunToEnd(pipeline);
   PQsetnonblocking(handle(), 0);
-  has_sent_ahead_ = alive && pipeline.has_sent_ahead && !failed;
-  if (!alive || (!has_sent_ahead_ && PQexitPipelineMode(handle()) != 1)) {
+  if (!alive || (pipeline.closed && PQexitPipelineMode(handle()) != 1)) {
     return Lost(pipeline.loss, pipeline.loss_sqlstate);
   }
+  on_their_way_ = std::move(pipeline.ahead);
   return pipeline.status;
 }
 
 bool StatementRunner::RunToEnd(Pipeline& pipeline) {
-  while (!pipeline.ended || pipeline.unsent) {
+  while (!pipeline.is_done() || pipeline.unsent) {
     if (!SendMore(pipeline)) return false;
-    if (TakeResults(pipeline) || (pipeline.ended && !pipeline.unsent)) continue;
+    if (TakeResults(pipeline) || (pipeline.is_done() && !pipeline.unsent)) continue;
     if (!pipeline.loss.empty() || !AwaitSocket(pipeline)) return false;
   }
   return true;
@@ -214,16 +228,13 @@ int StatementRunner::SendQuery(PGconn* connection, const Query& query) {
 bool StatementRunner::SendMore(Pipeline& pipeline) {
   // Not for each that has ended: a message that carries many costs little more than one.
   const bool is_low = pipeline.ahead.size() <= kMostAhead / 2;
-  while (is_low && !pipeline.closed && pipeline.sent < pipeline.count &&
-         pipeline.ahead.size() < kMostAhead && pipeline.bytes_ahead < kMostBytesAhead) {
-    if (!pipeline.Send(handle(), pipeline.query_of(pipeline.sent))) return false;
+  while (is_low && !pipeline.closed && !pipeline.failed() && pipeline.sent < pipeline.count() &&
+         pipeline.has_room()) {
+    if (!pipeline.SendOne(handle())) return false;
   }
-  const bool all_sent = pipeline.sent == pipeline.count;
-  if (all_sent && !pipeline.closed && !pipeline.Close(handle())) return false;
-  const bool goes_on = pipeline.status.ok() && !pipeline.refused && !pipeline.ended;
-  if (all_sent && goes_on && pipeline.may_send_ahead) {
-    pipeline.has_sent_ahead = true;
-    if (!pipeline.Send(handle(), pipeline.sent_ahead->query)) return false;
+  const bool all_sent = !pipeline.sent_ahead && pipeline.sent == pipeline.batch.count;
+  if (!pipeline.closed && (all_sent || pipeline.failed()) && !pipeline.Close(handle())) {
+    return false;
   }
   if (!pipeline.unsent) return true;
   const int flushed = PQflush(handle());
@@ -233,28 +244,19 @@ bool StatementRunner::SendMore(Pipeline& pipeline) {
 
 bool StatementRunner::TakeResults(Pipeline& pipeline) {
   bool taken = false;
-  while (!pipeline.ended && PQisBusy(handle()) == 0) {
-    if (pipeline.received == pipeline.sent && !pipeline.closed) break;
+  while (!pipeline.is_done() && PQisBusy(handle()) == 0) {
+    if (pipeline.ahead.empty() && !pipeline.closed) break;
     if (!std::exchange(pipeline.single_row, true)) PQsetSingleRowMode(handle());
     const OwnedResult result{PQgetResult(handle())};
     taken = true;
     if (result == nullptr) {
       // Not the end of a query: it comes before the first, and before what tells the end.
       if (!std::exchange(pipeline.has_result, false)) continue;
-      pipeline.bytes_ahead -= pipeline.ahead.front().bytes;
-      pipeline.ahead.pop_front();
-      pipeline.single_row = false;
-      const QueryResult finished = std::exchange(pipeline.collected, {});
-      const size_t index = pipeline.received++;
-      if (!pipeline.status.ok() || pipeline.refused) continue;
-      pipeline.status = pipeline.on_result(index, finished);
-      pipeline.refused = finished.error.has_value();
-      if (pipeline.sent_ahead && pipeline.sent_ahead->behind == index) {
-        pipeline.may_send_ahead = true;
-      }
-      // Sent by the next round.
-      const bool goes_on = pipeline.status.ok() && !pipeline.refused;
-      if (!goes_on && !pipeline.closed) return pipeline.Close(handle());
+      const bool failed_before = pipeline.failed();
+      pipeline.Take();
+      // What is to be sent now is sent before anything else is looked at.
+      if (pipeline.next && pipeline.sent == pipeline.batch.count) return true;
+      if (!failed_before && pipeline.failed()) return true;
       continue;
     }
     pipeline.has_result = PQresultStatus(result.get()) != PGRES_PIPELINE_SYNC;

@@ -3,6 +3,7 @@
 
 #include <libpq-fe.h>
 
+#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -55,32 +56,40 @@ class StatementRunner {
     std::vector<absl::optional<std::string>> first_row;
   };
   using OnResult = std::function<absl::Status(size_t index, const QueryResult& result)>;
-  // A query that is sent behind all others of a call as soon as `on_result` has said OK of the one
-  // of this index, while those between the two still run, and is not waited for. It must do no harm
-  // if one of them is refused.
+  // Queries to run in their order: `query_of` is asked for each in turn, when it is sent.
+  struct Batch {
+    size_t count = 0;
+    std::function<Query(size_t index)> query_of;
+  };
+  // Asked for what is to be run next, a query at least, as soon as `on_result` has said OK of the
+  // query `behind`; it is sent behind the others of the call while they still run, and is not
+  // waited for. If one of those is refused it does not run.
   struct SentAhead {
     size_t behind;
-    Query query;
+    std::function<Batch()> next;
   };
-  // Runs `count` queries in their order by the extended query protocol, sending them ahead: while
-  // one runs, those that follow are on their way. `query_of` is asked for each in turn, when it is
-  // sent; `on_result` is called for each that ran, as soon as its end is known. Those behind one
-  // that the server refuses do not run. If `on_result` returns a status other than OK no more are
-  // sent, those that are on their way are waited for, and that status is returned.
-  // DatabaseUnavailable if the connection broke.
+  // Runs the queries of `batch` by the extended query protocol, sending them ahead: while one runs,
+  // those that follow are on their way. `on_result` is called for each that ran, as soon as its end
+  // is known. Those behind one that the server refuses do not run. If `on_result` returns a status
+  // other than OK no more are sent, those that are on their way are waited for, and that status is
+  // returned. DatabaseUnavailable if the connection broke.
   //
-  // After a call with `sent_ahead` that has returned OK, HasSentAhead() tells whether it was sent
-  // in time. Then RunTogether is what must be called next, and takes it for the first of its
-  // queries, which is not sent again.
-  absl::Status RunTogether(size_t count, const std::function<Query(size_t)>& query_of,
-                           const OnResult& on_result,
+  // After a call with `sent_ahead` that has returned OK and met no refusal, HasSentAhead() is true:
+  // some of what is next is on its way. Then RunTogether is what must be called next, with a batch
+  // that begins with those queries; they are not sent again.
+  absl::Status RunTogether(const Batch& batch, const OnResult& on_result,
                            const absl::optional<SentAhead>& sent_ahead = absl::nullopt);
-  bool HasSentAhead() const { return has_sent_ahead_; }
+  bool HasSentAhead() const { return !on_their_way_.empty(); }
 
   void SetNoticeHandler(Session::NoticeHandler handler) { notice_handler_ = std::move(handler); }
 
  private:
   static void OnNotice(void* runner, const PGresult* result);
+  // A query that was sent, and has not ended.
+  struct Sent {
+    size_t bytes;
+    bool keeps_row;
+  };
   // The state of one RunTogether().
   struct Pipeline;
   // As libpq's functions, 1 if that went well.
@@ -105,7 +114,8 @@ class StatementRunner {
   Connection& connection_;
   const std::string database_;
   Session::NoticeHandler notice_handler_;
-  bool has_sent_ahead_ = false;
+  // Those that the last RunTogether has sent ahead.
+  std::deque<Sent> on_their_way_;
 };
 
 }  // namespace migd

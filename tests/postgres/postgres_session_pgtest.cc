@@ -459,18 +459,39 @@ class StepEndTest : public PostgresSessionTest {
     EXPECT_TRUE(session_->TryAcquireMutex().value());
   }
 
-  // Runs `sql` in a step that leads to `revision`, and leaves its transaction open.
-  absl::Status RunStep(const std::string& sql, const std::string& revision, StepPart part = {}) {
-    Statement statement;
-    statement.text = sql;
-    const std::vector<VersionWrite> writes = {{VersionWrite::Kind::kInsert, "", revision}};
-    part.begin = Timeouts{absl::Seconds(7), absl::ZeroDuration()};
-    part.statements = absl::MakeConstSpan(&statement, 1);
-    part.end =
-        StepEnd{writes, {revision, Step::Direction::kUpgrade, "", "op", absl::nullopt, {revision}}};
-    return session_->RunPart(part, [](size_t, const StatementResult& result) {
+  // A step with one statement that leads to a revision.
+  class OneStep {
+   public:
+    OneStep(std::string sql, const std::string& revision, StepPart part = {})
+        : sql_(std::move(sql)),
+          writes_{{VersionWrite::Kind::kInsert, "", revision}},
+          part_(std::move(part)) {
+      statement_.text = sql_;
+      part_.begin = Timeouts{absl::Seconds(7), absl::ZeroDuration()};
+      part_.statements = absl::MakeConstSpan(&statement_, 1);
+      part_.end = StepEnd{
+          writes_, {revision, Step::Direction::kUpgrade, "", "op", absl::nullopt, {revision}}};
+    }
+    OneStep(const OneStep&) = delete;
+    OneStep& operator=(const OneStep&) = delete;
+    StepPart& part() { return part_; }
+
+   private:
+    const std::string sql_;
+    Statement statement_;
+    const std::vector<VersionWrite> writes_;
+    StepPart part_;
+  };
+
+  // Runs a step and leaves its transaction open.
+  absl::Status RunStep(OneStep& step) {
+    return session_->RunPart(step.part(), [](size_t, const StatementResult& result) {
       return result.error ? absl::AbortedError(result.error->message) : absl::OkStatus();
     });
+  }
+  absl::Status RunStep(const std::string& sql, const std::string& revision, StepPart part = {}) {
+    OneStep step(sql, revision, std::move(part));
+    return RunStep(step);
   }
   // The same, with a COMMIT of its own.
   void RunWholeStep(const std::string& sql, const std::string& revision) {
@@ -513,7 +534,6 @@ TEST_F(StepEndTest, ARevisionMayDropWhatWasPrepared) {
   EXPECT_EQ(Query("SELECT count(*) FROM migration_service.revision_log"), "3");
 }
 
-// Whether the COMMIT is on its way already when the step has ended depends on the moment.
 TEST_F(StepEndTest, StepsThatAreCommittedAnyhowAreCommittedOneAfterTheOther) {
   RunWholeStep("CREATE TABLE t (i int)", "r");
   ASSERT_TRUE(RunStep("INSERT INTO t VALUES (0)", "r0", Committed()).ok());
@@ -550,6 +570,72 @@ TEST_F(StepEndTest, AStepWhoseEndFailsIsNotCommittedAndTheSessionGoesOn) {
   }
   EXPECT_EQ(Query("SELECT count(*) FROM t"), "0");
   RunWholeStep("INSERT INTO t VALUES (1)", "r2");
+}
+
+// The first prepares what all use, so that the second cannot be sent with its COMMIT; the others
+// can.
+TEST_F(StepEndTest, StepsAreSentWithTheCommitOfTheOneBefore) {
+  constexpr int kCount = 20;
+  std::vector<std::string> told;
+  std::vector<std::unique_ptr<OneStep>> steps;
+  for (int i = 0; i < kCount; ++i) {
+    StepPart part = Committed();
+    part.next = [&, i] {
+      told.push_back(absl::StrCat("asked behind ", i));
+      return i + 1 < kCount ? &steps[static_cast<size_t>(i) + 1]->part() : nullptr;
+    };
+    if (i > 0) {
+      part.on_commit = [&, i](const StatementResult& committed) {
+        told.push_back(absl::StrCat(committed.command_tag, " of ", i - 1));
+        return absl::OkStatus();
+      };
+    }
+    steps.push_back(std::make_unique<OneStep>(absl::StrCat("CREATE TABLE t", i, " (i int)"),
+                                              absl::StrCat("r", i), std::move(part)));
+  }
+  std::vector<std::string> expected;
+  for (int i = 0; i < kCount; ++i) {
+    const absl::Status status = RunStep(*steps[static_cast<size_t>(i)]);
+    ASSERT_TRUE(status.ok()) << i << ": " << status;
+    if (i > 0) expected.push_back(absl::StrCat("COMMIT of ", i - 1));
+    expected.push_back(absl::StrCat("asked behind ", i));
+    EXPECT_EQ(told, expected);
+  }
+  EXPECT_EQ(session_->Commit()->command_tag, "COMMIT");
+  EXPECT_EQ(Query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "21");
+  EXPECT_EQ(Query("SELECT count(*) FROM migration_service.revision_log"), "20");
+}
+
+TEST_F(StepEndTest, NothingRunsBehindAStepWhoseEndFails) {
+  RunWholeStep("CREATE SEQUENCE s", "r1");
+  OneStep next("SELECT nextval('s')", "r2");
+  next.part().on_commit = [](const StatementResult&) { return absl::OkStatus(); };
+  StepPart first = Committed();
+  first.next = [&] { return &next.part(); };
+  // The row is there already.
+  const absl::Status status = RunStep("CREATE TABLE t ()", "r1", first);
+  EXPECT_EQ(errors::ReasonOf(status), ErrorReason::ERROR_REASON_VERSION_ROW_MISMATCH) << status;
+  ASSERT_TRUE(session_->InTransaction());
+  ASSERT_TRUE(session_->Rollback().ok());
+  // What a rollback would not undo has not been done.
+  EXPECT_EQ(Query("SELECT is_called FROM s"), "f");
+  // What was on its way is forgotten.
+  RunWholeStep("CREATE TABLE t ()", "r3");
+}
+
+TEST_F(StepEndTest, WhatIsOnItsWayIsRolledBackIfTheCallerStopsBehindTheCommit) {
+  RunWholeStep("CREATE TABLE t (i int)", "r1");
+  OneStep next("INSERT INTO t VALUES (2)", "r3");
+  next.part().on_commit = [](const StatementResult&) { return absl::CancelledError("enough"); };
+  StepPart first = Committed();
+  first.next = [&] { return &next.part(); };
+  ASSERT_TRUE(RunStep("INSERT INTO t VALUES (1)", "r2", first).ok());
+  EXPECT_EQ(RunStep(next), absl::CancelledError("enough"));
+  if (session_->InTransaction()) {
+    ASSERT_TRUE(session_->Rollback().ok());
+  }
+  EXPECT_EQ(Query("SELECT string_agg(i::text, ',') FROM t"), "1");
+  EXPECT_EQ(Query("SELECT count(*) FROM alembic_version"), "2");
 }
 
 TEST_F(StepEndTest, AStepWithoutTheMutexIsNotCommitted) {

@@ -197,16 +197,18 @@ TEST_F(StatementRunnerTest, AConnectionThatTheServerEndsDuringCopyIsAStatus) {
 
 // --- Sent together ---
 
+StatementRunner::Batch BatchOf(const std::vector<std::string>& texts, bool awaited = true) {
+  return {texts.size(), [texts, awaited](size_t i) -> StatementRunner::Query {
+            return {texts[i], awaited};
+          }};
+}
+
 // Runs texts together, all awaited; returns a line for each that ran.
 std::vector<std::string> Together(StatementRunner& runner, const std::vector<std::string>& texts,
                                   absl::Status* status = nullptr) {
   std::vector<std::string> told;
-  const absl::Status ended = runner.RunTogether(
-      texts.size(),
-      [&](size_t i) -> StatementRunner::Query {
-        return {texts[i], true};
-      },
-      [&](size_t i, const StatementResult& result) {
+  const absl::Status ended =
+      runner.RunTogether(BatchOf(texts), [&](size_t i, const StatementResult& result) {
         told.push_back(absl::StrCat(
             i, " ", result.error ? result.error->sqlstate : result.command_tag, " ", result.rows));
         return absl::OkStatus();
@@ -253,12 +255,11 @@ TEST_F(StatementRunnerTest, TheErrorOfOneTogetherSaysWhereInIt) {
   std::vector<std::string> texts = {"BEGIN", "SELECT 1,\n  nonsense"};
   absl::optional<ServerError> error;
   ASSERT_TRUE(runner_
-                  .RunTogether(
-                      2, [&](size_t i) -> StatementRunner::Query { return {texts[i]}; },
-                      [&](size_t, const StatementResult& result) {
-                        error = result.error;
-                        return absl::OkStatus();
-                      })
+                  .RunTogether(BatchOf(texts, /*awaited=*/false),
+                               [&](size_t, const StatementResult& result) {
+                                 error = result.error;
+                                 return absl::OkStatus();
+                               })
                   .ok());
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->position, 13);
@@ -279,12 +280,11 @@ TEST_F(StatementRunnerTest, NoticesComeBeforeTheEndOfTheirStatement) {
   const std::vector<std::string> texts = {"DO $$ BEGIN RAISE NOTICE 'a'; END $$", "SELECT 1",
                                           "DO $$ BEGIN RAISE NOTICE 'b'; END $$"};
   ASSERT_TRUE(runner_
-                  .RunTogether(
-                      texts.size(), [&](size_t i) -> StatementRunner::Query { return {texts[i]}; },
-                      [&](size_t i, const StatementResult&) {
-                        said.push_back(absl::StrCat(i));
-                        return absl::OkStatus();
-                      })
+                  .RunTogether(BatchOf(texts, /*awaited=*/false),
+                               [&](size_t i, const StatementResult&) {
+                                 said.push_back(absl::StrCat(i));
+                                 return absl::OkStatus();
+                               })
                   .ok());
   EXPECT_THAT(said, ElementsAre("a", "0", "1", "b", "2"));
 }
@@ -297,101 +297,125 @@ TEST_F(StatementRunnerTest, TellsTheEndOfAnAwaitedOneAtOnce) {
   ASSERT_TRUE(holding.Run("SELECT pg_advisory_lock(4711)").ok());
   int told = 0;
   ASSERT_TRUE(runner_
-                  .RunTogether(
-                      2,
-                      [&](size_t i) -> StatementRunner::Query {
-                        return {texts[i], true};
-                      },
-                      [&](size_t, const StatementResult&) {
-                        // Else both would wait for ever.
-                        if (told++ == 0)
-                          holding.Run("SELECT pg_advisory_unlock(4711)").IgnoreError();
-                        return absl::OkStatus();
-                      })
+                  .RunTogether(BatchOf(texts),
+                               [&](size_t, const StatementResult&) {
+                                 // Else both would wait for ever.
+                                 if (told++ == 0)
+                                   holding.Run("SELECT pg_advisory_unlock(4711)").IgnoreError();
+                                 return absl::OkStatus();
+                               })
                   .ok());
   EXPECT_EQ(told, 2);
 }
 
 TEST_F(StatementRunnerTest, SendsNoMoreToWhoHasEnough) {
   int asked = 0;
-  const absl::Status status = runner_.RunTogether(
-      10'000,
-      [&](size_t) -> StatementRunner::Query {
-        ++asked;
-        return {"SELECT 1", true};
-      },
-      [](size_t i, const StatementResult&) {
-        return i == 5 ? absl::CancelledError("enough") : absl::OkStatus();
-      });
+  const absl::Status status =
+      runner_.RunTogether({10'000,
+                           [&](size_t) -> StatementRunner::Query {
+                             ++asked;
+                             return {"SELECT 1", true};
+                           }},
+                          [](size_t i, const StatementResult&) {
+                            return i == 5 ? absl::CancelledError("enough") : absl::OkStatus();
+                          });
   EXPECT_EQ(status, absl::CancelledError("enough"));
   EXPECT_LT(asked, 1000);
   RunWell("SELECT 1");
+}
+
+// The server keeps what it has to say until there is enough of it, or somebody asks.
+TEST_F(StatementRunnerTest, ManyThatNobodyAwaitsDoNotWaitForOneAnother) {
+  int told = 0;
+  ASSERT_TRUE(runner_
+                  .RunTogether(BatchOf(std::vector<std::string>(1000, "SELECT"), false),
+                               [&](size_t, const StatementResult&) {
+                                 ++told;
+                                 return absl::OkStatus();
+                               })
+                  .ok());
+  EXPECT_EQ(told, 1000);
 }
 
 // --- Sent ahead ---
 
 class SentAheadTest : public StatementRunnerTest {
  protected:
-  // Behind the second of several.
-  const StatementRunner::SentAhead commit_ahead_ = {1, {"COMMIT", /*is_awaited=*/true}};
-
   SentAheadTest() {
     RunWell("CREATE TABLE p (id int PRIMARY KEY)");
     RunWell("CREATE TABLE t (p int REFERENCES p DEFERRABLE INITIALLY DEFERRED)");
   }
 
-  // Runs `insert` in a transaction, and behind it `slow`, which takes at least as long as its $1
-  // says in seconds, with a COMMIT ahead. Longer from time to time, until that was sent meanwhile.
-  absl::Status RunWithCommitAhead(const std::string& insert, const std::string& slow) {
-    absl::Status status;
-    is_sent_ahead_ = false;
-    for (double pause = 0.05; !is_sent_ahead_; pause *= 2) {
-      const std::vector<std::string> texts = {
-          "BEGIN", insert, absl::StrReplaceAll(slow, {{"$1", absl::StrCat(pause)}})};
-      status = runner_.RunTogether(
-          texts.size(),
-          [&](size_t i) -> StatementRunner::Query {
-            return {texts[i], true};
-          },
-          [&](size_t, const StatementResult& result) {
-            return result.error ? absl::AbortedError(result.error->sqlstate) : absl::OkStatus();
-          },
-          commit_ahead_);
-      // After a failure its end has been waited for, and it has ended the transaction.
-      is_sent_ahead_ = status.ok() ? runner_.HasSentAhead()
-                                   : PQtransactionStatus(connection_.handle()) != PQTRANS_INERROR;
-      if (!is_sent_ahead_) RunWell("ROLLBACK");
-    }
-    return status;
+  // Runs `insert` in a transaction, and behind it `last`, with `next` ahead.
+  absl::Status RunWithAhead(const std::string& insert, const std::string& last,
+                            const std::vector<std::string>& next) {
+    return runner_.RunTogether(
+        BatchOf({"BEGIN", insert, last}),
+        [&](size_t, const StatementResult& result) {
+          return result.error ? absl::AbortedError(result.error->sqlstate) : absl::OkStatus();
+        },
+        StatementRunner::SentAhead{1, [next] { return BatchOf(next); }});
   }
 
   std::string CountRows() { return Query("SELECT count(*) FROM t"); }
-
- private:
-  bool is_sent_ahead_ = false;
 };
 
-TEST_F(SentAheadTest, IsTakenForTheFirstQueryOfTheNextCall) {
-  ASSERT_TRUE(RunWithCommitAhead("INSERT INTO t VALUES (NULL)", "SELECT pg_sleep($1)").ok());
-  EXPECT_THAT(Together(runner_, {"COMMIT", "BEGIN", "INSERT INTO t VALUES (NULL)", "COMMIT"}),
-              ElementsAre("0 COMMIT 0", "1 BEGIN 0", "2 INSERT 0 1 1", "3 COMMIT 0"));
-  EXPECT_FALSE(runner_.HasSentAhead());
-  EXPECT_EQ(CountRows(), "2");
-  RunWell("SELECT 1");
+TEST_F(SentAheadTest, IsTakenForTheBeginningOfTheNextCall) {
+  const std::string insert = "INSERT INTO t VALUES (NULL)";
+  for (const std::vector<std::string>& ahead : std::vector<std::vector<std::string>>{
+           {"COMMIT"}, {"COMMIT", "BEGIN"}, {"COMMIT", "BEGIN", insert, "COMMIT"}}) {
+    RunWell("TRUNCATE t");
+    ASSERT_TRUE(RunWithAhead(insert, "SELECT 1", ahead).ok());
+    EXPECT_TRUE(runner_.HasSentAhead());
+    EXPECT_THAT(Together(runner_, {"COMMIT", "BEGIN", insert, "COMMIT"}),
+                ElementsAre("0 COMMIT 0", "1 BEGIN 0", "2 INSERT 0 1 1", "3 COMMIT 0"));
+    EXPECT_FALSE(runner_.HasSentAhead());
+    EXPECT_EQ(CountRows(), "2");
+    RunWell("SELECT 1");
+  }
 }
 
-TEST_F(SentAheadTest, CommitsNothingIfOneBetweenIsRefused) {
-  EXPECT_EQ(RunWithCommitAhead("INSERT INTO t VALUES (NULL)",
-                               "DO $$ BEGIN PERFORM pg_sleep($1); RAISE division_by_zero; END $$"),
+// It is sent while the last still runs, which waits for it.
+TEST_F(SentAheadTest, IsSentAtOnce) {
+  Connection holder(FormatConninfo(database_), absl::Seconds(30));
+  StatementRunner holding(holder, "app");
+  ASSERT_TRUE(holding.Run("SELECT pg_advisory_lock(4711)").ok());
+  ASSERT_TRUE(runner_
+                  .RunTogether(
+                      BatchOf({"SELECT 1", "SELECT pg_advisory_lock(4711)"}),
+                      [](size_t, const StatementResult&) { return absl::OkStatus(); },
+                      StatementRunner::SentAhead{
+                          0,
+                          [&] {
+                            holding.Run("SELECT pg_advisory_unlock(4711)").IgnoreError();
+                            return BatchOf({"SELECT 2"});
+                          }})
+                  .ok());
+  EXPECT_THAT(Together(runner_, {"SELECT 2"}), ElementsAre("0 SELECT 1 1"));
+}
+
+TEST_F(SentAheadTest, MoreThanCanBeOnItsWayIsSentInTime) {
+  std::vector<std::string> next(1000, "SELECT 1");
+  next.front() = "COMMIT";
+  ASSERT_TRUE(RunWithAhead("INSERT INTO t VALUES (NULL)", "SELECT 1", next).ok());
+  EXPECT_EQ(Together(runner_, next).size(), next.size());
+  EXPECT_EQ(CountRows(), "1");
+}
+
+TEST_F(SentAheadTest, NothingOfItRunsIfOneBetweenIsRefused) {
+  RunWell("CREATE SEQUENCE s");
+  EXPECT_EQ(RunWithAhead("INSERT INTO t VALUES (NULL)", "SELECT 1/0",
+                         {"COMMIT", "BEGIN", "SELECT nextval('s')"}),
             absl::AbortedError("22012"));
   EXPECT_FALSE(runner_.HasSentAhead());
-  EXPECT_EQ(PQtransactionStatus(connection_.handle()), PQTRANS_IDLE);
+  EXPECT_EQ(PQtransactionStatus(connection_.handle()), PQTRANS_INERROR);
+  RunWell("ROLLBACK");
   EXPECT_EQ(CountRows(), "0");
-  RunWell("SELECT 1");
+  EXPECT_EQ(Query("SELECT is_called FROM s"), "f");
 }
 
 TEST_F(SentAheadTest, NothingRunsBehindItIfItIsRefused) {
-  ASSERT_TRUE(RunWithCommitAhead("INSERT INTO t VALUES (4711)", "SELECT pg_sleep($1)").ok());
+  ASSERT_TRUE(RunWithAhead("INSERT INTO t VALUES (4711)", "SELECT 1", {"COMMIT", "BEGIN"}).ok());
   EXPECT_THAT(Together(runner_, {"COMMIT", "BEGIN", "CREATE TABLE u ()", "COMMIT"}),
               ElementsAre("0 23503 0"));
   EXPECT_EQ(CountRows(), "0");
@@ -401,14 +425,11 @@ TEST_F(SentAheadTest, NothingRunsBehindItIfItIsRefused) {
 
 TEST_F(SentAheadTest, IsNotSentToWhoHasEnough) {
   const absl::Status status = runner_.RunTogether(
-      3,
-      [](size_t i) -> StatementRunner::Query {
-        return {i == 0 ? "BEGIN" : "INSERT INTO t VALUES (NULL)", true};
-      },
+      BatchOf({"BEGIN", "INSERT INTO t VALUES (NULL)", "SELECT 1"}),
       [](size_t i, const StatementResult&) {
         return i == 1 ? absl::CancelledError("enough") : absl::OkStatus();
       },
-      commit_ahead_);
+      StatementRunner::SentAhead{1, [] { return BatchOf({"COMMIT"}); }});
   EXPECT_EQ(status, absl::CancelledError("enough"));
   EXPECT_FALSE(runner_.HasSentAhead());
   RunWell("ROLLBACK");
@@ -416,15 +437,9 @@ TEST_F(SentAheadTest, IsNotSentToWhoHasEnough) {
 }
 
 TEST_F(SentAheadTest, AConnectionLostBetweenIsTold) {
-  const absl::Status status = runner_.RunTogether(
-      3,
-      [](size_t i) -> StatementRunner::Query {
-        const char* const texts[] = {
-            "BEGIN", "INSERT INTO t VALUES (NULL)",
-            "SELECT pg_sleep(0.1), pg_terminate_backend(pg_backend_pid())"};
-        return {texts[i], true};
-      },
-      [](size_t, const StatementResult&) { return absl::OkStatus(); }, commit_ahead_);
+  const absl::Status status =
+      RunWithAhead("INSERT INTO t VALUES (NULL)", "SELECT pg_terminate_backend(pg_backend_pid())",
+                   {"COMMIT", "BEGIN"});
   EXPECT_EQ(errors::ReasonOf(status), migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE);
   EXPECT_FALSE(runner_.HasSentAhead());
   EXPECT_EQ(CountRows(), "0");
