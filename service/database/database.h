@@ -158,6 +158,9 @@ struct JournalEntry {
   std::string summary;
   // The operation that ran it.
   std::string operation;
+  // The catalogue tells what became of the statement, and PostgreSQL logs the entry before anything
+  // that the statement does: it need not be on the disk first. Not stored.
+  bool may_be_lost = false;
 };
 
 // By index, from 1.
@@ -300,7 +303,8 @@ class Session {
   // The journal of statements, of this version table: all sections that are half done.
   virtual absl::StatusOr<Journal> ReadJournal() = 0;
   // Writes the entries, over those that are there: in the transaction that is open, or in one of
-  // its own. What the migration has set for the session (SET ROLE) does not disturb it.
+  // its own. What the migration has set for the session (SET ROLE) does not disturb it. Those that
+  // may be lost all together are if PostgreSQL crashes within the next moments.
   virtual absl::Status RecordStatements(const JournalKey& section,
                                         const SectionJournal& entries) = 0;
   // Writes the entry of a statement that is skipped, removes that of one that is to run, and adds

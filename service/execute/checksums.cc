@@ -86,7 +86,8 @@ absl::Status SettleChecksums(Database& database, Session& session, const ScriptS
                              const Plan& plan, const ExecuteRequest& request,
                              const EventSink& sink) {
   if (request.action != migration::v1::ACTION_UPGRADE) return absl::OkStatus();
-  if (plan.steps.empty() && request.accept_checksums.empty()) return absl::OkStatus();
+  const bool goes_on = !plan.steps.empty() && !plan.starting_rows.empty();
+  if (!goes_on && request.accept_checksums.empty()) return absl::OkStatus();
   const auto checksums = database.ReadChecksums();
   if (!checksums.ok()) return checksums.status();
   const auto changed = FindChangedFiles(scripts, plan.starting_rows, *checksums);

@@ -1,6 +1,7 @@
 #include "service/execute/executor.h"
 
 #include <algorithm>
+#include <future>
 #include <memory>
 #include <utility>
 
@@ -183,9 +184,14 @@ absl::Status PassGates(const Workspace& workspace, const ScriptSet& scripts, con
                        const std::string& plan_hash, const ExecuteRequest& request,
                        const EventSink& sink) {
   if (!request.earlier_plan.steps().empty()) return absl::OkStatus();
-  // What asks people something comes last: they are not asked for what cannot run anyhow.
+  if (plan.steps.empty()) return PassGuard(workspace, scripts, plan, plan_hash, request);
+  // Each reads all that is to run; without a thread to spare, one after the other.
+  auto guard = std::async(std::launch::async | std::launch::deferred,
+                          [&] { return PassGuard(workspace, scripts, plan, plan_hash, request); });
   const absl::Status status = PassLintGate(scripts, plan, request, *workspace.database, sink);
-  return status.ok() ? PassGuard(workspace, scripts, plan, plan_hash, request) : status;
+  // What asks people something comes last: they are not asked for what cannot run anyhow.
+  const absl::Status guarded = guard.get();
+  return status.ok() ? guarded : status;
 }
 
 // Runs the steps of `plan` in order, until one fails.

@@ -28,7 +28,8 @@ const JournalEntry* StepJournal::Find(int index) const {
 }
 
 JournalEntry StepJournal::EntryOf(const Statement& statement, JournalEntry::State state) const {
-  return {state, ComputeFingerprint(statement), SummaryOf(statement), operation_};
+  return {state, ComputeFingerprint(statement), SummaryOf(statement), operation_,
+          /*may_be_lost=*/ConcurrentBuildOf(statement.text).has_value()};
 }
 
 absl::Status StepJournal::Start(int index, const Statement& statement) {

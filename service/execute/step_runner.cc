@@ -593,14 +593,13 @@ absl::Status StepRunner::RunJournaled(Context& context, const Statement& stateme
   }
   // A concurrent build waits for every transaction that is older than itself; a lock timeout would
   // end it halfway, and what waits does not stand in anybody's way.
-  const bool unbounded_locks = IsConcurrent(statement.text);
-  absl::Status status =
-      unbounded_locks ? session_.SetLockTimeout(absl::ZeroDuration()) : absl::OkStatus();
-  if (status.ok()) status = RunInMode(context, mode, statement, index);
-  if (status.ok() && unbounded_locks) {
-    status = session_.SetLockTimeout(request_.timeouts.lock_timeout);
-  }
-  return status;
+  const absl::Status status = BoundLocks(context, !IsConcurrent(statement.text));
+  return status.ok() ? RunInMode(context, mode, statement, index) : status;
+}
+
+absl::Status StepRunner::BoundLocks(Context& context, bool bound) {
+  if (std::exchange(context.locks_are_bound, bound) == bound) return absl::OkStatus();
+  return session_.SetLockTimeout(bound ? request_.timeouts.lock_timeout : absl::ZeroDuration());
 }
 
 absl::Status StepRunner::RunInMode(Context& context, RunMode mode, const Statement& statement,

@@ -72,6 +72,8 @@ class StepRunner {
     bool chained = false;
     // Once all of the step is written: a commit is not interrupted.
     absl::optional<Interrupter::Hold> commit_hold = absl::nullopt;
+    // The lock timeout is in force.
+    bool locks_are_bound = true;
     // What a concurrent build that did not finish has left; empty if nothing.
     std::string invalid_index = "";
     // How many objects that the statement at hand drops are not there.
@@ -133,6 +135,8 @@ class StepRunner {
   absl::Status Decide(Context& context, int index, JournalDecision decision);
   // Runs a statement such that the journal tells the next run about it, unless it is done already.
   absl::Status RunJournaled(Context& context, const Statement& statement, int index);
+  // Sets or lifts the lock timeout, for statements from here on.
+  absl::Status BoundLocks(Context& context, bool bound);
   absl::Status RunInMode(Context& context, RunMode mode, const Statement& statement, int index);
   // Finds out what became of a statement at which an earlier run was cut off: true if it is done,
   // false if it is to be run.

@@ -1,5 +1,6 @@
 #include "service/postgres/postgres_database.h"
 
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,7 +47,9 @@ const ConnectionOptions& KeepaliveDefaults() {
 
 PostgresDatabase::PostgresDatabase(PostgresOptions options) : options_(std::move(options)) {}
 
-PostgresDatabase::~PostgresDatabase() = default;
+PostgresDatabase::~PostgresDatabase() {
+  if (opening_.joinable()) opening_.join();
+}
 
 absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::Connect(
     const std::string& application_name) {
@@ -61,6 +64,15 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::Connect(
   });
 }
 
+absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::OpenGuarded(
+    const std::string& application_name) {
+  auto session = Connect(application_name);
+  if (!session.ok()) return session;
+  const absl::Status guarded = (*session)->Guard();
+  if (!guarded.ok()) return guarded;
+  return session;
+}
+
 absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
     absl::string_view operation) {
   const std::string name = absl::StrCat("migd ", operation);
@@ -69,24 +81,49 @@ absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
     spare->RenameLater(name);
     return spare;
   }
-  auto session = Connect(name);
-  if (!session.ok()) return session.status();
-  const absl::Status guarded = (*session)->Guard();
-  if (!guarded.ok()) return guarded;
-  return session;
+  return OpenGuarded(name);
+}
+
+void PostgresDatabase::ExpectOperation() {
+  MutexLock lock(mutex_);
+  if (opening_.joinable() || spare_ != nullptr) return;
+  try {
+    opening_ = std::thread([this] { OpenAhead(); });
+  } catch (const std::system_error&) {
+    // Without a thread to spare the operation opens it.
+  }
+}
+
+void PostgresDatabase::OpenAhead() {
+  auto session = OpenGuarded("migd");
+  if (!session.ok() || !(*session)->SetTimeouts(kReadTimeouts).ok()) return;
+  {
+    const AnswerWatch::Use watched(answers_, SocketOf(**session), kLongestLook);
+    (*session)->PrepareAhead();
+  }
+  KeepSpare(*std::move(session));
 }
 
 void PostgresDatabase::TakeBack(std::unique_ptr<Session> session) {
   auto* spare = dynamic_cast<PostgresSession*>(session.get());
   if (spare == nullptr || !spare->Refresh().ok()) return;
   session.release();
-  std::unique_ptr<PostgresSession> former(spare);
+  KeepSpare(std::unique_ptr<PostgresSession>(spare));
+}
+
+void PostgresDatabase::KeepSpare(std::unique_ptr<PostgresSession> session) {
   MutexLock lock(mutex_);
-  spare_.swap(former);
+  spare_.swap(session);
   spare_until_ = absl::Now() + kSpareTime;
 }
 
 std::unique_ptr<PostgresSession> PostgresDatabase::TakeSpare() {
+  std::thread opening;
+  {
+    MutexLock lock(mutex_);
+    opening = std::move(opening_);
+  }
+  if (opening.joinable()) opening.join();
   MutexLock lock(mutex_);
   // One that has idled for long goes the way of all: PostgreSQL may be about to end it.
   auto spare = std::move(spare_);

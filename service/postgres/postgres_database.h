@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -75,6 +76,10 @@ class PostgresDatabase : public Database {
     return result;
   }
 
+  // Begins to open the session of the first operation, which is about to come, and to prepare it
+  // for writing. OpenSession waits for it. What goes wrong is found out there.
+  void ExpectOperation();
+
   // A connection for what a server writes about its operations, bounded in time as reads are. It
   // ends soon after the server is lost (PostgresSession::Guard).
   absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectForOperations();
@@ -87,6 +92,12 @@ class PostgresDatabase : public Database {
  private:
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);
   absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectReader();
+  // For an operation.
+  absl::StatusOr<std::unique_ptr<PostgresSession>> OpenGuarded(const std::string& application_name);
+  // The body of `opening_`.
+  void OpenAhead();
+  void KeepSpare(std::unique_ptr<PostgresSession> session);
+  // Once one that is being opened is there.
   std::unique_ptr<PostgresSession> TakeSpare();
   // Runs `use` on an idle connection, or on a fresh one if there is none or it turns out lost.
   template <typename Use>
@@ -139,6 +150,8 @@ class PostgresDatabase : public Database {
   // For the next operation, if it comes before that time; may be null.
   std::unique_ptr<PostgresSession> spare_ ABSL_GUARDED_BY(mutex_);
   absl::Time spare_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  // Opens the spare session; not joinable if nobody does.
+  std::thread opening_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace migd

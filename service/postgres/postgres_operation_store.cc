@@ -429,6 +429,7 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
     }
     const absl::Status writable = session.CheckWritable();
     if (!writable.ok()) return writable;
+    database_.ExpectOperation();
     auto inserted = Translated(database_.name(), [&] {
       PrepareServiceTables(session);
       return insert();

@@ -17,6 +17,7 @@
 #include "service/postgres/part_queries.h"
 #include "service/postgres/privileges.h"
 #include "service/postgres/relation_use.h"
+#include "service/postgres/service_tables.h"
 #include "service/postgres/statement_progress.h"
 #include "service/postgres/status_translation.h"
 #include "service/script/literals.h"
@@ -38,6 +39,10 @@ bool IsReadable(pqxx::transaction_base& work, const char* table) {
 
 // The prepared statement of ReadDatedRows.
 constexpr char kDatedRows[] = "migd_dated_rows";
+
+// Of the transaction that it is in.
+constexpr char kDoNotAwaitDisk[] =
+    "SELECT pg_catalog.set_config('synchronous_commit', 'off', true)";
 
 // Of a blocker's query, so much is shown.
 constexpr size_t kLongestQuery = 200;
@@ -416,31 +421,28 @@ absl::Status PostgresSession::PrepareForWriting() {
         "create the schema, GRANT USAGE on it, or name another with --version-table-schema");
   }
   return Translated(database_, [&]() -> absl::Status {
-    const absl::Status allowed = CheckPrivileges(*connection_, database_, table_);
-    if (!allowed.ok()) return allowed;
+    if (!std::exchange(is_prepared_, false)) {
+      const absl::Status prepared = PrepareServiceSchema();
+      if (!prepared.ok()) return prepared;
+    }
     pqxx::nontransaction work(*connection_);
-    const pqxx::row exists =
-        work.exec1(absl::StrCat("SELECT ", RelationSql(table_.schema, table_.name),
-                                " IS NOT NULL, to_regnamespace('migration_service') IS NOT NULL, "
-                                "EXISTS (SELECT FROM pg_class WHERE relname = 'revision_log' AND "
-                                "relnamespace = to_regnamespace('migration_service')), "
-                                "EXISTS (SELECT FROM pg_class WHERE relname = 'statement_journal' "
-                                "AND relnamespace = to_regnamespace('migration_service')), "
-                                "EXISTS (SELECT FROM pg_class WHERE "
-                                "relname = 'checksum_acceptance' "
-                                "AND relnamespace = to_regnamespace('migration_service'))"));
-    std::string sql;
-    if (!exists[0].as<bool>()) sql = CreateVersionTableSql(table_);
-    // The schema may have been made beforehand, for a role that may not make one.
-    if (!exists[1].as<bool>()) absl::StrAppend(&sql, kCreateServiceSchema);
-    if (!exists[2].as<bool>()) absl::StrAppend(&sql, kCreateRevisionLog);
-    if (!exists[3].as<bool>()) absl::StrAppend(&sql, kCreateStatementJournal);
-    if (!exists[4].as<bool>()) absl::StrAppend(&sql, kCreateChecksumAcceptance);
-    // Several statements sent together are one transaction: all are made, or none.
-    if (!sql.empty()) work.exec(sql);
+    const pqxx::row exists = work.exec1(
+        absl::StrCat("SELECT ", RelationSql(table_.schema, table_.name), " IS NOT NULL"));
+    if (!exists[0].as<bool>()) work.exec(CreateVersionTableSql(table_));
     return absl::OkStatus();
   });
 }
+
+absl::Status PostgresSession::PrepareServiceSchema() {
+  return Translated(database_, [&]() -> absl::Status {
+    const absl::Status allowed = CheckPrivileges(*connection_, database_, table_);
+    if (!allowed.ok()) return allowed;
+    PrepareStepTables(*this);
+    return absl::OkStatus();
+  });
+}
+
+void PostgresSession::PrepareAhead() { is_prepared_ = PrepareServiceSchema().ok(); }
 
 absl::Status PostgresSession::Guard() {
   const int version = connection_->server_version();
@@ -659,8 +661,13 @@ absl::StatusOr<Journal> PostgresSession::ReadJournal() {
 absl::Status PostgresSession::RecordStatements(const JournalKey& section,
                                                const SectionJournal& entries) {
   SectionJournal sendable;
-  for (const auto& [statement, entry] : entries) sendable[statement] = Sendable(entry);
-  return RunAsLogin(RecordStatementsSql(table_, section, sendable));
+  bool may_be_lost = !InTransaction();
+  for (const auto& [statement, entry] : entries) {
+    sendable[statement] = Sendable(entry);
+    may_be_lost = may_be_lost && entry.may_be_lost;
+  }
+  const std::string sql = RecordStatementsSql(table_, section, sendable);
+  return RunAsLogin(may_be_lost ? absl::StrCat(kDoNotAwaitDisk, "; ", sql) : sql);
 }
 
 absl::Status PostgresSession::RecordDecision(const JournalKey& section, int statement,

@@ -68,6 +68,9 @@ class PostgresSession : public Session {
   // process is gone or can no longer be reached: nobody else could end it then.
   absl::Status Guard();
 
+  // Does what takes time of the next PrepareForWriting. What goes wrong is found out there.
+  void PrepareAhead();
+
   // Whether the server has sent nothing that nobody asked for, as when it ends the session.
   bool IsQuiet() const;
   // Gives the connection another name when the mutex is tried next.
@@ -98,6 +101,8 @@ class PostgresSession : public Session {
   StatementRunner::Batch BehindStep(const StepPart& part);
   // What the end of a step leaves in force.
   Timeouts TimeoutsBehindStep() const { return {timeouts_.lock_timeout, absl::ZeroDuration()}; }
+  // Makes all that PrepareForWriting makes but for the version table.
+  absl::Status PrepareServiceSchema();
   // What sets the setting migd.mutex to what came of trying the mutex.
   std::string TryMutexSql() const;
   // Whether the mutex is held since then. DatabaseReadOnly.
@@ -130,6 +135,8 @@ class PostgresSession : public Session {
   std::unique_ptr<PartQueries> queries_ahead_;
   // The version table was there and readable.
   bool has_version_table_ = false;
+  // PrepareServiceSchema was done ahead.
+  bool is_prepared_ = false;
   // For ReadRows, which is what follows once the mutex is taken.
   absl::optional<VersionRows> rows_under_mutex_;
   // The name that the connection is to get; empty if it has it.

@@ -1,4 +1,4 @@
-// The tables in which operations and the audit are kept, and their making.
+// The tables of the service, but for the version table, and their making.
 #pragma once
 
 #include "service/postgres/postgres_session.h"
@@ -11,7 +11,10 @@ bool OperationsExist(pqxx::transaction_base& work);
 // Whether the audit can be read.
 bool AuditExists(pqxx::transaction_base& work);
 
-// Makes the schema and the tables as far as they are missing, unless another server is faster.
+// Makes the schema and the tables of operations and the audit as far as they are missing, unless
+// another server is faster. The schema is there first.
 void PrepareServiceTables(PostgresSession& session);
+// The same for the tables that the steps of operations write to, but for the version table.
+void PrepareStepTables(PostgresSession& session);
 
 }  // namespace migd

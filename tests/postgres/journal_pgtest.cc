@@ -57,6 +57,29 @@ class JournalPgTest : public ::testing::Test {
   std::unique_ptr<Session> session_;
 };
 
+TEST_F(JournalPgTest, WaitsForTheDiskUnlessTheCatalogueTellsTheSame) {
+  Query("CREATE TABLE noted (entry int, synchronous_commit text)");
+  Query(
+      "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO noted "
+      "VALUES (new.statement_index, current_setting('synchronous_commit')); RETURN NULL; END $$");
+  Query(
+      "CREATE TRIGGER note AFTER INSERT ON migration_service.statement_journal "
+      "FOR EACH ROW EXECUTE FUNCTION note()");
+  JournalEntry entry = {JournalEntry::State::kStarted, "f", "s", "op"};
+  EXPECT_TRUE(session_->RecordStatements(section_, {{1, entry}}).ok());
+  JournalEntry told_by_catalogue = entry;
+  told_by_catalogue.may_be_lost = true;
+  EXPECT_TRUE(session_->RecordStatements(section_, {{2, told_by_catalogue}}).ok());
+  EXPECT_TRUE(session_->RecordStatements(section_, {{3, told_by_catalogue}, {4, entry}}).ok());
+  // The migration's own transaction is not to be lost.
+  EXPECT_TRUE(session_->Begin().ok());
+  EXPECT_TRUE(session_->RecordStatements(section_, {{5, told_by_catalogue}}).ok());
+  EXPECT_FALSE(session_->Commit()->error.has_value());
+  EXPECT_EQ(Query("SELECT string_agg(entry || synchronous_commit, ' ' ORDER BY entry) FROM noted"),
+            "1on 2off 3on 4on 5on");
+  EXPECT_EQ(Ask("current_setting('synchronous_commit')"), "on");
+}
+
 TEST_F(JournalPgTest, ADatabaseFromBeforeTheJournalGetsOne) {
   Query("DROP TABLE migration_service.statement_journal, migration_service.statement_decision");
   ASSERT_TRUE(session_->PrepareForWriting().ok());
