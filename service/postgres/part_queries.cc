@@ -16,7 +16,13 @@ ObjectState StateOf(const std::vector<absl::optional<std::string>>& row) {
   return invalid ? ObjectState::kInvalidIndex : ObjectState::kPresent;
 }
 
-StatementRunner::Query CommitQuery() { return {"COMMIT", /*is_awaited=*/true}; }
+StatementRunner::Query CommitQuery(size_t index) {
+  // A COMMIT would end a broken transaction, too, and what comes behind it would run. This, which
+  // is not even run, is refused there, and with it all that is behind.
+  if (index == 0) return {"SELECT", false, StatementRunner::Query::Kind::kPrepare};
+  // Its end is told at once: what follows may take long.
+  return {"COMMIT", /*is_awaited=*/true};
+}
 
 PartQueries::PartQueries(const StepPart& part, std::vector<OwnQuery> before,
                          std::vector<OwnQuery> after)
@@ -73,7 +79,7 @@ absl::Status PartQueries::Take(size_t index, const StatementRunner::QueryResult&
                                const std::string& database) {
   const Entry& entry = queries_[index];
   if (entry.kind == Kind::kStatement) return on_statement(entry.statement, result);
-  const bool is_commit = index == 0 && part_.on_commit;
+  const bool is_commit = part_.on_commit && index == kCommitQueries - 1;
   if (result.error && !is_commit) {
     const bool explains = entry.kind == Kind::kOwn && entry.own->explain;
     const absl::Status status = explains ? entry.own->explain(*result.error) : absl::OkStatus();

@@ -15,8 +15,10 @@ namespace migd {
 // How an object stands by what LookupSql found of it.
 ObjectState StateOf(const std::vector<absl::optional<std::string>>& row);
 
-// Its end is told at once: what follows may take long.
-StatementRunner::Query CommitQuery();
+// The COMMIT of a transaction, which may be broken by then; and how many queries that are. The last
+// of them is the COMMIT itself.
+StatementRunner::Query CommitQuery(size_t index);
+constexpr size_t kCommitQueries = 2;
 
 // In the order in which they are sent. Used by one thread.
 class PartQueries {

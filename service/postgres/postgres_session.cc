@@ -480,7 +480,10 @@ absl::Status PostgresSession::SetTimeouts(const Timeouts& timeouts) {
 std::vector<OwnQuery> PostgresSession::BeginningOf(
     const StepPart& part, const absl::optional<Timeouts>& timeouts_in_force) {
   std::vector<OwnQuery> queries;
-  if (part.on_commit) queries.push_back({CommitQuery(), part.on_commit});
+  if (part.on_commit) {
+    queries.push_back({CommitQuery(0)});
+    queries.push_back({CommitQuery(1), part.on_commit});
+  }
   if (!part.begin) return queries;
   timeouts_ = *part.begin;
   queries.push_back({{"BEGIN"}});
@@ -507,7 +510,7 @@ StatementRunner::Batch PostgresSession::BehindStep(const StepPart& part) {
     if (!queries_ahead_->Prepare()) return queries_ahead_->batch();
     queries_ahead_.reset();
   }
-  return {1, [](size_t) { return CommitQuery(); }};
+  return {kCommitQueries, CommitQuery, /*has_more=*/true};
 }
 
 absl::Status PostgresSession::RunPart(const StepPart& part, const StatementHandler& on_statement) {
@@ -545,14 +548,13 @@ absl::Status PostgresSession::ResetSettings() {
 absl::Status PostgresSession::Begin() { return RunOwn("BEGIN"); }
 
 absl::StatusOr<StatementResult> PostgresSession::Commit() {
-  if (!runner_.HasSentAhead()) return runner_.Run(CommitQuery().sql);
+  if (!runner_.HasSentAhead()) return runner_.Run("COMMIT");
   StatementResult committed;
-  const absl::Status status =
-      runner_.RunTogether({1, [](size_t) { return CommitQuery(); }},
-                          [&](size_t, const StatementRunner::QueryResult& result) {
-                            committed = result;
-                            return absl::OkStatus();
-                          });
+  const absl::Status status = runner_.RunTogether(
+      {kCommitQueries, CommitQuery}, [&](size_t, const StatementRunner::QueryResult& result) {
+        committed = result;
+        return absl::OkStatus();
+      });
   if (!status.ok()) return status;
   return committed;
 }

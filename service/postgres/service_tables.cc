@@ -85,7 +85,9 @@ std::unique_ptr<pqxx::work> Begin(PostgresSession& session, int object) {
 // make one.
 void PrepareSchema(PostgresSession& session) {
   const auto exists = [](pqxx::transaction_base& work) {
-    return IsTrue(work, "SELECT to_regnamespace('migration_service') IS NOT NULL");
+    // Not to_regnamespace, which remembers what it has not found before the lock was waited for.
+    return IsTrue(work,
+                  "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'migration_service')");
   };
   if (IsThere(session, exists)) return;
   const std::unique_ptr<pqxx::work> work = Begin(session, kSchemaObject);

@@ -120,10 +120,13 @@ struct StatementRunner::Pipeline {
   absl::optional<Batch> next = absl::nullopt;
   // The server has refused one.
   bool refused = false;
-  // No more are sent: all are, or one was refused, or `on_result` wants no more.
+  // No more of the batch are sent: all are, or one was refused, or `on_result` wants no more.
   bool closed = false;
-  // The server has come to the end of what was sent.
+  // The server has come to the end of the batch.
   bool ended = false;
+  // The same for what is next.
+  bool next_closed = false;
+  bool next_ended = false;
   // libpq has something left to send.
   bool unsent = false;
   bool single_row = false;
@@ -136,36 +139,29 @@ struct StatementRunner::Pipeline {
 
   bool failed() const { return refused || !status.ok(); }
 
-  // All that is to be taken has been; what is next may still be on its way.
-  bool is_done() const { return closed ? ended : next && !failed() && received == batch.count; }
+  // What is next was sent, at least some of it.
+  bool has_sent_next() const { return next && sent > batch.count; }
 
-  // How many may be sent by now.
-  size_t count() const { return batch.count + (next ? next->count : 0); }
-
-  // Asks the server to say when it has come to the end of what was sent. False if the connection
-  // broke.
-  bool Close(PGconn* connection) {
-    closed = true;
-    unsent = true;
-    return PQpipelineSync(connection) == 1;
-  }
+  // Nothing more is to be taken. What is next is waited for only if it cannot be gone on with.
+  bool is_done() const { return ended && (!failed() || !has_sent_next() || next_ended); }
 
   bool has_room() const { return ahead.size() < kMostAhead && bytes_ahead < kMostBytesAhead; }
 
-  // Sends the query that comes next. False if the connection broke.
-  bool SendOne(PGconn* connection) {
-    const Query query =
-        sent < batch.count ? batch.query_of(sent) : next->query_of(sent - batch.count);
-    // The ends of the batch are told with that of what is next.
-    const bool is_first_of_next = sent == batch.count;
-    ++sent;
-    ahead.push_back({query.sql.size(), query.keeps_row});
-    bytes_ahead += query.sql.size();
-    unsent = true;
-    // Who waits for room waits for the ends of those before.
-    const bool is_awaited = query.is_awaited || is_first_of_next || !has_room();
-    return SendQuery(connection, query) == 1 &&
-           (!is_awaited || PQsendFlushRequest(connection) == 1);
+  // Sends the query that comes next, if it may be sent now, and behind the last what makes the
+  // server say that it has come to the end. False if the connection broke.
+  bool SendAny(PGconn* connection) {
+    if (!closed) {
+      while (!failed() && sent < batch.count && has_room()) {
+        if (!SendOne(connection, batch.query_of(sent))) return false;
+      }
+      if ((failed() || sent == batch.count) && !Close(connection, closed)) return false;
+    }
+    if (!closed || !next || next_closed) return true;
+    while (!failed() && sent < batch.count + next->count && has_room()) {
+      if (!SendOne(connection, next->query_of(sent - batch.count))) return false;
+    }
+    const bool all_sent = sent == batch.count + next->count && !next->has_more;
+    return (!all_sent && !(failed() && has_sent_next())) || Close(connection, next_closed);
   }
 
   // The oldest has ended.
@@ -180,6 +176,24 @@ struct StatementRunner::Pipeline {
     refused = finished.error.has_value();
     if (!failed() && sent_ahead && sent_ahead->behind == index) next = sent_ahead->next();
   }
+
+ private:
+  bool SendOne(PGconn* connection, const Query& query) {
+    ++sent;
+    ahead.push_back({query.sql.size(), query.keeps_row});
+    bytes_ahead += query.sql.size();
+    unsent = true;
+    // Who waits for room waits for the ends of those before.
+    const bool is_awaited = query.is_awaited || !has_room();
+    return SendQuery(connection, query) == 1 &&
+           (!is_awaited || PQsendFlushRequest(connection) == 1);
+  }
+
+  bool Close(PGconn* connection, bool& is_closed) {
+    is_closed = true;
+    unsent = true;
+    return PQpipelineSync(connection) == 1;
+  }
 };
 
 absl::Status StatementRunner::RunTogether(const Batch& batch, const OnResult& on_result,
@@ -188,15 +202,17 @@ absl::Status StatementRunner::RunTogether(const Batch& batch, const OnResult& on
   Pipeline pipeline = {batch, on_result, sent_ahead, std::exchange(on_their_way_, {})};
   pipeline.sent = pipeline.ahead.size();
   for (const Sent& sent : pipeline.ahead) pipeline.bytes_ahead += sent.bytes;
+  pipeline.closed = std::exchange(are_all_on_their_way_, false);
   if (pipeline.sent == 0 && PQenterPipelineMode(handle()) != 1) return Lost("cannot send");
   // Else the two sides could wait for each other, each with its buffers full.
   PQsetnonblocking(handle(), 1);
   const bool alive = RunToEnd(pipeline);
   PQsetnonblocking(handle(), 0);
-  if (!alive || (pipeline.closed && PQexitPipelineMode(handle()) != 1)) {
+  if (!alive || (pipeline.ahead.empty() && PQexitPipelineMode(handle()) != 1)) {
     return Lost(pipeline.loss, pipeline.loss_sqlstate);
   }
   on_their_way_ = std::move(pipeline.ahead);
+  are_all_on_their_way_ = pipeline.next_closed && !on_their_way_.empty();
   return pipeline.status;
 }
 
@@ -228,14 +244,7 @@ int StatementRunner::SendQuery(PGconn* connection, const Query& query) {
 bool StatementRunner::SendMore(Pipeline& pipeline) {
   // Not for each that has ended: a message that carries many costs little more than one.
   const bool is_low = pipeline.ahead.size() <= kMostAhead / 2;
-  while (is_low && !pipeline.closed && !pipeline.failed() && pipeline.sent < pipeline.count() &&
-         pipeline.has_room()) {
-    if (!pipeline.SendOne(handle())) return false;
-  }
-  const bool all_sent = !pipeline.sent_ahead && pipeline.sent == pipeline.batch.count;
-  if (!pipeline.closed && (all_sent || pipeline.failed()) && !pipeline.Close(handle())) {
-    return false;
-  }
+  if ((is_low || pipeline.failed()) && !pipeline.SendAny(handle())) return false;
   if (!pipeline.unsent) return true;
   const int flushed = PQflush(handle());
   pipeline.unsent = flushed == 1;
@@ -255,14 +264,14 @@ bool StatementRunner::TakeResults(Pipeline& pipeline) {
       const bool failed_before = pipeline.failed();
       pipeline.Take();
       // What is to be sent now is sent before anything else is looked at.
-      if (pipeline.next && pipeline.sent == pipeline.batch.count) return true;
+      if (pipeline.next && !pipeline.has_sent_next()) return true;
       if (!failed_before && pipeline.failed()) return true;
       continue;
     }
     pipeline.has_result = PQresultStatus(result.get()) != PGRES_PIPELINE_SYNC;
     switch (PQresultStatus(result.get())) {
       case PGRES_PIPELINE_SYNC:
-        pipeline.ended = true;
+        (pipeline.ended ? pipeline.next_ended : pipeline.ended) = true;
         break;
       case PGRES_PIPELINE_ABORTED:
         break;

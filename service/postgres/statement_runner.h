@@ -60,10 +60,13 @@ class StatementRunner {
   struct Batch {
     size_t count = 0;
     std::function<Query(size_t index)> query_of;
+    // Of one that is sent ahead: the call that takes it has more behind these.
+    bool has_more = false;
   };
   // Asked for what is to be run next, a query at least, as soon as `on_result` has said OK of the
   // query `behind`; it is sent behind the others of the call while they still run, and is not
-  // waited for. If one of those is refused it does not run.
+  // waited for. It must do no harm if one of those is refused: the transaction that it meets then
+  // is broken, and refuses all but its end.
   struct SentAhead {
     size_t behind;
     std::function<Batch()> next;
@@ -74,9 +77,12 @@ class StatementRunner {
   // other than OK no more are sent, those that are on their way are waited for, and that status is
   // returned. DatabaseUnavailable if the connection broke.
   //
-  // After a call with `sent_ahead` that has returned OK and met no refusal, HasSentAhead() is true:
-  // some of what is next is on its way. Then RunTogether is what must be called next, with a batch
-  // that begins with those queries; they are not sent again.
+  // A server that waits for more of a transaction knows that it waits, and for how long, only once
+  // the end of a batch was sent; so that comes with its last query, also ahead.
+  //
+  // After a call with `sent_ahead` that has returned OK, HasSentAhead() tells whether some of what
+  // is next is on its way. Then RunTogether is what must be called next, with that batch; what was
+  // sent is not sent again.
   absl::Status RunTogether(const Batch& batch, const OnResult& on_result,
                            const absl::optional<SentAhead>& sent_ahead = absl::nullopt);
   bool HasSentAhead() const { return !on_their_way_.empty(); }
@@ -114,8 +120,9 @@ class StatementRunner {
   Connection& connection_;
   const std::string database_;
   Session::NoticeHandler notice_handler_;
-  // Those that the last RunTogether has sent ahead.
+  // Those that the last RunTogether has sent ahead, and whether they are all of their batch.
   std::deque<Sent> on_their_way_;
+  bool are_all_on_their_way_ = false;
 };
 
 }  // namespace migd

@@ -58,6 +58,7 @@ class JournalPgTest : public ::testing::Test {
 };
 
 TEST_F(JournalPgTest, WaitsForTheDiskUnlessTheCatalogueTellsTheSame) {
+  Run("SET synchronous_commit = on");
   Query("CREATE TABLE noted (entry int, synchronous_commit text)");
   Query(
       "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO noted "
