@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -337,10 +338,11 @@ const std::vector<std::pair<std::string, Operation::State>>& StateNames() {
   return names;
 }
 
-// The whole grammar. Each Add function declares one command and what it becomes when it is given.
+// The grammar. Each Add function declares one command and what it becomes when it is given.
 class Grammar {
  public:
-  explicit Grammar(const Environment& environment)
+  // With as much as it takes to understand `words`; without any, the whole grammar.
+  explicit Grammar(const Environment& environment, const std::vector<std::string>& words = {})
       : app_("Runs the schema migrations of PostgreSQL databases by a migd server.", "migctl"),
         environment_(environment) {
     app_.require_subcommand(1);
@@ -352,30 +354,7 @@ class Grammar {
                           "Print the version of migctl")
         ->group(kGlobalGroup);
     AddGlobalOptions();
-    AddCurrent();
-    AddHistory();
-    AddHeads();
-    AddBranches();
-    AddShow();
-    AddWait();
-    AddCheck();
-    AddVerify();
-    AddLint();
-    AddPlan();
-    AddUpgrade();
-    AddDowngrade();
-    AddStamp();
-    AddRevision();
-    AddMerge();
-    AddBaseline();
-    AddOperations();
-    AddImport();
-    AddWhoAmI();
-    AddAudit();
-    AddHealth();
-    AddCompletion();
-    AddVersion();
-    AddHelp();
+    AddCommands(words);
   }
 
   cli::Command Describe() const { return cli::Describe(app_); }
@@ -519,6 +498,45 @@ class Grammar {
   }
 
   // --- Commands ---
+
+  // To declare all takes longer than most calls take. No word that is not the name of a command
+  // says which commands there are, but for those that ask for help.
+  void AddCommands(const std::vector<std::string>& words) {
+    const std::pair<absl::string_view, void (Grammar::*)()> commands[] = {
+        {"current", &Grammar::AddCurrent},
+        {"history", &Grammar::AddHistory},
+        {"heads", &Grammar::AddHeads},
+        {"branches", &Grammar::AddBranches},
+        {"show", &Grammar::AddShow},
+        {"wait", &Grammar::AddWait},
+        {"check", &Grammar::AddCheck},
+        {"verify", &Grammar::AddVerify},
+        {"lint", &Grammar::AddLint},
+        {"plan", &Grammar::AddPlan},
+        {"upgrade", &Grammar::AddUpgrade},
+        {"downgrade", &Grammar::AddDowngrade},
+        {"stamp", &Grammar::AddStamp},
+        {"revision", &Grammar::AddRevision},
+        {"merge", &Grammar::AddMerge},
+        {"baseline", &Grammar::AddBaseline},
+        {"operations", &Grammar::AddOperations},
+        {"import", &Grammar::AddImport},
+        {"whoami", &Grammar::AddWhoAmI},
+        {"audit", &Grammar::AddAudit},
+        {"health", &Grammar::AddHealth},
+        {"completion", &Grammar::AddCompletion},
+        {"version", &Grammar::AddVersion},
+        {"help", &Grammar::AddHelp}};
+    const auto is_given = [&](const auto& command) {
+      return absl::c_linear_search(words, command.first);
+    };
+    const bool asks_for_help = absl::c_any_of(
+        words, [](const auto& word) { return word == "help" || word == "--help" || word == "-h"; });
+    const bool adds_all = asks_for_help || absl::c_none_of(commands, is_given);
+    for (const auto& command : commands) {
+      if (adds_all || is_given(command)) (this->*command.second)();
+    }
+  }
 
   // A command that becomes what `make` returns.
   template <typename Make>
@@ -1528,7 +1546,7 @@ cli::Command DescribeCommandLine() {
 ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments,
                                    const Environment& environment) {
   if (IsCompletionRequest(arguments)) return ParseCompletionRequest(arguments, environment);
-  return Grammar(environment).Parse(arguments);
+  return Grammar(environment, arguments).Parse(arguments);
 }
 
 }  // namespace migctl

@@ -4,6 +4,7 @@
 import argparse
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -55,8 +56,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="migd-bench-", dir=arguments.directory) as directory:
         path = pathlib.Path(directory)
         path.chmod(0o755)  # PostgreSQL runs as another user
-        bench = Bench(path, tools.Psql(), tools.Migd(arguments.programs / "service/migd",
-                                                     arguments.programs / "client/migctl"),
+        bench = Bench(path, tools.Psql(),
+                      tools.Migd(installed(arguments.programs / "service/migd", path),
+                                 installed(arguments.programs / "client/migctl", path)),
                       available_peers(arguments), arguments.rounds,
                       SMALLEST if arguments.smallest else Sizes(),
                       arguments.programs / "tests/load_client")
@@ -71,6 +73,12 @@ def main() -> int:
     if results.failures:
         sys.exit(f"error: could not be measured: {', '.join(results.failures)}")
     return 0
+
+
+def installed(program: pathlib.Path, directory: pathlib.Path) -> pathlib.Path:
+    """A copy, as an installation makes one: what a linker has just written is kept in memory in small
+    pieces, which takes longer to start."""
+    return pathlib.Path(shutil.copy2(program, directory))
 
 
 def available_peers(arguments: argparse.Namespace) -> list[tools.Tool]:
