@@ -214,9 +214,9 @@ struct StepPart {
   // on, nobody knows whether the step was committed.
   bool is_committed = false;
   // With `is_committed`, may be set: asked once the handler has said OK of the last statement for
-  // the part that RunPart is called with next, with an `on_commit`, or null if that is not known
-  // yet. It may be on its way with the COMMIT, and must not change or go before RunPart was called
-  // with it.
+  // the part behind the COMMIT, which has an `on_commit`; null if there is none, or it is not known
+  // yet. It may be on its way with the COMMIT: nothing but RunPart with this very part may be
+  // called then, and it must not change or go before.
   std::function<const StepPart*()> next;
 };
 

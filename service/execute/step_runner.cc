@@ -27,6 +27,9 @@ constexpr size_t kLongestNotice = 4000;
 // Of a section with more, a part at a time is made ready to be sent.
 constexpr size_t kMostTogether = 10000;
 
+// To make more of the next step ready to be sent would keep a COMMIT waiting.
+constexpr size_t kMostAheadOfCommit = 64;
+
 // Between two attempts of a step that runs into the lock timeout.
 constexpr absl::Duration kLongestPause = absl::Seconds(15);
 
@@ -172,6 +175,11 @@ class StepRunner::PartRun {
   bool all_have_run_ = false;
 };
 
+struct StepRunner::StepAhead {
+  std::unique_ptr<Context> context;
+  std::unique_ptr<PartRun> first_part;
+};
+
 StepRunner::StepRunner(Session& session, const ScriptSet& scripts, const ExecuteRequest& request,
                        Cancellation& cancellation, Interrupter& interrupter,
                        StatementMonitor& monitor, const EventSink& sink)
@@ -215,7 +223,7 @@ absl::Status StepRunner::Run(const Plan& plan, Journal journal, const StepListen
 absl::Status StepRunner::RunRest() {
   for (size_t index = finished_.size(); index < plan_->steps.size(); ++index) {
     // What is on its way already ends by itself.
-    if (cancellation_.requested() && part_ahead_ == nullptr) {
+    if (cancellation_.requested() && ahead_ == nullptr) {
       const absl::Status status = CommitReady();
       return status.ok() ? errors::OperationCancelled(cancellation_.why()) : status;
     }
@@ -265,24 +273,25 @@ absl::Status StepRunner::Attempt(size_t index) {
     const absl::Status committed = CommitReady();
     return committed.ok() ? status : committed;
   }
-  std::unique_ptr<PartRun> first_part = std::move(part_ahead_);
+  const std::unique_ptr<StepAhead> ahead = std::move(ahead_);
   std::unique_ptr<Context> context =
-      first_part != nullptr ? std::move(context_ahead_)
-                            : Prepare(index, ready_ == nullptr ? rows_ : ready_->resulting_rows);
+      ahead != nullptr ? std::move(ahead->context)
+                       : Prepare(index, ready_ == nullptr ? rows_ : ready_->resulting_rows);
   const bool transactional = IsTransactional(context->step);
   // Only what begins with BEGIN can come behind a COMMIT that may yet fail.
   if (!transactional) status = CommitReady();
   if (!status.ok()) return status;
   if (ready_ == nullptr) Start(*context);
 
-  status =
-      transactional ? RunTransactional(*context, std::move(first_part)) : RunOneByOne(*context);
+  status = transactional ? RunTransactional(
+                               *context, ahead == nullptr ? nullptr : std::move(ahead->first_part))
+                         : RunOneByOne(*context);
   if (status.ok()) {
     ready_ = std::move(context);
     ready_->commit_hold.emplace(interrupter_);
     return status;
   }
-  part_ahead_.reset();
+  ahead_.reset();
   // The one before if its COMMIT has failed.
   const std::unique_ptr<Context> failed =
       ready_ == nullptr ? std::move(context) : std::move(ready_);
@@ -412,10 +421,15 @@ const StepPart* StepRunner::PrepareBehind(const Context& context) {
       cancellation_.requested()) {
     return nullptr;
   }
-  context_ahead_ = Prepare(index, context.resulting_rows);
-  if (!context_ahead_->journal.found().empty()) return nullptr;
-  part_ahead_ = FirstPart(*context_ahead_, /*commits=*/true);
-  return &part_ahead_->part();
+  auto ahead = std::make_unique<StepAhead>();
+  ahead->context = Prepare(index, context.resulting_rows);
+  const Context& next = *ahead->context;
+  if (!next.journal.found().empty() || StatementsOf(next.section).size() > kMostAheadOfCommit) {
+    return nullptr;
+  }
+  ahead->first_part = FirstPart(*ahead->context, /*commits=*/true);
+  ahead_ = std::move(ahead);
+  return &ahead_->first_part->part();
 }
 
 StepRunner::PartRun::PartRun(StepRunner& runner, Context& context, const PartExtent& extent)

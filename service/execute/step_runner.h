@@ -95,6 +95,8 @@ class StepRunner {
     bool ends_step = false;
   };
   class PartRun;
+  // The step that comes next.
+  struct StepAhead;
 
   // Runs what is not finished, each step once.
   absl::Status RunRest();
@@ -210,9 +212,8 @@ class StepRunner {
   VersionRows rows_;
   // All of the step is written, and nobody has said yet whether it was committed.
   std::unique_ptr<Context> ready_;
-  // The step that comes next, and its first part, once it may be on its way.
-  std::unique_ptr<Context> context_ahead_;
-  std::unique_ptr<PartRun> part_ahead_;
+  // Once it may be on its way.
+  std::unique_ptr<StepAhead> ahead_;
 };
 
 }  // namespace migd

@@ -48,7 +48,7 @@ StatementRunner::Batch PartQueries::batch() const {
   return {queries_.size(), [this](size_t index) { return Make(index); }};
 }
 
-bool PartQueries::Prepare() const {
+bool PartQueries::PreparesAny() const {
   return std::any_of(after_.begin(), after_.end(), [](const OwnQuery& own) {
     return own.query.kind == StatementRunner::Query::Kind::kPrepare;
   });

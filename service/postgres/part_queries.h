@@ -33,8 +33,7 @@ class PartQueries {
   StatementRunner::Batch batch() const;
   // The index of the last of the migration's own; nothing if there is none.
   absl::optional<size_t> last_statement() const { return last_statement_; }
-  // Whether something is prepared by them.
-  bool Prepare() const;
+  bool PreparesAny() const;
 
   // Passes the result of the query `index` on to who wants to know it: called for each in turn.
   // `database` is the name for errors.

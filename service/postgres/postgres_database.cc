@@ -95,14 +95,17 @@ void PostgresDatabase::ExpectOperation() {
 }
 
 void PostgresDatabase::OpenAhead() {
-  auto session = OpenGuarded("migd");
-  if (!session.ok() || !(*session)->SetTimeouts(kReadTimeouts).ok()) return;
+  auto session = Connect("migd");
+  if (!session.ok()) return;
   {
     const AnswerWatch::Use watched(answers_, SocketOf(**session), kLongestLook);
+    if (!(*session)->Guard().ok() || !(*session)->SetTimeouts(kReadTimeouts).ok()) return;
     (*session)->PrepareAhead();
   }
   KeepSpare(*std::move(session));
 }
+
+void PostgresDatabase::ExpectNoOperation() { TakeSpare().reset(); }
 
 void PostgresDatabase::TakeBack(std::unique_ptr<Session> session) {
   auto* spare = dynamic_cast<PostgresSession*>(session.get());

@@ -79,6 +79,8 @@ class PostgresDatabase : public Database {
   // Begins to open the session of the first operation, which is about to come, and to prepare it
   // for writing. OpenSession waits for it. What goes wrong is found out there.
   void ExpectOperation();
+  // It does not come.
+  void ExpectNoOperation();
 
   // A connection for what a server writes about its operations, bounded in time as reads are. It
   // ends soon after the server is lost (PostgresSession::Guard).

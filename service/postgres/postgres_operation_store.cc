@@ -434,6 +434,7 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
       PrepareServiceTables(session);
       return insert();
     });
+    if (!inserted.ok()) database_.ExpectNoOperation();
     is_prepared_ = inserted.ok();
     if (errors::ReasonOf(inserted.status()) != migration::v1::ERROR_REASON_INSUFFICIENT_PRIVILEGE) {
       return inserted;

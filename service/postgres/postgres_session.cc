@@ -93,7 +93,8 @@ constexpr std::array<Safeguard, 6> kSafeguards = {{
     {0, {"tcp_keepalives_count", "3"}},
     {120000, {"tcp_user_timeout", "60s"}},
     // A process that is frozen and holds locks. Between two statements it works for milliseconds; a
-    // minute lets a virtual machine be moved meanwhile.
+    // minute lets a virtual machine be moved meanwhile. Not in the midst of a section that is too
+    // long to be on its way as a whole: the server takes its client for one that is still sending.
     {0, {"idle_in_transaction_session_timeout", "1min"}},
     // A process that is frozen and holds the mutex alone. Outside of transactions it pauses for
     // quarters of a minute, and reads and plans a large directory for some seconds.
@@ -463,6 +464,7 @@ bool PostgresSession::IsQuiet() const {
 }
 
 absl::Status PostgresSession::Refresh() {
+  is_prepared_ = false;
   // Without a space it is not the name of one that an operation has.
   return RunOwn(
       absl::StrCat("SELECT pg_advisory_unlock_all(); ", SetSql({{"application_name", "migd"}})));
@@ -507,7 +509,7 @@ StatementRunner::Batch PostgresSession::BehindStep(const StepPart& part) {
   if (next != nullptr) {
     queries_ahead_ = QueriesOf(*next, TimeoutsBehindStep());
     // What is being prepared by `part` would be prepared again.
-    if (!queries_ahead_->Prepare()) return queries_ahead_->batch();
+    if (!queries_ahead_->PreparesAny()) return queries_ahead_->batch();
     queries_ahead_.reset();
   }
   return {kCommitQueries, CommitQuery, /*has_more=*/true};
@@ -556,6 +558,11 @@ absl::StatusOr<StatementResult> PostgresSession::Commit() {
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
+  // A request to cancel may have met what stands before the COMMIT.
+  if (committed.error && InTransaction()) {
+    const absl::Status rolled_back = Rollback();
+    if (!rolled_back.ok()) return rolled_back;
+  }
   return committed;
 }
 

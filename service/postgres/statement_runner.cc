@@ -203,23 +203,27 @@ absl::Status StatementRunner::RunTogether(const Batch& batch, const OnResult& on
   pipeline.sent = pipeline.ahead.size();
   for (const Sent& sent : pipeline.ahead) pipeline.bytes_ahead += sent.bytes;
   pipeline.closed = std::exchange(are_all_on_their_way_, false);
+  pipeline.unsent = std::exchange(has_unsent_, false);
   if (pipeline.sent == 0 && PQenterPipelineMode(handle()) != 1) return Lost("cannot send");
   // Else the two sides could wait for each other, each with its buffers full.
   PQsetnonblocking(handle(), 1);
   const bool alive = RunToEnd(pipeline);
-  PQsetnonblocking(handle(), 0);
-  if (!alive || (pipeline.ahead.empty() && PQexitPipelineMode(handle()) != 1)) {
+  // To end this would wait for what is on its way.
+  const bool goes_on = alive && !pipeline.ahead.empty();
+  if (!goes_on) PQsetnonblocking(handle(), 0);
+  if (!alive || (!goes_on && PQexitPipelineMode(handle()) != 1)) {
     return Lost(pipeline.loss, pipeline.loss_sqlstate);
   }
   on_their_way_ = std::move(pipeline.ahead);
-  are_all_on_their_way_ = pipeline.next_closed && !on_their_way_.empty();
+  are_all_on_their_way_ = goes_on && pipeline.next_closed;
+  has_unsent_ = goes_on && pipeline.unsent;
   return pipeline.status;
 }
 
 bool StatementRunner::RunToEnd(Pipeline& pipeline) {
-  while (!pipeline.is_done() || pipeline.unsent) {
+  while (!pipeline.is_done()) {
     if (!SendMore(pipeline)) return false;
-    if (TakeResults(pipeline) || (pipeline.is_done() && !pipeline.unsent)) continue;
+    if (TakeResults(pipeline)) continue;
     if (!pipeline.loss.empty() || !AwaitSocket(pipeline)) return false;
   }
   return true;
@@ -253,9 +257,10 @@ bool StatementRunner::SendMore(Pipeline& pipeline) {
 
 bool StatementRunner::TakeResults(Pipeline& pipeline) {
   bool taken = false;
-  while (!pipeline.is_done() && PQisBusy(handle()) == 0) {
-    if (pipeline.ahead.empty() && !pipeline.closed) break;
-    if (!std::exchange(pipeline.single_row, true)) PQsetSingleRowMode(handle());
+  while (!pipeline.is_done()) {
+    // Only before anything of its result was looked at.
+    if (!pipeline.single_row) pipeline.single_row = PQsetSingleRowMode(handle()) == 1;
+    if (PQisBusy(handle()) != 0 || (pipeline.ahead.empty() && !pipeline.closed)) break;
     const OwnedResult result{PQgetResult(handle())};
     taken = true;
     if (result == nullptr) {

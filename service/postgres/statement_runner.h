@@ -16,8 +16,7 @@
 
 namespace migd {
 
-// Sends SQL as it is, by the simple query protocol, and reports what the server answers in full.
-// Used by one thread.
+// Sends SQL as it is, and reports what the server answers in full. Used by one thread.
 class StatementRunner {
  public:
   // `connection` must outlive the runner; its notices go to the runner from now on. `database` is
@@ -27,8 +26,9 @@ class StatementRunner {
   StatementRunner(const StatementRunner&) = delete;
   StatementRunner& operator=(const StatementRunner&) = delete;
 
-  // Runs `sql` and waits for its end. `copy_data` is fed to COPY ... FROM stdin. Rows are counted
-  // and thrown away as they come. DatabaseUnavailable if the connection broke.
+  // Runs `sql` by the simple query protocol and waits for its end. `copy_data` is fed to COPY ...
+  // FROM stdin. Rows are counted and thrown away as they come. DatabaseUnavailable if the
+  // connection broke.
   absl::StatusOr<StatementResult> Run(absl::string_view sql,
                                       absl::optional<absl::string_view> copy_data = absl::nullopt);
 
@@ -66,7 +66,7 @@ class StatementRunner {
   // Asked for what is to be run next, a query at least, as soon as `on_result` has said OK of the
   // query `behind`; it is sent behind the others of the call while they still run, and is not
   // waited for. It must do no harm if one of those is refused: the transaction that it meets then
-  // is broken, and refuses all but its end.
+  // is broken, and refuses all but its end. `on_result` says OK of those that are not refused.
   struct SentAhead {
     size_t behind;
     std::function<Batch()> next;
@@ -123,6 +123,8 @@ class StatementRunner {
   // Those that the last RunTogether has sent ahead, and whether they are all of their batch.
   std::deque<Sent> on_their_way_;
   bool are_all_on_their_way_ = false;
+  // libpq has some of them left to send.
+  bool has_unsent_ = false;
 };
 
 }  // namespace migd

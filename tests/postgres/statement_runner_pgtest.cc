@@ -1,7 +1,10 @@
+#include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -324,6 +327,24 @@ TEST_F(StatementRunnerTest, SendsNoMoreToWhoHasEnough) {
   RunWell("SELECT 1");
 }
 
+TEST_F(StatementRunnerTest, RowsAreCountedAndNotKept) {
+  const auto peak = [] {
+    std::ifstream status("/proc/self/status");
+    int64_t kilobytes = 0;
+    for (std::string line; std::getline(status, line);) {
+      if (absl::StartsWith(line, "VmHWM:")) kilobytes = std::strtoll(line.c_str() + 6, nullptr, 10);
+    }
+    return kilobytes;
+  };
+  // Whatever went before.
+  std::ofstream("/proc/self/clear_refs") << "5";
+  const int64_t before = peak();
+  EXPECT_THAT(
+      Together(runner_, {"SELECT 1", "SELECT repeat('x', 1000) FROM generate_series(1, 300000)"}),
+      ElementsAre("0 SELECT 1 1", "1 SELECT 300000 300000"));
+  EXPECT_LT(peak() - before, 100'000);
+}
+
 // The server keeps what it has to say until there is enough of it, or somebody asks.
 TEST_F(StatementRunnerTest, ManyThatNobodyAwaitsDoNotWaitForOneAnother) {
   int told = 0;
@@ -407,6 +428,21 @@ TEST_F(SentAheadTest, IsSentAtOnce) {
                           }})
                   .ok());
   EXPECT_THAT(Together(runner_, {"SELECT 2"}), ElementsAre("0 SELECT 1 1"));
+}
+
+// What is large stands behind what takes long: the end of those before is told all the same.
+TEST_F(SentAheadTest, NobodyWaitsUntilAllOfItIsSent) {
+  Connection holder(FormatConninfo(database_), absl::Seconds(30));
+  StatementRunner holding(holder, "app");
+  ASSERT_TRUE(holding.Run("SELECT pg_advisory_lock(4711)").ok());
+  const std::vector<std::string> next = {
+      "COMMIT", "SELECT pg_advisory_lock(4711)",
+      absl::StrCat("SELECT '", std::string(20'000'000, 'x'), "'")};
+  ASSERT_TRUE(RunWithAhead("INSERT INTO t VALUES (NULL)", "SELECT 1", next).ok());
+  // Else nobody would.
+  ASSERT_TRUE(holding.Run("SELECT pg_advisory_unlock(4711)").ok());
+  EXPECT_EQ(Together(runner_, next).size(), next.size());
+  RunWell("SELECT 1");
 }
 
 TEST_F(SentAheadTest, MoreThanCanBeOnItsWayIsSentInTime) {
