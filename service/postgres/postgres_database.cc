@@ -64,15 +64,6 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::Connect(
   });
 }
 
-absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::OpenGuarded(
-    const std::string& application_name) {
-  auto session = Connect(application_name);
-  if (!session.ok()) return session;
-  const absl::Status guarded = (*session)->Guard();
-  if (!guarded.ok()) return guarded;
-  return session;
-}
-
 absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
     absl::string_view operation) {
   const std::string name = absl::StrCat("migd ", operation);
@@ -81,7 +72,11 @@ absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
     spare->RenameLater(name);
     return spare;
   }
-  return OpenGuarded(name);
+  auto session = Connect(name);
+  if (!session.ok()) return session.status();
+  const absl::Status guarded = (*session)->Guard();
+  if (!guarded.ok()) return guarded;
+  return session;
 }
 
 void PostgresDatabase::ExpectOperation() {

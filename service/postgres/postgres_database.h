@@ -94,8 +94,6 @@ class PostgresDatabase : public Database {
  private:
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);
   absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectReader();
-  // For an operation.
-  absl::StatusOr<std::unique_ptr<PostgresSession>> OpenGuarded(const std::string& application_name);
   // The body of `opening_`.
   void OpenAhead();
   void KeepSpare(std::unique_ptr<PostgresSession> session);

@@ -421,11 +421,10 @@ absl::Status PostgresSession::PrepareForWriting() {
         "the role has no schema of the search_path to use, so the version table has no place",
         "create the schema, GRANT USAGE on it, or name another with --version-table-schema");
   }
+  const bool is_prepared = std::exchange(is_prepared_, false);
+  const absl::Status prepared = is_prepared ? absl::OkStatus() : PrepareServiceSchema();
+  if (!prepared.ok()) return prepared;
   return Translated(database_, [&]() -> absl::Status {
-    if (!std::exchange(is_prepared_, false)) {
-      const absl::Status prepared = PrepareServiceSchema();
-      if (!prepared.ok()) return prepared;
-    }
     pqxx::nontransaction work(*connection_);
     const pqxx::row exists = work.exec1(
         absl::StrCat("SELECT ", RelationSql(table_.schema, table_.name), " IS NOT NULL"));

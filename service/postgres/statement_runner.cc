@@ -147,21 +147,10 @@ struct StatementRunner::Pipeline {
 
   bool has_room() const { return ahead.size() < kMostAhead && bytes_ahead < kMostBytesAhead; }
 
-  // Sends the query that comes next, if it may be sent now, and behind the last what makes the
-  // server say that it has come to the end. False if the connection broke.
+  // Sends what may be sent now. False if the connection broke.
   bool SendAny(PGconn* connection) {
-    if (!closed) {
-      while (!failed() && sent < batch.count && has_room()) {
-        if (!SendOne(connection, batch.query_of(sent))) return false;
-      }
-      if ((failed() || sent == batch.count) && !Close(connection, closed)) return false;
-    }
-    if (!closed || !next || next_closed) return true;
-    while (!failed() && sent < batch.count + next->count && has_room()) {
-      if (!SendOne(connection, next->query_of(sent - batch.count))) return false;
-    }
-    const bool all_sent = sent == batch.count + next->count && !next->has_more;
-    return (!all_sent && !(failed() && has_sent_next())) || Close(connection, next_closed);
+    if (!SendOf(batch, 0, closed, connection)) return false;
+    return !closed || !next || SendOf(*next, batch.count, next_closed, connection);
   }
 
   // The oldest has ended.
@@ -178,6 +167,21 @@ struct StatementRunner::Pipeline {
   }
 
  private:
+  // Sends what may be sent now of `from`, which comes behind `before` others, and behind its last
+  // what makes the server say that it has come to the end.
+  bool SendOf(const Batch& from, size_t before, bool& is_closed, PGconn* connection) {
+    if (is_closed) return true;
+    const size_t end = before + from.count;
+    while (!failed() && sent < end && has_room()) {
+      if (!SendOne(connection, from.query_of(sent - before))) return false;
+    }
+    const bool ends = failed() ? sent > before : sent == end && !from.has_more;
+    if (!ends) return true;
+    is_closed = true;
+    unsent = true;
+    return PQpipelineSync(connection) == 1;
+  }
+
   bool SendOne(PGconn* connection, const Query& query) {
     ++sent;
     ahead.push_back({query.sql.size(), query.keeps_row});
@@ -187,12 +191,6 @@ struct StatementRunner::Pipeline {
     const bool is_awaited = query.is_awaited || !has_room();
     return SendQuery(connection, query) == 1 &&
            (!is_awaited || PQsendFlushRequest(connection) == 1);
-  }
-
-  bool Close(PGconn* connection, bool& is_closed) {
-    is_closed = true;
-    unsent = true;
-    return PQpipelineSync(connection) == 1;
   }
 };
 
@@ -266,12 +264,9 @@ bool StatementRunner::TakeResults(Pipeline& pipeline) {
     if (result == nullptr) {
       // Not the end of a query: it comes before the first, and before what tells the end.
       if (!std::exchange(pipeline.has_result, false)) continue;
-      const bool failed_before = pipeline.failed();
       pipeline.Take();
       // What is to be sent now is sent before anything else is looked at.
-      if (pipeline.next && !pipeline.has_sent_next()) return true;
-      if (!failed_before && pipeline.failed()) return true;
-      continue;
+      return true;
     }
     pipeline.has_result = PQresultStatus(result.get()) != PGRES_PIPELINE_SYNC;
     switch (PQresultStatus(result.get())) {
