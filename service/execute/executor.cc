@@ -211,9 +211,8 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
   status = SettleChecksums(database, session, scripts, plan, request, sink);
   if (status.ok()) status = CheckStampedSchema(check);
   if (!status.ok() || plan.steps.empty()) return status;
-  // While the plan is being stored.
+  // While the plan is being stored, as is what follows, up to the first COMMIT.
   status = session.PrepareForWriting();
-  if (status.ok() && request.before_first_step) status = request.before_first_step();
   if (!status.ok()) return status;
 
   auto journal = ReadJournal(session, scripts, plan, request);
@@ -236,6 +235,7 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
     sink(std::move(event));
   };
   StepListener listener;
+  listener.before_commit = request.before_first_commit;
   listener.on_started = [&](size_t step) {
     sink(StepStartedEvent(described, static_cast<int>(step)));
   };

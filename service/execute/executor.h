@@ -87,9 +87,9 @@ struct ExecuteRequest {
   bool has_backup = false;
   // Null if nobody looks.
   StatementObserver* observer = nullptr;
-  // Called when the plan was emitted and the tables to write to are there, before anything of a
-  // step; what is not OK stops the run. Not called if there is nothing to do.
-  std::function<absl::Status()> before_first_step;
+  // Called once the plan was emitted, before anything of a step outlives its transaction; what is
+  // not OK stops the run. Not called if there is nothing to do.
+  std::function<absl::Status()> before_first_commit;
 };
 
 // How it went.

@@ -198,6 +198,7 @@ absl::Status StepRunner::Run(const Plan& plan, Journal journal, const StepListen
   plan_ = &plan;
   journal_ = std::move(journal);
   listener_ = &listener;
+  may_commit_ = listener.before_commit == nullptr;
   rows_ = plan.starting_rows;
   for (int attempt = 1;; ++attempt) {
     const size_t finished = finished_.size();
@@ -280,6 +281,7 @@ absl::Status StepRunner::Attempt(size_t index) {
   const bool transactional = IsTransactional(context->step);
   // Only what begins with BEGIN can come behind a COMMIT that may yet fail.
   if (!transactional) status = CommitReady();
+  if (status.ok() && !transactional) status = AllowCommit();
   if (!status.ok()) return status;
   if (ready_ == nullptr) Start(*context);
 
@@ -287,6 +289,11 @@ absl::Status StepRunner::Attempt(size_t index) {
                                *context, ahead == nullptr ? nullptr : std::move(ahead->first_part))
                          : RunOneByOne(*context);
   if (status.ok()) {
+    const absl::Status allowed = AllowCommit();
+    if (!allowed.ok()) {
+      RollBack();
+      return cancellation_.requested() ? Cancelled(*context) : allowed;
+    }
     ready_ = std::move(context);
     ready_->commit_hold.emplace(interrupter_);
     return status;
@@ -295,13 +302,16 @@ absl::Status StepRunner::Attempt(size_t index) {
   // The one before if its COMMIT has failed.
   const std::unique_ptr<Context> failed =
       ready_ == nullptr ? std::move(context) : std::move(ready_);
-  if (session_.InTransaction()) {
-    Interrupter::Hold hold(interrupter_);
-    // What went wrong is in `status`; a rollback that fails means that the connection is gone, and
-    // then the server rolls back by itself.
-    session_.Rollback().IgnoreError();
-  }
+  RollBack();
   return Explained(status, *failed);
+}
+
+void StepRunner::RollBack() {
+  if (!session_.InTransaction()) return;
+  Interrupter::Hold hold(interrupter_);
+  // What went wrong is known to the caller; a rollback that fails means that the connection is
+  // gone, and then the server rolls back by itself.
+  session_.Rollback().IgnoreError();
 }
 
 void StepRunner::Start(Context& context) {
@@ -309,6 +319,13 @@ void StepRunner::Start(Context& context) {
   if (context.index < started_) return;
   started_ = context.index + 1;
   if (listener_->on_started) listener_->on_started(context.index);
+}
+
+absl::Status StepRunner::AllowCommit() {
+  if (may_commit_) return absl::OkStatus();
+  const absl::Status status = listener_->before_commit();
+  may_commit_ = status.ok();
+  return status;
 }
 
 absl::Status StepRunner::CommitReady() {
@@ -450,6 +467,7 @@ StepRunner::PartRun::PartRun(StepRunner& runner, Context& context, const PartExt
   }
   if (!extent.ends_step) return;
   part_.end = runner.EndOf(context);
+  if (!runner.may_commit_) return;
   // A step whose statements have run is committed, whatever is requested from then on.
   part_.is_committed = true;
   part_.next = [this] { return runner_.PrepareBehind(context_); };

@@ -26,6 +26,9 @@ namespace migd {
 struct StepListener {
   // Before anything of a step; what is not OK ends the run.
   std::function<absl::Status(size_t step)> before = nullptr;
+  // Before anything of the first step outlives its transaction; what is not OK ends the run, and
+  // nothing stays. Locks may be held meanwhile.
+  std::function<absl::Status()> before_commit = nullptr;
   std::function<void(size_t step)> on_started = nullptr;
   // The step is committed, and with it the version table.
   std::function<void(size_t step, absl::Duration duration)> on_finished = nullptr;
@@ -105,6 +108,10 @@ class StepRunner {
   absl::Status Attempt(size_t index);
   // `rows` are those that the steps before leave.
   std::unique_ptr<Context> Prepare(size_t index, VersionRows rows) const;
+  // Asks before the first commit whether there may be one.
+  absl::Status AllowCommit();
+  // Ends the transaction of a step that goes no further, if there is one.
+  void RollBack();
   // Commits the step that is ready_, if there is one.
   absl::Status CommitReady();
   // What the server made of the COMMIT of the step that is ready_: if it is done, the step is
@@ -205,6 +212,7 @@ class StepRunner {
   const Plan* plan_ = nullptr;
   Journal journal_;
   const StepListener* listener_ = nullptr;
+  bool may_commit_ = false;
   // How many steps have begun.
   size_t started_ = 0;
   std::vector<std::string> finished_;

@@ -340,7 +340,7 @@ ExecuteResult DatabaseOperations::RunOnce(Run& run) {
   request.has_backup = wanted.has_backup();
   // They were about what was in question when the call was made.
   if (run.plan.steps_size() > 0) request.decisions = RunDecisions();
-  request.before_first_step = [this, &run] {
+  request.before_first_commit = [this, &run] {
     Wake(true);
     return AwaitWritten(*run.operation, &run.cancellation, absl::Now() + kLongestWrite);
   };
@@ -381,7 +381,7 @@ absl::Status DatabaseOperations::AwaitWritten(const Operation& operation,
                                               const Cancellation* cancellation,
                                               absl::Time deadline) {
   MutexLock lock(mutex_);
-  while (operation.unwritten() > 0) {
+  while (operation.owned() && !operation.CanWait()) {
     if (cancellation != nullptr && cancellation->requested()) {
       return errors::OperationCancelled(cancellation->why());
     }

@@ -7,12 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/base/parallel.h"
+#include "service/sql/tree_handover.h"
 
 namespace migd {
 namespace {
 
-// A longer one is data rather than a change of the schema. The time that a tree takes grows with
-// the square of its depth: seconds for 1+1+1... of this length.
+// A longer one is data rather than a change of the schema, and may be nested deeper than a stack
+// can be.
 constexpr size_t kLargestStatement = 128 << 10;
 
 // For a term of two bytes at each level, as in 1+1+1..., with room to spare. Memory is used only as
@@ -27,11 +28,17 @@ void* RunWork(void* argument) {
   return nullptr;
 }
 
-}  // namespace
-
-void ParseTree::Free::operator()(PgQuery__ParseResult* result) const {
-  pg_query__parse_result__free_unpacked(result, nullptr);
+// Null if it cannot be read.
+const PgQuery__ParseResult* Unpacked(const PgQueryProtobuf& packed, TreeMemory& memory) {
+  ProtobufCAllocator allocator = {
+      [](void* data, size_t size) { return static_cast<TreeMemory*>(data)->Allocate(size); },
+      // With all the others.
+      [](void*, void*) {}, &memory};
+  return pg_query__parse_result__unpack(&allocator, packed.len,
+                                        reinterpret_cast<const uint8_t*>(packed.data));
 }
+
+}  // namespace
 
 ParseTree ParseTree::Read(absl::string_view statement) {
   ParseTree tree;
@@ -39,12 +46,13 @@ ParseTree ParseTree::Read(absl::string_view statement) {
     tree.problem_ = absl::StrCat("it has ", statement.size(), " bytes");
     return tree;
   }
+  const TreeHandover handover(tree.memory_);
   PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(std::string(statement).c_str());
   if (parsed.error != nullptr) {
     tree.problem_ = parsed.error->message;
   } else {
-    tree.result_.reset(pg_query__parse_result__unpack(
-        nullptr, parsed.parse_tree.len, reinterpret_cast<const uint8_t*>(parsed.parse_tree.data)));
+    tree.result_ =
+        handover.tree() != nullptr ? handover.tree() : Unpacked(parsed.parse_tree, tree.memory_);
     if (tree.root() == nullptr) tree.problem_ = "it is not one statement";
   }
   pg_query_free_protobuf_parse_result(parsed);

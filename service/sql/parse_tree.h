@@ -5,7 +5,6 @@
 #include <pg_query/pg_query.pb-c.h>
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,29 +12,26 @@
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "service/script/statement.h"
+#include "service/sql/tree_copy.h"
 
 namespace migd {
 
 // The tree of one statement. The locations in it are bytes from the beginning of the statement.
 class ParseTree {
  public:
-  // Reads one statement, without COPY data. Inside RunOnDeepStack, where the tree must also be used
-  // and destroyed: all of these go as deep as the statement is nested, and a process whose stack
-  // ends there dies.
+  // Reads one statement, without COPY data. Inside RunOnDeepStack, where the tree must also be
+  // used: both go as deep as the statement is nested, and a process whose stack ends there dies.
   static ParseTree Read(absl::string_view statement);
 
   // Null if the grammar cannot read the statement. That says nothing against it: it may be of a
-  // later PostgreSQL, or too large (over 128 KB) to be read in bounded time.
+  // later PostgreSQL, or too large (over 128 KB) to be worth it.
   const PgQuery__Node* root() const;
   // Why it could not be read; empty if it was.
   const std::string& problem() const { return problem_; }
 
  private:
-  struct Free {
-    void operator()(PgQuery__ParseResult* result) const;
-  };
-
-  std::unique_ptr<PgQuery__ParseResult, Free> result_;
+  TreeMemory memory_;
+  const PgQuery__ParseResult* result_ = nullptr;
   std::string problem_;
 };
 

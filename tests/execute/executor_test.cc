@@ -43,6 +43,7 @@ class ExecuteTest : public ::testing::Test {
     request.plan_hash = plan_hash_;
     request.confirmation = confirmation_;
     request.earlier_plan = earlier_plan_;
+    request.before_first_commit = before_first_commit_;
     return Execute(fake_.workspace(), request, cancellation_,
                    [this](const migration::v1::OperationEvent& event) {
                      const MutexLock lock(events_mutex_);
@@ -80,6 +81,7 @@ class ExecuteTest : public ::testing::Test {
   std::string plan_hash_;
   std::string confirmation_;
   migration::v1::Plan earlier_plan_;
+  std::function<absl::Status()> before_first_commit_;
   migration::v1::Plan last_plan_;
   // The locks of a statement are watched by another thread, which emits too.
   Mutex events_mutex_;
@@ -108,6 +110,54 @@ TEST_F(ExecuteTest, EmitsItsEventsInTheOrderInWhichThingsHappen) {
   EXPECT_THAT(result.rows, ElementsAre("b"));
   EXPECT_EQ(result.finished_steps, 2);
   EXPECT_TRUE(database_.HasTable("b"));
+}
+
+TEST_F(ExecuteTest, IsAskedOnceBeforeAnythingOutlivesItsTransaction) {
+  WriteTwoRevisions();
+  std::vector<std::string> before;
+  int calls = 0;
+  before_first_commit_ = [&] {
+    ++calls;
+    before = events_;
+    EXPECT_THAT(CommittedRows(), IsEmpty());
+    EXPECT_FALSE(database_.HasTable("a"));
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(Upgrade().status.ok());
+  EXPECT_EQ(calls, 1);
+  EXPECT_THAT(before, ElementsAre("plan a b", "start a 1/2", "statement a 1/1 CREATE TABLE"));
+  EXPECT_THAT(CommittedRows(), ElementsAre("b"));
+}
+
+TEST_F(ExecuteTest, IsAskedBeforeTheFirstStatementOutsideATransaction) {
+  fake_.Write({"a", "", " transaction:false\nCREATE TABLE a (x int);\n", "\nDROP TABLE a;"});
+  std::vector<std::string> before;
+  before_first_commit_ = [&] {
+    before = events_;
+    return absl::CancelledError("no");
+  };
+  EXPECT_EQ(Upgrade().status, absl::CancelledError("no"));
+  EXPECT_THAT(before, ElementsAre("plan a"));
+  EXPECT_THAT(events_, ElementsAre("plan a"));
+  EXPECT_FALSE(database_.HasTable("a"));
+}
+
+TEST_F(ExecuteTest, NothingStaysOfAFirstStepThatMayNotBeCommitted) {
+  WriteTwoRevisions();
+  before_first_commit_ = [] { return absl::UnavailableError("the plan is not stored"); };
+  EXPECT_EQ(Upgrade().status, absl::UnavailableError("the plan is not stored"));
+  EXPECT_FALSE(database_.HasTable("a"));
+  EXPECT_THAT(CommittedRows(), IsEmpty());
+
+  before_first_commit_ = [this] {
+    cancellation_.Request("enough");
+    return errors::OperationCancelled("enough");
+  };
+  const ExecuteResult cancelled = Upgrade();
+  EXPECT_THAT(cancelled, FailsWith(ErrorReason::ERROR_REASON_OPERATION_CANCELLED));
+  EXPECT_THAT(std::string(cancelled.status.message()),
+              HasSubstr("enough; nothing of a remains: it was rolled back"));
+  EXPECT_FALSE(database_.HasTable("a"));
 }
 
 TEST_F(ExecuteTest, WhatDestroysDataRunsConfirmedOnly) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "service/sql/tree_handover.h"
 
 namespace migd {
 namespace {
@@ -48,6 +49,43 @@ TEST(ParseTree, SaysWhyItCannotReadOne) {
 TEST(ParseTree, TwoStatementsAreNotOne) {
   EXPECT_FALSE(Read("SELECT 1; SELECT 2").was_read);
   EXPECT_FALSE(Read("").was_read);
+}
+
+std::string Packed(const ProtobufCMessage& message) {
+  std::string packed(protobuf_c_message_get_packed_size(&message), '\0');
+  protobuf_c_message_pack(&message, reinterpret_cast<uint8_t*>(packed.data()));
+  return packed;
+}
+
+TEST(TreeHandover, TakesWhatTheLibraryWouldPack) {
+  for (const char* const sql :
+       {"SELECT 1, 1.5, 'a', B'1', true, NULL, $1, ARRAY[1, 2], x[1:2].y FROM \"A\".b AS c",
+        "CREATE TABLE IF NOT EXISTS a (b int[] DEFAULT '{}' CHECK (b <> '{}'), UNIQUE (b)) "
+        "PARTITION BY RANGE (b)",
+        "ALTER TABLE a ADD COLUMN b numeric(10, 2) NOT NULL, DROP CONSTRAINT c CASCADE",
+        "CREATE UNIQUE INDEX CONCURRENTLY a ON b USING gin ((lower(c)) DESC NULLS LAST) WHERE d",
+        "CREATE FUNCTION f(a int, OUT b text) LANGUAGE sql AS $$ SELECT 'x' $$",
+        "WITH RECURSIVE a AS (SELECT 1 UNION ALL SELECT b + 1 FROM a) INSERT INTO c SELECT * FROM "
+        "a "
+        "ON CONFLICT (d) DO UPDATE SET e = excluded.e RETURNING f",
+        "CREATE TYPE a AS ENUM ('b', 'c')", "GRANT SELECT (a), UPDATE ON b TO c WITH GRANT OPTION",
+        "CREATE TRIGGER a BEFORE UPDATE OF b ON c FOR EACH ROW WHEN (OLD.d IS DISTINCT FROM NEW.d) "
+        "EXECUTE FUNCTION e('f')",
+        "SET LOCAL a.b = 'c', 1, on", "SELECT 1; SELECT 2", ""}) {
+    TreeMemory memory;
+    std::string taken;
+    {
+      const TreeHandover handover(memory);
+      const PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(sql);
+      pg_query_free_protobuf_parse_result(parsed);
+      ASSERT_NE(handover.tree(), nullptr) << "the library packs by itself";
+      taken = Packed(handover.tree()->base);
+    }
+    const PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(sql);
+    ASSERT_EQ(parsed.error, nullptr) << sql;
+    EXPECT_EQ(taken, std::string(parsed.parse_tree.data, parsed.parse_tree.len)) << sql;
+    pg_query_free_protobuf_parse_result(parsed);
+  }
 }
 
 TEST(ParseTree, SurvivesDeepNesting) {
