@@ -747,12 +747,12 @@ absl::Status StepRunner::RunInTransaction(Context& context, const Statement& sta
 }
 
 absl::Status StepRunner::RunAlone(Context& context, const Statement& statement, int index) {
-  absl::Status status = MakeRoomFor(context, statement, index);
-  if (!status.ok()) return status;
-  const auto skipped = LookForSkipped(context, statement, index);
+  const auto built = MakeRoomFor(context, statement, index);
+  if (!built.ok()) return built.status();
+  const auto skipped = LookForSkipped(context, statement, index, *built);
   if (!skipped.ok()) return skipped.status();
 
-  status = context.journal.Start(index, statement);
+  absl::Status status = context.journal.Start(index, statement);
   if (!status.ok()) return status;
   const auto result = Send(context, statement, index, *skipped);
   if (!result.ok()) return result.status();
@@ -777,12 +777,14 @@ void StepRunner::NoteInvalidIndex(Context& context, const Statement& statement) 
   if (found.ok() && found->state == ObjectState::kInvalidIndex) context.invalid_index = found->name;
 }
 
-absl::Status StepRunner::MakeRoomFor(Context& context, const Statement& statement, int index) {
+absl::StatusOr<absl::optional<ObjectState>> StepRunner::MakeRoomFor(Context& context,
+                                                                    const Statement& statement,
+                                                                    int index) {
   const auto build = ConcurrentBuildOf(statement.text);
-  if (!build) return absl::OkStatus();
+  if (!build) return absl::optional<ObjectState>();
   const auto found = session_.InspectBuild(*build);
   if (!found.ok()) return found.status();
-  if (found->state != ObjectState::kInvalidIndex) return absl::OkStatus();
+  if (found->state != ObjectState::kInvalidIndex) return absl::make_optional(found->state);
   if (found->builder_pid != 0) {
     return errors::IndexBeingBuilt(Describe(context, statement, index, {}), found->name,
                                    found->builder_pid);
@@ -805,7 +807,7 @@ absl::Status StepRunner::MakeRoomFor(Context& context, const Statement& statemen
     return FailureOf(context, statement, index, error);
   }
   ReportSettled(context, index, migration::v1::SETTLEMENT_INVALID_INDEX_DROPPED, found->name);
-  return absl::OkStatus();
+  return absl::make_optional(ObjectState::kMissing);
 }
 
 absl::StatusOr<StatementResult> StepRunner::Send(Context& context, const Statement& statement,
@@ -876,10 +878,11 @@ absl::StatusOr<std::vector<GuardedObject>> StepRunner::SkippedAmong(
 
 absl::StatusOr<std::vector<GuardedObject>> StepRunner::FindSkipped(
     const Context& context, const Statement& statement, int index,
-    const std::vector<GuardedObject>& objects) {
+    const std::vector<GuardedObject>& objects, absl::optional<ObjectState> built) {
   std::vector<absl::optional<ObjectState>> states;
   for (const GuardedObject& object : objects) {
-    const auto state = session_.Inspect(object);
+    const absl::StatusOr<absl::optional<ObjectState>> state =
+        built ? built : session_.Inspect(object);
     if (!state.ok()) return state.status();
     states.push_back(*state);
   }
@@ -887,13 +890,13 @@ absl::StatusOr<std::vector<GuardedObject>> StepRunner::FindSkipped(
 }
 
 absl::StatusOr<int> StepRunner::LookForSkipped(Context& context, const Statement& statement,
-                                               int index) {
+                                               int index, absl::optional<ObjectState> built) {
   context.left_out = false;
-  auto skipped = FindSkipped(context, statement, index, GuardedObjects(statement.text));
+  auto skipped = FindSkipped(context, statement, index, GuardedObjects(statement.text), built);
   if (!skipped.ok()) return skipped.status();
   if (request_.existing_objects == migration::v1::EXISTING_OBJECTS_SKIP) {
     const std::vector<GuardedObject> created = CreatedObjects(statement.text);
-    const auto present = FindSkipped(context, statement, index, created);
+    const auto present = FindSkipped(context, statement, index, created, built);
     if (!present.ok()) return present.status();
     context.left_out = !created.empty() && present->size() == created.size();
     if (context.left_out) skipped = *present;

@@ -160,8 +160,10 @@ class StepRunner {
   absl::Status RunInOwnTransaction(Context& context, const Statement& statement, int index);
   // Remembers the INVALID index that a concurrent build which failed has left, for who is told.
   void NoteInvalidIndex(Context& context, const Statement& statement);
-  // Makes sure that a concurrent build meets no INVALID index of its name: drops its own.
-  absl::Status MakeRoomFor(Context& context, const Statement& statement, int index);
+  // Makes sure that a concurrent build meets no INVALID index of its name: drops its own. How the
+  // index stands then; nothing if the statement is no such build.
+  absl::StatusOr<absl::optional<ObjectState>> MakeRoomFor(Context& context,
+                                                          const Statement& statement, int index);
 
   // Sends a statement and waits for its end, passing notices on.
   absl::StatusOr<StatementResult> Send(Context& context, const Statement& statement, int index,
@@ -170,8 +172,10 @@ class StepRunner {
                       const StatementResult& result);
   void ReportSettled(const Context& context, int index, migration::v1::Settlement settlement,
                      absl::string_view index_name = "");
-  // Reports what the statement skips, and returns how much that is.
-  absl::StatusOr<int> LookForSkipped(Context& context, const Statement& statement, int index);
+  // Reports what the statement skips, and returns how much that is. `built` is how the index of a
+  // concurrent build stands, if that is known.
+  absl::StatusOr<int> LookForSkipped(Context& context, const Statement& statement, int index,
+                                     absl::optional<ObjectState> built = absl::nullopt);
   void ReportSkipped(Context& context, int index, const std::vector<GuardedObject>& skipped);
   // Those of `objects` that the statement passes over, or would, as they stand. InvalidIndex.
   absl::StatusOr<std::vector<GuardedObject>> SkippedAmong(
@@ -181,7 +185,8 @@ class StepRunner {
   // The same for objects that are looked up for it.
   absl::StatusOr<std::vector<GuardedObject>> FindSkipped(const Context& context,
                                                          const Statement& statement, int index,
-                                                         const std::vector<GuardedObject>& objects);
+                                                         const std::vector<GuardedObject>& objects,
+                                                         absl::optional<ObjectState> built);
   absl::Status CheckTransaction(Context& context, const Statement& statement, int index);
   // Writes the rows and the log entry of the step.
   absl::Status Finish(Context& context);

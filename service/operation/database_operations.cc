@@ -495,6 +495,7 @@ absl::Status DatabaseOperations::Write(Operation& operation, const Operation::Ba
     GiveUp(operation);
   }
   const migration::v1::Operation& state = batch.record.operation;
+  if (*written && !IsFinal(state.state())) ledger_->RehearseEnd(batch.record);
   const int64_t kept = state.last_sequence() - state.first_sequence() + 1;
   if (!*written || kept < settings_.most_events + settings_.most_events / 10 + 1) {
     return absl::OkStatus();

@@ -79,23 +79,23 @@ absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
   return session;
 }
 
-void PostgresDatabase::ExpectOperation() {
+void PostgresDatabase::ExpectOperation(bool is_first) {
   MutexLock lock(mutex_);
-  if (opening_.joinable() || spare_ != nullptr) return;
+  if (opening_.joinable() || (spare_ != nullptr && absl::Now() < spare_until_)) return;
   try {
-    opening_ = std::thread([this] { OpenAhead(); });
+    opening_ = std::thread([this, is_first] { OpenAhead(is_first); });
   } catch (const std::system_error&) {
     // Without a thread to spare the operation opens it.
   }
 }
 
-void PostgresDatabase::OpenAhead() {
+void PostgresDatabase::OpenAhead(bool is_first) {
   auto session = Connect("migd");
   if (!session.ok()) return;
   {
     const AnswerWatch::Use watched(answers_, SocketOf(**session), kLongestLook);
     if (!(*session)->Guard().ok() || !(*session)->SetTimeouts(kReadTimeouts).ok()) return;
-    (*session)->PrepareAhead();
+    if (is_first) (*session)->PrepareAhead();
   }
   KeepSpare(*std::move(session));
 }

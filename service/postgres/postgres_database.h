@@ -76,9 +76,10 @@ class PostgresDatabase : public Database {
     return result;
   }
 
-  // Begins to open the session of the first operation, which is about to come, and to prepare it
-  // for writing. OpenSession waits for it. What goes wrong is found out there.
-  void ExpectOperation();
+  // Begins to open the session of an operation that is about to come, if there is none to spare,
+  // and prepares it for writing if that `is_first`. OpenSession waits for it. What goes wrong is
+  // found out there.
+  void ExpectOperation(bool is_first);
   // It does not come.
   void ExpectNoOperation();
 
@@ -95,7 +96,7 @@ class PostgresDatabase : public Database {
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);
   absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectReader();
   // The body of `opening_`.
-  void OpenAhead();
+  void OpenAhead(bool is_first);
   void KeepSpare(std::unique_ptr<PostgresSession> session);
   // Once one that is being opened is there.
   std::unique_ptr<PostgresSession> TakeSpare();

@@ -442,7 +442,14 @@ absl::Status PostgresSession::PrepareServiceSchema() {
   });
 }
 
-void PostgresSession::PrepareAhead() { is_prepared_ = PrepareServiceSchema().ok(); }
+void PostgresSession::PrepareAhead() {
+  // First what the reader that stores the operation waits for, having made the other tables.
+  Translated(database_, [&]() -> absl::Status {
+    PrepareAudit(*this);
+    return absl::OkStatus();
+  }).IgnoreError();
+  is_prepared_ = PrepareServiceSchema().ok();
+}
 
 absl::Status PostgresSession::Guard() {
   const int version = connection_->server_version();

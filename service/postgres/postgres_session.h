@@ -68,7 +68,8 @@ class PostgresSession : public Session {
   // process is gone or can no longer be reached: nobody else could end it then.
   absl::Status Guard();
 
-  // Does what takes time of the next PrepareForWriting. What goes wrong is found out there.
+  // Does what takes time of the next PrepareForWriting, and half of what storing its operation
+  // waits for. What goes wrong is found out there.
   void PrepareAhead();
 
   // Whether the server has sent nothing that nobody asked for, as when it ends the session.

@@ -1,12 +1,9 @@
 #include "service/postgres/service_tables.h"
 
-#include <memory>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "service/database/service_sql.h"
@@ -19,6 +16,7 @@ namespace {
 constexpr int kOperationTablesObject = 2;
 constexpr int kSchemaObject = 4;
 constexpr int kStepTablesObject = 5;
+constexpr int kAuditTableObject = 6;
 
 constexpr char kCreateOperations[] = R"(
 CREATE TABLE migration_service.operation (
@@ -58,60 +56,83 @@ COMMENT ON TABLE migration_service.operation_events IS
   'their events: delimited messages of migration.v1.OperationEvent, as many as were stored together';
 )";
 
-// Both tables are there; the one that is made last tells.
+// Both tables are there: they were made together.
 constexpr char kOperationsExist[] =
     "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'operation_events' AND relnamespace = "
     "(SELECT oid FROM pg_namespace WHERE nspname = 'migration_service'))";
 
-bool IsTrue(pqxx::transaction_base& work, absl::string_view query) {
-  return work.exec1(std::string(query))[0].as<bool>();
+// Tables that are made together, known by one of them.
+struct Tables {
+  absl::string_view known_by;
+  std::string sql;
+};
+
+// A query for what of the schema is there: its own name, and those of `tables`.
+std::string FoundSql(const std::vector<Tables>& tables) {
+  const std::string names =
+      absl::StrJoin(tables, ", ", [](std::string* out, const Tables& together) {
+        absl::StrAppend(out, QuoteLiteral(together.known_by));
+      });
+  // Not to_regclass, which remembers what it has not found before the lock was waited for.
+  return absl::StrCat(
+      "SELECT nspname FROM pg_namespace WHERE nspname = 'migration_service' UNION ALL "
+      "SELECT relname FROM pg_class WHERE relname IN (",
+      names, ") AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ",
+      "'migration_service')");
 }
 
-bool IsThere(PostgresSession& session, absl::FunctionRef<bool(pqxx::transaction_base&)> exist) {
-  pqxx::nontransaction work(session.connection());
-  return exist(work);
+std::set<std::string> Found(pqxx::transaction_base& work, const std::string& sql) {
+  std::set<std::string> found;
+  for (const pqxx::row row : work.exec(sql)) found.insert(row[0].as<std::string>());
+  return found;
 }
 
-// Begins a transaction that waits for those of its kind on other servers.
-std::unique_ptr<pqxx::work> Begin(PostgresSession& session, int object) {
-  auto work = std::make_unique<pqxx::work>(session.connection());
+// What makes those of `tables` that are not among `found`.
+std::string MissingSql(const std::vector<Tables>& tables, const std::set<std::string>& found) {
+  std::string sql;
+  for (const Tables& together : tables) {
+    if (found.count(std::string(together.known_by)) == 0) absl::StrAppend(&sql, together.sql);
+  }
+  return sql;
+}
+
+// What comes first in a transaction that waits for those of its kind on other servers.
+std::string WaitSql(int object) {
   // Whatever the database's or the role's own default is: what the others have made is to be seen.
-  work->exec(absl::StrCat("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ",
-                          "SELECT pg_advisory_xact_lock(", kMutexClass, ", ", object, ")"));
-  return work;
+  return absl::StrCat("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ",
+                      "SELECT pg_advisory_xact_lock(", kMutexClass, ", ", object, "); ");
 }
 
 // Makes the schema unless it is there: it may have been made beforehand, for a role that may not
 // make one.
 void PrepareSchema(PostgresSession& session) {
-  const auto exists = [](pqxx::transaction_base& work) {
-    // Not to_regnamespace, which remembers what it has not found before the lock was waited for.
-    return IsTrue(work,
-                  "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'migration_service')");
-  };
-  if (IsThere(session, exists)) return;
-  const std::unique_ptr<pqxx::work> work = Begin(session, kSchemaObject);
-  if (!exists(*work)) work->exec(std::string(kCreateServiceSchema));
-  work->commit();
+  pqxx::work work(session.connection());
+  const auto found = Found(
+      work, absl::StrCat(WaitSql(kSchemaObject),
+                         "SELECT nspname FROM pg_namespace WHERE nspname = 'migration_service'"));
+  if (found.empty()) work.exec(std::string(kCreateServiceSchema));
+  work.commit();
 }
 
-// What makes those that are missing.
-std::vector<absl::string_view> MissingStepTables(pqxx::transaction_base& work) {
-  const std::pair<const char*, absl::string_view> tables[] = {
-      {"revision_log", kCreateRevisionLog},
-      {"statement_journal", kCreateStatementJournal},
-      {"checksum_acceptance", kCreateChecksumAcceptance}};
+// Makes those of `tables` that are missing.
+void Prepare(PostgresSession& session, int object, const std::vector<Tables>& tables) {
+  const std::string found_sql = FoundSql(tables);
   std::set<std::string> found;
-  for (const pqxx::row row :
-       work.exec("SELECT relname FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace "
-                 "WHERE nspname = 'migration_service')")) {
-    found.insert(row[0].as<std::string>());
+  {
+    pqxx::nontransaction work(session.connection());
+    found = Found(work, found_sql);
   }
-  std::vector<absl::string_view> missing;
-  for (const auto& [name, sql] : tables) {
-    if (found.count(name) == 0) missing.push_back(sql);
-  }
-  return missing;
+  if (MissingSql(tables, found).empty()) return;
+  if (found.count("migration_service") == 0) PrepareSchema(session);
+  pqxx::work work(session.connection());
+  const std::string missing =
+      MissingSql(tables, Found(work, absl::StrCat(WaitSql(object), found_sql)));
+  if (!missing.empty()) work.exec(missing);
+  work.commit();
+}
+
+bool IsTrue(pqxx::transaction_base& work, absl::string_view query) {
+  return work.exec1(std::string(query))[0].as<bool>();
 }
 
 }  // namespace
@@ -121,28 +142,19 @@ bool OperationsExist(pqxx::transaction_base& work) { return IsTrue(work, kOperat
 bool AuditExists(pqxx::transaction_base& work) { return IsTrue(work, kAuditExists); }
 
 void PrepareServiceTables(PostgresSession& session) {
-  const auto exist = [](pqxx::transaction_base& work) {
-    return IsTrue(work, absl::StrCat("SELECT (", kOperationsExist, ") AND (", kAuditExists, ")"));
-  };
-  if (IsThere(session, exist)) return;
-  PrepareSchema(session);
-  const std::unique_ptr<pqxx::work> work = Begin(session, kOperationTablesObject);
-  if (!OperationsExist(*work)) work->exec(kCreateOperations);
-  if (!AuditExists(*work)) work->exec(CreateAuditSql());
-  work->commit();
+  Prepare(session, kOperationTablesObject, {{"operation_events", kCreateOperations}});
+  PrepareAudit(session);
+}
+
+void PrepareAudit(PostgresSession& session) {
+  Prepare(session, kAuditTableObject, {{"audit", CreateAuditSql()}});
 }
 
 void PrepareStepTables(PostgresSession& session) {
-  std::vector<absl::string_view> missing;
-  const auto exist = [&missing](pqxx::transaction_base& work) {
-    missing = MissingStepTables(work);
-    return missing.empty();
-  };
-  if (IsThere(session, exist)) return;
-  PrepareSchema(session);
-  const std::unique_ptr<pqxx::work> work = Begin(session, kStepTablesObject);
-  if (!exist(*work)) work->exec(absl::StrJoin(missing, ""));
-  work->commit();
+  Prepare(session, kStepTablesObject,
+          {{"revision_log", std::string(kCreateRevisionLog)},
+           {"statement_journal", std::string(kCreateStatementJournal)},
+           {"checksum_acceptance", std::string(kCreateChecksumAcceptance)}});
 }
 
 }  // namespace migd

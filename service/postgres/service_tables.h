@@ -12,8 +12,10 @@ bool OperationsExist(pqxx::transaction_base& work);
 bool AuditExists(pqxx::transaction_base& work);
 
 // Makes the schema and the tables of operations and the audit as far as they are missing, unless
-// another server is faster. The schema is there first.
+// another session is faster. The schema is there first.
 void PrepareServiceTables(PostgresSession& session);
+// The same for the audit alone.
+void PrepareAudit(PostgresSession& session);
 // The same for the tables that the steps of operations write to, but for the version table.
 void PrepareStepTables(PostgresSession& session);
 

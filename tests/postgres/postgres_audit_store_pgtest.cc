@@ -272,6 +272,10 @@ TEST_F(PostgresAudit, AnOperationComesWithItsBeginningAndItsEnd) {
   record.operation.mutable_error()->set_reason("LOCK_TIMEOUT");
   record.operation.mutable_finish_time()->set_seconds(1'700'000'000);
   const auto ledger = operations.OpenLedger(7).value();
+  // Of that nothing stays.
+  OperationRecord running = record;
+  running.operation.clear_finish_time();
+  ledger->RehearseEnd(running);
   ASSERT_TRUE(*ledger->Write(record, 1, {}, Durability::kSurvivesCrash));
   ASSERT_FALSE(*ledger->Write(record, 1, {}, Durability::kSurvivesCrash));
 

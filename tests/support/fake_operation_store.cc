@@ -22,6 +22,8 @@ class FakeOperationStore::FakeLedger : public Ledger {
     store_.servers_.erase(store_.servers_.find(server_));
   }
 
+  void RehearseEnd(const OperationRecord&) override {}
+
   absl::StatusOr<bool> Write(const OperationRecord& record, int expected_attempt,
                              const StoredEvents& events, Durability) override {
     MutexLock lock(store_.mutex_);

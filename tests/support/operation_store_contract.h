@@ -185,6 +185,20 @@ TEST_P(OperationStoreContract, WritesStateAndEventsTogether) {
   EXPECT_EQ(found.operation.last_sequence(), 5);
 }
 
+TEST_P(OperationStoreContract, RehearsingTheEndChangesNothing) {
+  const auto ledger = OpenLedger();
+  OperationRecord record = Insert(NewRecord("a"));
+  record.operation.set_state(Operation::STATE_RUNNING);
+  ASSERT_TRUE(WriteUpTo(*ledger, record, 3));
+  ledger->RehearseEnd(record);
+  EXPECT_THAT(Sequences("a", 0), ElementsAre(1, 2, 3));
+  EXPECT_EQ(store_.Find("a")->front().operation.SerializeAsString(),
+            record.operation.SerializeAsString());
+  ASSERT_TRUE(Finish(*ledger, record));
+  EXPECT_THAT(Sequences("a", 0), ElementsAre(1, 2, 3, 4));
+  EXPECT_EQ(store_.Find("a")->front().operation.state(), Operation::STATE_SUCCEEDED);
+}
+
 TEST_P(OperationStoreContract, ReadsManyEventsInPages) {
   const auto ledger = OpenLedger();
   OperationRecord record = Insert(NewRecord("a"));
