@@ -54,8 +54,8 @@ class Ledger {
                                      const StoredEvents& events, Durability durability) = 0;
 
   // Does, while nobody waits for it, what the first end of an operation that is written would take
-  // longer for than those that follow. Changes nothing. `record` was written and is not finished.
-  virtual void RehearseEnd(const OperationRecord& record) = 0;
+  // longer for than those that follow. Changes nothing.
+  virtual void RehearseEnd() = 0;
 
   // The operations that are not finished, those with a number above `after_number`, and those named
   // by `ids`; in the order of their numbers.

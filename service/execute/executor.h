@@ -87,9 +87,9 @@ struct ExecuteRequest {
   bool has_backup = false;
   // Null if nobody looks.
   StatementObserver* observer = nullptr;
-  // Called once the plan was emitted, before anything of a step outlives its transaction; what is
-  // not OK stops the run. Not called if there is nothing to do.
-  std::function<absl::Status()> before_first_commit;
+  // As StepListener::before_commit. Called once the plan was emitted, and not if there is nothing
+  // to do.
+  std::function<absl::Status(absl::Duration patience)> before_first_commit;
 };
 
 // How it went.

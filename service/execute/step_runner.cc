@@ -30,6 +30,10 @@ constexpr size_t kMostTogether = 10000;
 // To make more of the next step ready to be sent would keep a COMMIT waiting.
 constexpr size_t kMostAheadOfCommit = 64;
 
+// A step that may not be committed yet waits so long. Others would wait behind it; and it may be in
+// the way of what it waits for, where PostgreSQL sees no deadlock.
+constexpr absl::Duration kPatienceWithLocks = absl::Seconds(1);
+
 // Between two attempts of a step that runs into the lock timeout.
 constexpr absl::Duration kLongestPause = absl::Seconds(15);
 
@@ -244,15 +248,20 @@ bool StepRunner::PauseAfter(int failed, const Step& step, const absl::Status& st
   const absl::Duration most =
       std::min(request_.first_lock_pause * (1 << std::min(failed - 1, 10)), kLongestPause);
   const absl::Duration pause = most * absl::Uniform(random_, 0.0, 1.0);
+  ReportRetried(step, failed + 1, pause, status);
+  return !cancellation_.WaitFor(pause);
+}
+
+void StepRunner::ReportRetried(const Step& step, int attempt, absl::Duration pause,
+                               const absl::Status& status) {
   OperationEvent event;
   migration::v1::StepRetried& retried = *event.mutable_step_retried();
   retried.set_revision(step.revision);
-  retried.set_attempt(failed + 1);
-  retried.set_most_attempts(request_.lock_retries + 1);
+  retried.set_attempt(attempt);
+  retried.set_most_attempts(std::max(attempt, request_.lock_retries + 1));
   *retried.mutable_pause() = ToProtoDuration(pause);
   *retried.mutable_error() = errors::ToProto(status);
   sink_(std::move(event));
-  return !cancellation_.WaitFor(pause);
 }
 
 std::unique_ptr<StepRunner::Context> StepRunner::Prepare(size_t index, VersionRows rows) const {
@@ -281,7 +290,7 @@ absl::Status StepRunner::Attempt(size_t index) {
   const bool transactional = IsTransactional(context->step);
   // Only what begins with BEGIN can come behind a COMMIT that may yet fail.
   if (!transactional) status = CommitReady();
-  if (status.ok() && !transactional) status = AllowCommit();
+  if (status.ok() && !transactional) status = AllowCommit(absl::InfiniteDuration());
   if (!status.ok()) return status;
   if (ready_ == nullptr) Start(*context);
 
@@ -289,11 +298,8 @@ absl::Status StepRunner::Attempt(size_t index) {
                                *context, ahead == nullptr ? nullptr : std::move(ahead->first_part))
                          : RunOneByOne(*context);
   if (status.ok()) {
-    const absl::Status allowed = AllowCommit();
-    if (!allowed.ok()) {
-      RollBack();
-      return cancellation_.requested() ? Cancelled(*context) : allowed;
-    }
+    const absl::Status allowed = AllowCommit(kPatienceWithLocks);
+    if (!allowed.ok()) return AttemptWhenAllowed(*context, allowed);
     ready_ = std::move(context);
     ready_->commit_hold.emplace(interrupter_);
     return status;
@@ -321,11 +327,22 @@ void StepRunner::Start(Context& context) {
   if (listener_->on_started) listener_->on_started(context.index);
 }
 
-absl::Status StepRunner::AllowCommit() {
+absl::Status StepRunner::AllowCommit(absl::Duration patience) {
   if (may_commit_) return absl::OkStatus();
-  const absl::Status status = listener_->before_commit();
+  const absl::Status status = listener_->before_commit(patience);
   may_commit_ = status.ok();
   return status;
+}
+
+absl::Status StepRunner::AttemptWhenAllowed(const Context& context, const absl::Status& refusal) {
+  RollBack();
+  if (cancellation_.requested()) return Cancelled(context);
+  ReportRetried(context.step, 2, absl::ZeroDuration(), refusal);
+  const absl::Status allowed = AllowCommit(absl::InfiniteDuration());
+  if (allowed.ok()) return Attempt(context.index);
+  return cancellation_.requested()
+             ? Cancelled(context)
+             : errors::WithState(allowed, context.step.revision, StateAfterFailure(context));
 }
 
 absl::Status StepRunner::CommitReady() {

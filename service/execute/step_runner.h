@@ -26,9 +26,10 @@ namespace migd {
 struct StepListener {
   // Before anything of a step; what is not OK ends the run.
   std::function<absl::Status(size_t step)> before = nullptr;
-  // Before anything of the first step outlives its transaction; what is not OK ends the run, and
-  // nothing stays. Locks may be held meanwhile.
-  std::function<absl::Status()> before_commit = nullptr;
+  // Before anything of the first step outlives its transaction. What is not OK within `patience`
+  // ends the run, and nothing stays; but of a step that holds locks it is rolled back, this is
+  // asked once more without them, and the step is tried again.
+  std::function<absl::Status(absl::Duration patience)> before_commit = nullptr;
   std::function<void(size_t step)> on_started = nullptr;
   // The step is committed, and with it the version table.
   std::function<void(size_t step, absl::Duration duration)> on_finished = nullptr;
@@ -109,7 +110,10 @@ class StepRunner {
   // `rows` are those that the steps before leave.
   std::unique_ptr<Context> Prepare(size_t index, VersionRows rows) const;
   // Asks before the first commit whether there may be one.
-  absl::Status AllowCommit();
+  absl::Status AllowCommit(absl::Duration patience);
+  // Gives up a step that may not be committed yet, because of `refusal`, and attempts it again when
+  // it may.
+  absl::Status AttemptWhenAllowed(const Context& context, const absl::Status& refusal);
   // Ends the transaction of a step that goes no further, if there is one.
   void RollBack();
   // Commits the step that is ready_, if there is one.
@@ -124,6 +128,8 @@ class StepRunner {
   // Waits before the attempt that follows `failed`, the number of attempts so far. False if the
   // operation is to stop.
   bool PauseAfter(int failed, const Step& step, const absl::Status& status);
+  void ReportRetried(const Step& step, int attempt, absl::Duration pause,
+                     const absl::Status& status);
   // `first_part` if it is on its way already.
   absl::Status RunTransactional(Context& context, std::unique_ptr<PartRun> first_part);
   // How many of `statements`, from the first, can be sent together.

@@ -188,7 +188,7 @@ absl::StatusOr<DatabaseOperations::Accepted> DatabaseOperations::Accept(
   }
   const StoredEvents events = AcceptedEvent(operation);
   // An upgrade finds nothing to do, as a rule, and need not wait for the disk twice for that: its
-  // plan is written before the first step, and this with it. A server that lives writes it again.
+  // plan is written before the first COMMIT, and this with it. A server that lives writes it again.
   auto stored = store_.Insert(record, events,
                               operation.action() == migration::v1::ACTION_UPGRADE
                                   ? Durability::kMayBeLost
@@ -340,9 +340,10 @@ ExecuteResult DatabaseOperations::RunOnce(Run& run) {
   request.has_backup = wanted.has_backup();
   // They were about what was in question when the call was made.
   if (run.plan.steps_size() > 0) request.decisions = RunDecisions();
-  request.before_first_commit = [this, &run] {
+  request.before_first_commit = [this, &run](absl::Duration patience) {
     Wake(true);
-    return AwaitWritten(*run.operation, &run.cancellation, absl::Now() + kLongestWrite);
+    return AwaitWritten(*run.operation, &run.cancellation,
+                        absl::Now() + std::min(patience, kLongestWrite));
   };
   result.status = turnstile_.WaitForTurn(
       operation.id(), request.mutex_deadline, run.cancellation, [&](const std::string& holder) {
@@ -495,7 +496,7 @@ absl::Status DatabaseOperations::Write(Operation& operation, const Operation::Ba
     GiveUp(operation);
   }
   const migration::v1::Operation& state = batch.record.operation;
-  if (*written && !IsFinal(state.state())) ledger_->RehearseEnd(batch.record);
+  if (*written && !IsFinal(state.state()) && operation.owned()) ledger_->RehearseEnd();
   const int64_t kept = state.last_sequence() - state.first_sequence() + 1;
   if (!*written || kept < settings_.most_events + settings_.most_events / 10 + 1) {
     return absl::OkStatus();

@@ -94,6 +94,12 @@ const absl::string_view kAuditColumns =
     "number, (extract(epoch FROM time) * 1000000)::bigint, principal, address, rpc, request, "
     "outcome, reason, operation, request_id, trace_id, server, calls, hash, previous_hash";
 
+const absl::string_view kRehearseAuditSql =
+    "BEGIN; INSERT INTO migration_service.audit (principal, address, rpc, request, outcome, "
+    "reason, "
+    "operation, request_id, trace_id, server, calls) VALUES ('', '', '', '', 'SUCCEEDED', '', '', "
+    "'', '', '', 1); ROLLBACK";
+
 std::string CreateAuditSql() { return absl::StrCat(kTable, ChainFunctionSql(), kTriggers); }
 
 std::string AppendAuditSql(const migration::v1::AuditEntry& entry, absl::string_view from,

@@ -21,6 +21,10 @@ extern const absl::string_view kAuditExists;
 std::string AppendAuditSql(const migration::v1::AuditEntry& entry, absl::string_view from,
                            QueryParameters& parameters);
 
+// Adds a row and takes it back, in one message: the function that chains the rows, which a session
+// compiles for the first of them, is ready then.
+extern const absl::string_view kRehearseAuditSql;
+
 // The columns of an entry, in the order of AuditEntry's fields; its time as microseconds since
 // 1970.
 extern const absl::string_view kAuditColumns;

@@ -81,23 +81,31 @@ absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
 
 void PostgresDatabase::ExpectOperation(bool is_first) {
   MutexLock lock(mutex_);
-  if (opening_.joinable() || (spare_ != nullptr && absl::Now() < spare_until_)) return;
+  if (is_opening_ || HasSpare()) return;
+  // The thread has nothing left to do.
+  if (opening_.joinable()) opening_.join();
   try {
-    opening_ = std::thread([this, is_first] { OpenAhead(is_first); });
+    opening_ = std::thread([this, is_first] {
+      auto session = OpenAhead(is_first);
+      MutexLock ending(mutex_);
+      // One that has come free meanwhile knows the database already.
+      if (session != nullptr && !HasSpare()) KeepSpare(std::move(session));
+      is_opening_ = false;
+      opened_.NotifyAll();
+    });
+    is_opening_ = true;
   } catch (const std::system_error&) {
     // Without a thread to spare the operation opens it.
   }
 }
 
-void PostgresDatabase::OpenAhead(bool is_first) {
+std::unique_ptr<PostgresSession> PostgresDatabase::OpenAhead(bool is_first) {
   auto session = Connect("migd");
-  if (!session.ok()) return;
-  {
-    const AnswerWatch::Use watched(answers_, SocketOf(**session), kLongestLook);
-    if (!(*session)->Guard().ok() || !(*session)->SetTimeouts(kReadTimeouts).ok()) return;
-    if (is_first) (*session)->PrepareAhead();
-  }
-  KeepSpare(*std::move(session));
+  if (!session.ok()) return nullptr;
+  const AnswerWatch::Use watched(answers_, SocketOf(**session), kLongestLook);
+  if (!(*session)->Guard().ok() || !(*session)->SetTimeouts(kReadTimeouts).ok()) return nullptr;
+  if (is_first) (*session)->PrepareAhead();
+  return *std::move(session);
 }
 
 void PostgresDatabase::ExpectNoOperation() { TakeSpare().reset(); }
@@ -106,23 +114,21 @@ void PostgresDatabase::TakeBack(std::unique_ptr<Session> session) {
   auto* spare = dynamic_cast<PostgresSession*>(session.get());
   if (spare == nullptr || !spare->Refresh().ok()) return;
   session.release();
+  MutexLock lock(mutex_);
   KeepSpare(std::unique_ptr<PostgresSession>(spare));
+  opened_.NotifyAll();
 }
 
 void PostgresDatabase::KeepSpare(std::unique_ptr<PostgresSession> session) {
-  MutexLock lock(mutex_);
-  spare_.swap(session);
+  spare_ = std::move(session);
   spare_until_ = absl::Now() + kSpareTime;
 }
 
+bool PostgresDatabase::HasSpare() const { return spare_ != nullptr && absl::Now() < spare_until_; }
+
 std::unique_ptr<PostgresSession> PostgresDatabase::TakeSpare() {
-  std::thread opening;
-  {
-    MutexLock lock(mutex_);
-    opening = std::move(opening_);
-  }
-  if (opening.joinable()) opening.join();
   MutexLock lock(mutex_);
+  while (!HasSpare() && is_opening_) opened_.Wait(mutex_);
   // One that has idled for long goes the way of all: PostgreSQL may be about to end it.
   auto spare = std::move(spare_);
   return absl::Now() < spare_until_ ? std::move(spare) : nullptr;
@@ -147,6 +153,7 @@ std::unique_ptr<PostgresSession> PostgresDatabase::TakeIdle() {
 void PostgresDatabase::KeepIdle(std::unique_ptr<PostgresSession> reader) {
   MutexLock lock(mutex_);
   if (idle_.size() < kMostIdle) idle_.push_back(std::move(reader));
+  if (!HasSpare()) spare_.reset();
 }
 
 absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresDatabase::ConnectReader() {

@@ -77,8 +77,8 @@ class PostgresDatabase : public Database {
   }
 
   // Begins to open the session of an operation that is about to come, if there is none to spare,
-  // and prepares it for writing if that `is_first`. OpenSession waits for it. What goes wrong is
-  // found out there.
+  // and prepares it for writing if that `is_first`. OpenSession waits for it, unless another comes
+  // free before. What goes wrong is found out there.
   void ExpectOperation(bool is_first);
   // It does not come.
   void ExpectNoOperation();
@@ -95,10 +95,11 @@ class PostgresDatabase : public Database {
  private:
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);
   absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectReader();
-  // The body of `opening_`.
-  void OpenAhead(bool is_first);
-  void KeepSpare(std::unique_ptr<PostgresSession> session);
-  // Once one that is being opened is there.
+  // What `opening_` does. Null if that went wrong.
+  std::unique_ptr<PostgresSession> OpenAhead(bool is_first);
+  void KeepSpare(std::unique_ptr<PostgresSession> session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasSpare() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Waits for one that is being opened, if there is no other.
   std::unique_ptr<PostgresSession> TakeSpare();
   // Runs `use` on an idle connection, or on a fresh one if there is none or it turns out lost.
   template <typename Use>
@@ -151,8 +152,11 @@ class PostgresDatabase : public Database {
   // For the next operation, if it comes before that time; may be null.
   std::unique_ptr<PostgresSession> spare_ ABSL_GUARDED_BY(mutex_);
   absl::Time spare_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  // Opens the spare session; not joinable if nobody does.
+  // Opens a session to spare.
   std::thread opening_ ABSL_GUARDED_BY(mutex_);
+  bool is_opening_ ABSL_GUARDED_BY(mutex_) = false;
+  // Or another has come free.
+  CondVar opened_;
 };
 
 }  // namespace migd

@@ -46,7 +46,7 @@ ParseTree ParseTree::Read(absl::string_view statement) {
     tree.problem_ = absl::StrCat("it has ", statement.size(), " bytes");
     return tree;
   }
-  const TreeHandover handover(tree.memory_);
+  TreeHandover handover(tree.memory_);
   PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(std::string(statement).c_str());
   if (parsed.error != nullptr) {
     tree.problem_ = parsed.error->message;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 namespace migd {
 namespace {
@@ -18,12 +19,17 @@ T& At(ProtobufCMessage& message, size_t offset) {
   return *reinterpret_cast<T*>(reinterpret_cast<char*>(&message) + offset);
 }
 
-// `value`, which is of the field's type, has been copied as it is: copies what it points to.
-void CopyBeneath(const ProtobufCFieldDescriptor& field, void* value, TreeMemory& memory) {
+// Messages that are still to be copied: where the pointers to them are.
+using Pending = std::vector<ProtobufCMessage**>;
+
+// `value`, which is of the field's type, has been copied as it is: copies what it points to, but
+// for messages.
+void CopyBeneath(const ProtobufCFieldDescriptor& field, void* value, TreeMemory& memory,
+                 Pending& pending) {
   switch (field.type) {
     case PROTOBUF_C_TYPE_MESSAGE: {
-      auto& child = *static_cast<ProtobufCMessage**>(value);
-      if (child != nullptr) child = CopyOf(*child, memory);
+      auto* child = static_cast<ProtobufCMessage**>(value);
+      if (*child != nullptr) pending.push_back(child);
       return;
     }
     case PROTOBUF_C_TYPE_STRING: {
@@ -64,16 +70,38 @@ size_t SizeOf(ProtobufCType type) {
   }
 }
 
-void CopyField(ProtobufCMessage& copy, const ProtobufCFieldDescriptor& field, TreeMemory& memory) {
+void CopyField(ProtobufCMessage& copy, const ProtobufCFieldDescriptor& field, TreeMemory& memory,
+               Pending& pending) {
   if (field.label != PROTOBUF_C_LABEL_REPEATED) {
-    return CopyBeneath(field, &At<char>(copy, field.offset), memory);
+    return CopyBeneath(field, &At<char>(copy, field.offset), memory, pending);
   }
   const size_t count = At<size_t>(copy, field.quantifier_offset);
   if (count == 0) return;
   const size_t size = SizeOf(field.type);
   auto& values = At<char*>(copy, field.offset);
   values = static_cast<char*>(CopyOfBytes(values, count * size, memory));
-  for (size_t i = 0; i < count; ++i) CopyBeneath(field, values + i * size, memory);
+  for (size_t i = 0; i < count; ++i) CopyBeneath(field, values + i * size, memory, pending);
+}
+
+ProtobufCMessage* CopyOfMessage(const ProtobufCMessage& message, TreeMemory& memory,
+                                Pending& pending) {
+  const ProtobufCMessageDescriptor& type = *message.descriptor;
+  auto* copy = static_cast<ProtobufCMessage*>(CopyOfBytes(&message, type.sizeof_message, memory));
+  if (message.descriptor == &pg_query__node__descriptor) {
+    // A field for every kind of node, of which one is there.
+    const auto kind = static_cast<unsigned>(reinterpret_cast<PgQuery__Node*>(copy)->node_case);
+    const auto* field = protobuf_c_message_descriptor_get_field(&type, kind);
+    if (field != nullptr) CopyField(*copy, *field, memory, pending);
+    return copy;
+  }
+  for (unsigned i = 0; i < type.n_fields; ++i) {
+    const ProtobufCFieldDescriptor& field = type.fields[i];
+    // Of a oneof, the one that is there.
+    const bool is_absent = (field.flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
+                           At<uint32_t>(*copy, field.quantifier_offset) != field.id;
+    if (!is_absent) CopyField(*copy, field, memory, pending);
+  }
+  return copy;
 }
 
 }  // namespace
@@ -93,23 +121,14 @@ void* TreeMemory::Allocate(size_t size) {
 }
 
 ProtobufCMessage* CopyOf(const ProtobufCMessage& message, TreeMemory& memory) {
-  const ProtobufCMessageDescriptor& type = *message.descriptor;
-  auto* copy = static_cast<ProtobufCMessage*>(CopyOfBytes(&message, type.sizeof_message, memory));
-  if (message.descriptor == &pg_query__node__descriptor) {
-    // A field for every kind of node, of which one is there.
-    const auto kind = static_cast<unsigned>(reinterpret_cast<PgQuery__Node*>(copy)->node_case);
-    const auto* field = protobuf_c_message_descriptor_get_field(&type, kind);
-    if (field != nullptr) CopyField(*copy, *field, memory);
-    return copy;
+  Pending pending;
+  ProtobufCMessage* const root = CopyOfMessage(message, memory, pending);
+  while (!pending.empty()) {
+    ProtobufCMessage*& child = *pending.back();
+    pending.pop_back();
+    child = CopyOfMessage(*child, memory, pending);
   }
-  for (unsigned i = 0; i < type.n_fields; ++i) {
-    const ProtobufCFieldDescriptor& field = type.fields[i];
-    // Of a oneof, the one that is there.
-    const bool is_absent = (field.flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
-                           At<uint32_t>(*copy, field.quantifier_offset) != field.id;
-    if (!is_absent) CopyField(*copy, field, memory);
-  }
-  return copy;
+  return root;
 }
 
 }  // namespace migd

@@ -21,7 +21,7 @@ class TreeMemory {
   size_t left_ = 0;
 };
 
-// `message` and all beneath it, in `memory`. Goes as deep as the tree is nested.
+// `message` and all beneath it, in `memory`.
 ProtobufCMessage* CopyOf(const ProtobufCMessage& message, TreeMemory& memory);
 
 }  // namespace migd

@@ -11,7 +11,7 @@ TreeHandover::TreeHandover(TreeMemory& memory) : memory_(memory) { handover = th
 
 TreeHandover::~TreeHandover() { handover = nullptr; }
 
-void TreeHandover::Take(const PgQuery__ParseResult& tree) {
+void TreeHandover::Take(const PgQuery__ParseResult& tree) noexcept {
   tree_ = reinterpret_cast<const PgQuery__ParseResult*>(CopyOf(tree.base, memory_));
 }
 
@@ -28,7 +28,8 @@ size_t pg_query__parse_result__get_packed_size(const PgQuery__ParseResult* messa
 }
 
 size_t pg_query__parse_result__pack(const PgQuery__ParseResult* message, uint8_t* out) {
-  return migd::handover == nullptr ? protobuf_c_message_pack(&message->base, out) : 0;
+  const bool is_taken = migd::handover != nullptr && migd::handover->tree() != nullptr;
+  return is_taken ? 0 : protobuf_c_message_pack(&message->base, out);
 }
 
 }  // extern "C"

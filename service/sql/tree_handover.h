@@ -13,7 +13,7 @@
 
 namespace migd {
 
-// While one lives, the next tree that its thread reads is copied into `memory`, which must outlive
+// While one lives, the tree that its thread reads is copied into `memory`, which must outlive
 // it, and the packed one is empty. Not more than one on a thread.
 class TreeHandover {
  public:
@@ -27,7 +27,7 @@ class TreeHandover {
   const PgQuery__ParseResult* tree() const { return tree_; }
 
   // Called in place of the library's.
-  void Take(const PgQuery__ParseResult& tree);
+  void Take(const PgQuery__ParseResult& tree) noexcept;
 
  private:
   TreeMemory& memory_;

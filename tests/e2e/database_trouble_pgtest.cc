@@ -344,5 +344,21 @@ TEST_F(EmbeddedTest, ADirectoryWithOtherFilesIsRefused) {
   EXPECT_THAT(start.err, AllOf(HasSubstr("has other files in it"), HasSubstr("--embedded")));
 }
 
+// Whether the step or the plan, which is being stored meanwhile, comes first to the table is left
+// to chance.
+TEST_F(DatabaseTroubleTest, AFirstStepMayLockTheTablesOfTheService) {
+  Add({.id = "bb20",
+       .revises = "aa10",
+       .up =
+           "LOCK TABLE migration_service.operation IN ACCESS EXCLUSIVE MODE;\nCREATE TABLE b ();"});
+  const Migd server({"--database", TestCluster::Uri(database()), "--migrations", migrations()});
+  EXPECT_EQ(Ask(server, {"upgrade", "aa10"}).exit_code, 0);
+  const Finished upgrade = Ask(server, {"upgrade", "head"});
+  EXPECT_EQ(upgrade.exit_code, 0) << upgrade.err;
+  EXPECT_EQ(Query("SELECT version_num FROM alembic_version"), "bb20");
+  EXPECT_EQ(Query("SELECT state FROM migration_service.operation ORDER BY number DESC LIMIT 1"),
+            "SUCCEEDED");
+}
+
 }  // namespace
 }  // namespace migd

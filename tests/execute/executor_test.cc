@@ -81,7 +81,7 @@ class ExecuteTest : public ::testing::Test {
   std::string plan_hash_;
   std::string confirmation_;
   migration::v1::Plan earlier_plan_;
-  std::function<absl::Status()> before_first_commit_;
+  std::function<absl::Status(absl::Duration patience)> before_first_commit_;
   migration::v1::Plan last_plan_;
   // The locks of a statement are watched by another thread, which emits too.
   Mutex events_mutex_;
@@ -116,7 +116,7 @@ TEST_F(ExecuteTest, IsAskedOnceBeforeAnythingOutlivesItsTransaction) {
   WriteTwoRevisions();
   std::vector<std::string> before;
   int calls = 0;
-  before_first_commit_ = [&] {
+  before_first_commit_ = [&](absl::Duration) {
     ++calls;
     before = events_;
     EXPECT_THAT(CommittedRows(), IsEmpty());
@@ -132,7 +132,7 @@ TEST_F(ExecuteTest, IsAskedOnceBeforeAnythingOutlivesItsTransaction) {
 TEST_F(ExecuteTest, IsAskedBeforeTheFirstStatementOutsideATransaction) {
   fake_.Write({"a", "", " transaction:false\nCREATE TABLE a (x int);\n", "\nDROP TABLE a;"});
   std::vector<std::string> before;
-  before_first_commit_ = [&] {
+  before_first_commit_ = [&](absl::Duration) {
     before = events_;
     return absl::CancelledError("no");
   };
@@ -142,14 +142,38 @@ TEST_F(ExecuteTest, IsAskedBeforeTheFirstStatementOutsideATransaction) {
   EXPECT_FALSE(database_.HasTable("a"));
 }
 
+// It may be what the answer waits for.
+TEST_F(ExecuteTest, AFirstStepThatMustWaitLongDoesSoWithoutItsLocks) {
+  WriteTwoRevisions();
+  std::vector<absl::Duration> patience;
+  before_first_commit_ = [&](absl::Duration patient_for) {
+    patience.push_back(patient_for);
+    EXPECT_EQ(database_.journal().back() == "ROLLBACK", patience.size() == 2);
+    return patience.size() == 1 ? absl::UnavailableError("not stored yet") : absl::OkStatus();
+  };
+  ASSERT_TRUE(Upgrade("a").status.ok());
+  EXPECT_LT(patience.at(0), absl::Seconds(10));
+  EXPECT_EQ(patience.at(1), absl::InfiniteDuration());
+  EXPECT_THAT(events_, ElementsAre("plan a",                        //
+                                   "start a 1/1",                   //
+                                   "statement a 1/1 CREATE TABLE",  //
+                                   StartsWith("retry a"),           //
+                                   "statement a 1/1 CREATE TABLE",  //
+                                   "finish a {a}"));
+  EXPECT_TRUE(database_.HasTable("a"));
+}
+
 TEST_F(ExecuteTest, NothingStaysOfAFirstStepThatMayNotBeCommitted) {
   WriteTwoRevisions();
-  before_first_commit_ = [] { return absl::UnavailableError("the plan is not stored"); };
-  EXPECT_EQ(Upgrade().status, absl::UnavailableError("the plan is not stored"));
+  before_first_commit_ = [](absl::Duration) { return absl::UnavailableError("it is not stored"); };
+  const ExecuteResult refused = Upgrade();
+  EXPECT_EQ(refused.status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(refused.status.message()),
+              AllOf(HasSubstr("it is not stored"), HasSubstr("nothing of a remains")));
   EXPECT_FALSE(database_.HasTable("a"));
   EXPECT_THAT(CommittedRows(), IsEmpty());
 
-  before_first_commit_ = [this] {
+  before_first_commit_ = [this](absl::Duration) {
     cancellation_.Request("enough");
     return errors::OperationCancelled("enough");
   };

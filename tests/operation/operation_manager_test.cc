@@ -230,16 +230,22 @@ TEST_F(OperationManagerTest, WhatCannotBeStoredIsNotAccepted) {
   EXPECT_THAT(fake_.database().journal(), IsEmpty());
 }
 
-TEST_F(OperationManagerTest, NothingRunsBeforeItsPlanIsStored) {
+TEST_F(OperationManagerTest, NothingIsCommittedBeforeItsPlanIsStored) {
   fake_.database().HoldMutex({4711, "billing", "app", ""});
   const OperationPointer operation = Start();
   fake_.store().Fail(errors::DatabaseUnavailable("app", "gone"));
   fake_.database().ReleaseMutex();
   // Those who wait are told, though it cannot be stored.
   ASSERT_TRUE(Eventually([&] { return operation->Snapshot().state() == State::STATE_RUNNING; }));
+  // After a while its locks are given up, and it goes on waiting.
+  ASSERT_TRUE(Eventually([&] {
+    const std::vector<std::string> journal = fake_.database().journal();
+    return !journal.empty() && journal.back() == "ROLLBACK";
+  }));
   EXPECT_FALSE(fake_.database().HasTable("a"));
   fake_.store().Fail(absl::OkStatus());
   EXPECT_EQ(EndOf(operation), State::STATE_SUCCEEDED);
+  EXPECT_TRUE(fake_.database().HasTable("a"));
   EXPECT_EQ(fake_.store().Find(operation->id())->front().operation.state(), State::STATE_SUCCEEDED);
 }
 

@@ -75,7 +75,7 @@ TEST(TreeHandover, TakesWhatTheLibraryWouldPack) {
     TreeMemory memory;
     std::string taken;
     {
-      const TreeHandover handover(memory);
+      TreeHandover handover(memory);
       const PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(sql);
       pg_query_free_protobuf_parse_result(parsed);
       ASSERT_NE(handover.tree(), nullptr) << "the library packs by itself";

@@ -22,7 +22,7 @@ class FakeOperationStore::FakeLedger : public Ledger {
     store_.servers_.erase(store_.servers_.find(server_));
   }
 
-  void RehearseEnd(const OperationRecord&) override {}
+  void RehearseEnd() override {}
 
   absl::StatusOr<bool> Write(const OperationRecord& record, int expected_attempt,
                              const StoredEvents& events, Durability) override {

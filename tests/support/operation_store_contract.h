@@ -190,7 +190,7 @@ TEST_P(OperationStoreContract, RehearsingTheEndChangesNothing) {
   OperationRecord record = Insert(NewRecord("a"));
   record.operation.set_state(Operation::STATE_RUNNING);
   ASSERT_TRUE(WriteUpTo(*ledger, record, 3));
-  ledger->RehearseEnd(record);
+  ledger->RehearseEnd();
   EXPECT_THAT(Sequences("a", 0), ElementsAre(1, 2, 3));
   EXPECT_EQ(store_.Find("a")->front().operation.SerializeAsString(),
             record.operation.SerializeAsString());
