@@ -79,14 +79,14 @@ absl::StatusOr<std::unique_ptr<Session>> PostgresDatabase::OpenSession(
   return session;
 }
 
-void PostgresDatabase::ExpectOperation(bool is_first) {
+void PostgresDatabase::ExpectOperation() {
   MutexLock lock(mutex_);
   if (is_opening_ || HasSpare()) return;
   // The thread has nothing left to do.
   if (opening_.joinable()) opening_.join();
   try {
-    opening_ = std::thread([this, is_first] {
-      auto session = OpenAhead(is_first);
+    opening_ = std::thread([this] {
+      auto session = OpenAhead();
       MutexLock ending(mutex_);
       // One that has come free meanwhile knows the database already.
       if (session != nullptr && !HasSpare()) KeepSpare(std::move(session));
@@ -99,12 +99,12 @@ void PostgresDatabase::ExpectOperation(bool is_first) {
   }
 }
 
-std::unique_ptr<PostgresSession> PostgresDatabase::OpenAhead(bool is_first) {
+std::unique_ptr<PostgresSession> PostgresDatabase::OpenAhead() {
   auto session = Connect("migd");
   if (!session.ok()) return nullptr;
   const AnswerWatch::Use watched(answers_, SocketOf(**session), kLongestLook);
   if (!(*session)->Guard().ok() || !(*session)->SetTimeouts(kReadTimeouts).ok()) return nullptr;
-  if (is_first) (*session)->PrepareAhead();
+  (*session)->PrepareAhead();
   return *std::move(session);
 }
 

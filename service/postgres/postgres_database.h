@@ -76,10 +76,10 @@ class PostgresDatabase : public Database {
     return result;
   }
 
-  // Begins to open the session of an operation that is about to come, if there is none to spare,
-  // and prepares it for writing if that `is_first`. OpenSession waits for it, unless another comes
-  // free before. What goes wrong is found out there.
-  void ExpectOperation(bool is_first);
+  // Begins to open the session of the first operation, which is about to come, and to prepare it
+  // for writing. OpenSession waits for it, unless another comes free before. What goes wrong is
+  // found out there.
+  void ExpectOperation();
   // It does not come.
   void ExpectNoOperation();
 
@@ -96,7 +96,7 @@ class PostgresDatabase : public Database {
   absl::StatusOr<std::unique_ptr<PostgresSession>> Connect(const std::string& application_name);
   absl::StatusOr<std::unique_ptr<PostgresSession>> ConnectReader();
   // What `opening_` does. Null if that went wrong.
-  std::unique_ptr<PostgresSession> OpenAhead(bool is_first);
+  std::unique_ptr<PostgresSession> OpenAhead();
   void KeepSpare(std::unique_ptr<PostgresSession> session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasSpare() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits for one that is being opened, if there is no other.

@@ -438,14 +438,13 @@ absl::StatusOr<OperationRecord> PostgresOperationStore::Insert(const OperationRe
           database_.name());
     };
     if (is_prepared_) {
-      database_.ExpectOperation(/*is_first=*/false);
       // What is wrong is found out below; nothing was written, or what was is found.
       auto inserted = Translated(database_.name(), insert);
       if (inserted.ok()) return inserted;
     }
     const absl::Status writable = session.CheckWritable();
     if (!writable.ok()) return writable;
-    database_.ExpectOperation(/*is_first=*/true);
+    database_.ExpectOperation();
     auto inserted = Translated(database_.name(), [&] {
       PrepareServiceTables(session);
       return insert();
