@@ -127,9 +127,8 @@ struct LogEntry {
 // A migration file that is accepted though it is not the one that was applied.
 struct ChecksumAcceptance {
   std::string revision;
-  // MigrationFile::checksum() of what was applied, and of the file that is accepted.
-  std::string applied_checksum;
-  std::string file_checksum;
+  // MigrationFile::checksum() of the file.
+  std::string checksum;
   std::string operation;
 };
 
@@ -286,7 +285,7 @@ class Session {
   virtual absl::Status WriteVersion(const VersionWrite& write, absl::string_view revision) = 0;
   // Adds to the log of applied revisions.
   virtual absl::Status AppendLog(const LogEntry& entry) = 0;
-  // Adds to those that are kept for good. Not inside a transaction, after PrepareForWriting.
+  // Adds to the log, for good. Not inside a transaction, after PrepareForWriting.
   virtual absl::Status AcceptChecksum(const ChecksumAcceptance& acceptance) = 0;
 
   // What is needed of the index of a concurrent build. Not inside a transaction.
@@ -308,7 +307,7 @@ class Session {
   virtual absl::Status RecordStatements(const JournalKey& section,
                                         const SectionJournal& entries) = 0;
   // Writes the entry of a statement that is skipped, removes that of one that is to run, and adds
-  // the decision to those that are kept for good, by whom and in which operation.
+  // the decision to the log, for good.
   virtual absl::Status RecordDecision(const JournalKey& section, int statement,
                                       const JournalEntry& entry, JournalDecision decision) = 0;
   // Removes the entry of one statement, or of all.

@@ -91,15 +91,18 @@ CREATE TABLE migration_service.revision_log (
   version_table text NOT NULL,
   revision text NOT NULL,
   direction text NOT NULL CHECK (direction IN ('upgrade', 'downgrade', 'stamp')),
+  decision text CHECK (decision IN ('accept', 'run', 'skip')),
   checksum text,
+  statement_index integer,
+  statement text,
   operation text NOT NULL,
   applied_by text NOT NULL DEFAULT session_user,
   start_time timestamptz NOT NULL,
   finish_time timestamptz NOT NULL DEFAULT clock_timestamp(),
-  resulting_revisions text[] NOT NULL
+  resulting_revisions text[]
 );
 COMMENT ON TABLE migration_service.revision_log IS
-  'one row for each revision applied, taken down or stamped; only ever added to';
+  'one row for each revision applied, taken down or stamped, and for each decision: to accept a file that has changed, to run or skip a statement whose outcome nobody knew; only ever added to';
 )";
 
 const absl::string_view kCreateStatementJournal = R"(
@@ -119,36 +122,6 @@ CREATE TABLE migration_service.statement_journal (
 );
 COMMENT ON TABLE migration_service.statement_journal IS
   'the statements of sections outside a transaction, while such a section is half done';
-CREATE TABLE migration_service.statement_decision (
-  entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  version_table text NOT NULL,
-  revision text NOT NULL,
-  direction text NOT NULL,
-  statement_index integer NOT NULL,
-  fingerprint text NOT NULL,
-  statement text NOT NULL,
-  decision text NOT NULL CHECK (decision IN ('run', 'skip')),
-  operation text NOT NULL,
-  decided_by text NOT NULL DEFAULT session_user,
-  decide_time timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-COMMENT ON TABLE migration_service.statement_decision IS
-  'what was decided about statements whose outcome nobody knew; only ever added to';
-)";
-
-const absl::string_view kCreateChecksumAcceptance = R"(
-CREATE TABLE migration_service.checksum_acceptance (
-  entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  version_table text NOT NULL,
-  revision text NOT NULL,
-  applied_checksum text NOT NULL,
-  file_checksum text NOT NULL,
-  operation text NOT NULL,
-  accepted_by text NOT NULL DEFAULT session_user,
-  accept_time timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-COMMENT ON TABLE migration_service.checksum_acceptance IS
-  'migration files that were accepted though they changed after they were applied; only ever added to';
 )";
 
 std::string EpochSeconds(absl::Time time) {
@@ -227,7 +200,7 @@ std::string DatedRowsSql(const VersionTable& table) {
       "FROM migration_service.revision_log AS log WHERE log.version_table = ",
       LoggedTableSql(table),
       " AND log.revision = rows.version_num AND log.direction = 'upgrade' "
-      "ORDER BY log.entry DESC LIMIT 1) FROM ",
+      "AND log.decision IS NULL ORDER BY log.entry DESC LIMIT 1) FROM ",
       QualifiedName(table), " AS rows");
 }
 
@@ -299,25 +272,18 @@ std::string AppendLogSql(const VersionTable& table, const LogExpressions& entry)
 
 std::string AcceptChecksumSql(const VersionTable& table, const ChecksumAcceptance& acceptance) {
   return absl::StrCat(
-      "INSERT INTO migration_service.checksum_acceptance (version_table, revision, "
-      "applied_checksum, file_checksum, operation) VALUES (",
-      LoggedTableSql(table), ", ", QuoteLiteral(acceptance.revision), ", ",
-      QuoteLiteral(acceptance.applied_checksum), ", ", QuoteLiteral(acceptance.file_checksum), ", ",
-      QuoteLiteral(acceptance.operation), ")");
+      "INSERT INTO migration_service.revision_log (version_table, revision, direction, decision, "
+      "checksum, operation, start_time) VALUES (",
+      LoggedTableSql(table), ", ", QuoteLiteral(acceptance.revision), ", 'upgrade', 'accept', ",
+      QuoteLiteral(acceptance.checksum), ", ", QuoteLiteral(acceptance.operation), ", now())");
 }
 
-std::string ReadChecksumsSql(const VersionTable& table, bool with_acceptances) {
-  const std::string of_table = absl::StrCat(" WHERE version_table = ", LoggedTableSql(table));
-  const std::string acceptances = absl::StrCat(
-      " UNION ALL SELECT revision, 'upgrade', file_checksum, accept_time "
-      "FROM migration_service.checksum_acceptance",
-      of_table);
+std::string ReadChecksumsSql(const VersionTable& table) {
   return absl::StrCat(
       "SELECT revision, checksum FROM (SELECT DISTINCT ON (revision) revision, direction, checksum "
-      "FROM (SELECT revision, direction, checksum, finish_time AS time "
-      "FROM migration_service.revision_log",
-      of_table, with_acceptances ? acceptances : "",
-      ") AS entry ORDER BY revision, time DESC) AS last "
+      "FROM migration_service.revision_log WHERE version_table = ",
+      LoggedTableSql(table),
+      " AND (decision IS NULL OR decision = 'accept') ORDER BY revision, entry DESC) AS last "
       "WHERE direction = 'upgrade' AND checksum IS NOT NULL");
 }
 
@@ -359,11 +325,11 @@ std::string RecordDecisionSql(const VersionTable& table, const JournalKey& secti
   return absl::StrCat(
       decision == JournalDecision::kSkip ? RecordStatementsSql(table, section, {{statement, entry}})
                                          : EraseRecordsSql(table, section, statement),
-      "; INSERT INTO migration_service.statement_decision (version_table, revision, direction, "
-      "statement_index, fingerprint, statement, operation, decision) VALUES (",
+      "; INSERT INTO migration_service.revision_log (version_table, revision, direction, "
+      "statement_index, checksum, statement, operation, decision, start_time) VALUES (",
       SectionValues(table, section), ", ", statement, ", ", QuoteAlways(entry.fingerprint), ", ",
       QuoteAlways(entry.summary), ", ", QuoteAlways(entry.operation), ", ",
-      decision == JournalDecision::kSkip ? "'skip'" : "'run'", ")");
+      decision == JournalDecision::kSkip ? "'skip'" : "'run'", ", pg_catalog.now())");
 }
 
 std::string EraseRecordsSql(const VersionTable& table, const JournalKey& section,

@@ -65,13 +65,11 @@ std::string ResetSettingsSql(absl::Duration lock_timeout);
 
 // Alembic's table, exactly.
 std::string CreateVersionTableSql(const VersionTable& table);
-// Statements that make the schema `migration_service`, and in it the log of applied revisions.
+// Statements that make the schema `migration_service`, and in it the log of applied revisions and
+// decisions, and the journal of statements.
 extern const absl::string_view kCreateServiceSchema;
 extern const absl::string_view kCreateRevisionLog;
-// The journal of statements, and the decisions about what it could not settle.
 extern const absl::string_view kCreateStatementJournal;
-// The acceptances of checksums.
-extern const absl::string_view kCreateChecksumAcceptance;
 
 // A query for whether this session holds the mutex.
 std::string HoldsMutexSql();
@@ -106,11 +104,10 @@ const char* DirectionName(Step::Direction direction);
 // Adds an entry to the log.
 std::string AppendLogSql(const VersionTable& table, const LogExpressions& entry);
 
-// Adds to the acceptances of checksums.
+// Adds the acceptance of a checksum to the log.
 std::string AcceptChecksumSql(const VersionTable& table, const ChecksumAcceptance& acceptance);
-// A query for revision and checksum; see Database::ReadChecksums. `with_acceptances` if their table
-// is there.
-std::string ReadChecksumsSql(const VersionTable& table, bool with_acceptances);
+// A query for revision and checksum; see Database::ReadChecksums.
+std::string ReadChecksumsSql(const VersionTable& table);
 
 // A query for the journal: revision, direction, index, fingerprint, summary, state, operation.
 std::string ReadJournalSql(const VersionTable& table);

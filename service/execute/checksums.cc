@@ -45,7 +45,7 @@ absl::Status CheckAllChanged(const std::set<std::string>& ids,
 absl::Status Accept(Session& session, const ChangedFile& file, const std::string& operation,
                     const EventSink& sink) {
   const absl::Status status =
-      session.AcceptChecksum({file.revision, file.applied_checksum, file.file_checksum, operation});
+      session.AcceptChecksum({file.revision, file.file_checksum, operation});
   if (!status.ok()) return status;
   migration::v1::OperationEvent event;
   auto& accepted = *event.mutable_checksum_accepted();

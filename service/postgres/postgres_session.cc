@@ -293,7 +293,8 @@ absl::StatusOr<std::map<std::string, absl::Time>> PostgresSession::ReadApplyTime
     for (const pqxx::row row :
          work.exec_params("SELECT revision, extract(epoch FROM max(finish_time))::double precision "
                           "FROM migration_service.revision_log "
-                          "WHERE version_table = $1 AND direction = 'upgrade' GROUP BY revision",
+                          "WHERE version_table = $1 AND direction = 'upgrade' AND decision IS NULL "
+                          "GROUP BY revision",
                           absl::StrCat(table_.schema, ".", table_.name))) {
       times[row[0].as<std::string>()] = absl::UnixEpoch() + absl::Seconds(row[1].as<double>());
     }
@@ -348,8 +349,7 @@ absl::StatusOr<std::map<std::string, std::string>> PostgresSession::ReadChecksum
     std::map<std::string, std::string> checksums;
     pqxx::nontransaction work(*connection_);
     if (!IsReadable(work, "revision_log")) return checksums;
-    const bool with_acceptances = IsReadable(work, "checksum_acceptance");
-    for (const pqxx::row row : work.exec(ReadChecksumsSql(table_, with_acceptances))) {
+    for (const pqxx::row row : work.exec(ReadChecksumsSql(table_))) {
       checksums[row[0].as<std::string>()] = row[1].as<std::string>();
     }
     return checksums;

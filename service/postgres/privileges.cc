@@ -28,10 +28,9 @@ const std::vector<ServiceTable>& ServiceTables() {
       {"operation_events", {"SELECT", "INSERT", "DELETE"}},
       {"audit", {"SELECT", "INSERT"}},
       {"revision_log", {"INSERT"}},
-      {"checksum_acceptance", {"INSERT"}},
       {"statement_journal", {"SELECT"}},
       {"statement_journal", {"SELECT", "INSERT", "UPDATE", "DELETE"}, true},
-      {"statement_decision", {"INSERT"}, true},
+      {"revision_log", {"INSERT"}, true},
   };
   return tables;
 }

@@ -153,8 +153,7 @@ void PrepareAudit(PostgresSession& session) {
 void PrepareStepTables(PostgresSession& session) {
   Prepare(session, kStepTablesObject,
           {{"revision_log", std::string(kCreateRevisionLog)},
-           {"statement_journal", std::string(kCreateStatementJournal)},
-           {"checksum_acceptance", std::string(kCreateChecksumAcceptance)}});
+           {"statement_journal", std::string(kCreateStatementJournal)}});
 }
 
 }  // namespace migd

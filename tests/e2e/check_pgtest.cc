@@ -28,7 +28,9 @@ class ChecksumTest : public ServiceTest {
   void Change() { Add({.id = "aa10", .up = "CREATE TABLE a (y int);", .down = "DROP TABLE a;"}); }
   void AddNext() { Add({.id = "bb20", .revises = "aa10", .up = "CREATE TABLE b ();"}); }
   std::string AppliedChecksum() const {
-    return Query("SELECT checksum FROM migration_service.revision_log WHERE revision = 'aa10'");
+    return Query(
+        "SELECT checksum FROM migration_service.revision_log WHERE revision = 'aa10' "
+        "AND decision IS NULL");
   }
 };
 
@@ -68,8 +70,10 @@ TEST_F(ChecksumTest, OneThatIsAcceptedByNameIsAcceptedForGood) {
   EXPECT_EQ(accepted[0]["applied_checksum"].text(), AppliedChecksum());
   EXPECT_EQ(VersionRows(), "bb20");
   EXPECT_EQ(
-      Query("SELECT concat_ws(' ', revision, applied_checksum <> file_checksum, accepted_by, "
-            "operation) FROM migration_service.checksum_acceptance"),
+      Query("SELECT concat_ws(' ', accepted.revision, accepted.checksum <> applied.checksum, "
+            "accepted.applied_by, accepted.operation) FROM migration_service.revision_log AS "
+            "accepted JOIN migration_service.revision_log AS applied USING (revision) "
+            "WHERE accepted.decision = 'accept' AND applied.decision IS NULL"),
       absl::StrCat("aa10 t ", Query("SELECT session_user"), " ", events[0]["operation"].text()));
   Add({.id = "cc30", .revises = "bb20", .up = "CREATE TABLE c ();"});
   Text({"upgrade", "head"});

@@ -258,10 +258,8 @@ TEST(Privileges, OfTablesThatAreThereAreNeededToo) {
                 "database ", stranger.owner.name, ": role ", stranger.role,
                 " lacks USAGE, CREATE on schema migration_service; SELECT, INSERT, UPDATE, DELETE "
                 "on table public.alembic_version; INSERT on table "
-                "migration_service.revision_log; INSERT on table "
-                "migration_service.checksum_acceptance; SELECT, INSERT, UPDATE, DELETE on table "
-                "migration_service.statement_journal; INSERT on table "
-                "migration_service.statement_decision"));
+                "migration_service.revision_log; SELECT, INSERT, UPDATE, DELETE on table "
+                "migration_service.statement_journal"));
   RunHint(stranger, error.hint());
   EXPECT_EQ(RefusalOf(stranger.options).message(), "");
   PostgresDatabase database(stranger.options);
@@ -316,7 +314,7 @@ TEST(Privileges, OfARoleThatTheLoginBecomesAndOfTheLogin) {
               HasSubstr(absl::StrCat("role ", stranger.role,
                                      " lacks SELECT, INSERT, UPDATE, "
                                      "DELETE on table migration_service.statement_journal; INSERT "
-                                     "on table migration_service.statement_decision")));
+                                     "on table migration_service.revision_log")));
 }
 
 TEST(ConnectTrouble, ARoleThatMayNotReadTheVersionTableIsToldSo) {

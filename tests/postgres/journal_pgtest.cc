@@ -82,7 +82,7 @@ TEST_F(JournalPgTest, WaitsForTheDiskUnlessTheCatalogueTellsTheSame) {
 }
 
 TEST_F(JournalPgTest, ADatabaseFromBeforeTheJournalGetsOne) {
-  Query("DROP TABLE migration_service.statement_journal, migration_service.statement_decision");
+  Query("DROP TABLE migration_service.statement_journal");
   ASSERT_TRUE(session_->PrepareForWriting().ok());
   EXPECT_TRUE(Record().ok());
 }
@@ -139,7 +139,7 @@ TEST_F(JournalPgTest, DecisionsAreKeptForGood) {
   ASSERT_TRUE(session_->EraseRecords(section_, absl::nullopt).ok());
   EXPECT_EQ(
       Query("SELECT concat_ws(' ', revision, direction, statement_index, statement, decision, "
-            "operation, decided_by = session_user) FROM migration_service.statement_decision"),
+            "operation, applied_by = session_user) FROM migration_service.revision_log"),
       "a upgrade 3 CALL pay() skip op2 t");
 }
 

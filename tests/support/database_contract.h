@@ -537,11 +537,31 @@ TEST_P(DatabaseContract, AnAcceptedChecksumStandsUntilTheNextUpgrade) {
   LogEntry entry = Entry("a", Step::Direction::kUpgrade);
   entry.checksum = "a1";
   ASSERT_TRUE(session->AppendLog(entry).ok());
-  ASSERT_TRUE(session->AcceptChecksum({"a", "a1", "a2", "operation"}).ok());
+  ASSERT_TRUE(session->AcceptChecksum({"a", "a2", "operation"}).ok());
   EXPECT_THAT(database_->ReadChecksums().value(), ElementsAre(Pair("a", "a2")));
   entry.checksum = "a3";
   ASSERT_TRUE(session->AppendLog(entry).ok());
   EXPECT_THAT(database_->ReadChecksums().value(), ElementsAre(Pair("a", "a3")));
+}
+
+TEST_P(DatabaseContract, ADecisionIsNoApplication) {
+  const auto session = OpenWriter();
+  LogEntry entry = Entry("a", Step::Direction::kUpgrade);
+  entry.checksum = "a1";
+  ASSERT_TRUE(session->AppendLog(entry).ok());
+  const auto times = database_->ReadApplyTimes().value();
+  for (const std::string revision : {"a", "b"}) {
+    const JournalKey section = {revision, Step::Direction::kUpgrade};
+    const JournalEntry skipped = Record(JournalEntry::State::kSkipped);
+    ASSERT_TRUE(session->RecordDecision(section, 1, skipped, JournalDecision::kSkip).ok());
+    ASSERT_TRUE(session->RecordDecision(section, 1, skipped, JournalDecision::kRun).ok());
+  }
+  ASSERT_TRUE(session->AcceptChecksum({"a", "a2", "operation"}).ok());
+  ASSERT_TRUE(Insert(*session, "a").ok());
+  ASSERT_TRUE(Insert(*session, "b").ok());
+  EXPECT_EQ(database_->ReadApplyTimes().value(), times);
+  EXPECT_EQ(database_->ReadDatedRows()->apply_times, times);
+  EXPECT_THAT(database_->ReadChecksums().value(), ElementsAre(Pair("a", "a2")));
 }
 
 // --- The journal of statements ---

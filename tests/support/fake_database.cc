@@ -278,7 +278,7 @@ class FakeDatabase::FakeSession : public Session {
   absl::Status AcceptChecksum(const ChecksumAcceptance& acceptance) override {
     MutexLock lock(database_.mutex_);
     if (lost_) return Gone();
-    Current().checksums[acceptance.revision] = acceptance.file_checksum;
+    Current().checksums[acceptance.revision] = acceptance.checksum;
     return absl::OkStatus();
   }
 
