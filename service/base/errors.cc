@@ -649,6 +649,16 @@ absl::Status WithBlockers(const absl::Status& status,
   });
 }
 
+absl::Status PlanNotStored() {
+  return Make({absl::StatusCode::kUnavailable,
+               migration::v1::ERROR_REASON_DATABASE_UNAVAILABLE,
+               "the plan is not stored yet; the step has given up its locks, and begins anew when "
+               "it is",
+               "if this lasts, see what keeps writes to the schema migration_service waiting: the "
+               "disk, a lock, or a limit of connections",
+               {}});
+}
+
 absl::Status PlanStale(absl::string_view wanted, absl::string_view actual) {
   return Make({absl::StatusCode::kAborted,
                migration::v1::ERROR_REASON_PLAN_STALE,

@@ -64,6 +64,8 @@ absl::Status StatementTimeout(absl::string_view problem);
 absl::Status TransactionConflict(absl::string_view problem);
 
 // --- Before the first step ---
+// What happens to the operation is not stored in time: a step that has its locks gives them up.
+absl::Status PlanNotStored();
 // `wanted` and `actual` are plan hashes.
 absl::Status PlanStale(absl::string_view wanted, absl::string_view actual);
 // `findings` are those that the gate does not let pass.

@@ -53,8 +53,9 @@ class Ledger {
   virtual absl::StatusOr<bool> Write(const OperationRecord& record, int expected_attempt,
                                      const StoredEvents& events, Durability durability) = 0;
 
-  // Does, while nobody waits for it, what the first end of an operation that is written would take
-  // longer for than those that follow. Changes nothing.
+  // The first entry that a connection adds to the audit takes longer than those that follow:
+  // PostgreSQL compiles the function that chains them. This adds one and takes it back, so that the
+  // end of an operation need not wait for that. For after its plan was written. Changes nothing.
   virtual void RehearseEnd() = 0;
 
   // The operations that are not finished, those with a number above `after_number`, and those named

@@ -218,11 +218,18 @@ absl::Status RunSteps(Workspace& workspace, Session& session, const ScriptSet& s
   auto journal = ReadJournal(session, scripts, plan, request);
   if (!journal.ok()) return journal.status();
 
-  status = BackUp(workspace, {request, scripts, plan}, session, cancellation, sink);
+  const bool backs_up =
+      DemandedBackup(*workspace.policy(), request) != migration::v1::BACKUP_MODE_NEVER;
+  // It may take hours, which are lost if the operation cannot go on.
+  if (backs_up && request.before_first_commit) {
+    status = request.before_first_commit(absl::InfiniteDuration());
+  }
+  if (status.ok()) {
+    status = BackUp(workspace, {request, scripts, plan}, session, cancellation, sink);
+  }
   // A backup takes its time: what was confirmed must still be all that is lost.
   const bool is_confirmed = !request.confirmation.empty() && request.earlier_plan.steps().empty();
-  if (status.ok() && is_confirmed &&
-      DemandedBackup(*workspace.policy(), request) != migration::v1::BACKUP_MODE_NEVER) {
+  if (status.ok() && is_confirmed && backs_up) {
     status = PassGuard(workspace, scripts, plan, described.plan_hash(), request);
   }
   if (!status.ok()) return status;

@@ -88,8 +88,11 @@ struct ExecuteRequest {
   // Null if nobody looks.
   StatementObserver* observer = nullptr;
   // As StepListener::before_commit. Called once the plan was emitted, and not if there is nothing
-  // to do.
+  // to do; before a backup, too.
   std::function<absl::Status(absl::Duration patience)> before_first_commit;
+  // For how long a step holds locks while it may not be committed. Others would wait behind it; and
+  // it may be in the way of what it waits for, where PostgreSQL sees no deadlock.
+  absl::Duration patience_with_locks = absl::Seconds(1);
 };
 
 // How it went.

@@ -30,10 +30,6 @@ constexpr size_t kMostTogether = 10000;
 // To make more of the next step ready to be sent would keep a COMMIT waiting.
 constexpr size_t kMostAheadOfCommit = 64;
 
-// A step that may not be committed yet waits so long. Others would wait behind it; and it may be in
-// the way of what it waits for, where PostgreSQL sees no deadlock.
-constexpr absl::Duration kPatienceWithLocks = absl::Seconds(1);
-
 // Between two attempts of a step that runs into the lock timeout.
 constexpr absl::Duration kLongestPause = absl::Seconds(15);
 
@@ -248,17 +244,16 @@ bool StepRunner::PauseAfter(int failed, const Step& step, const absl::Status& st
   const absl::Duration most =
       std::min(request_.first_lock_pause * (1 << std::min(failed - 1, 10)), kLongestPause);
   const absl::Duration pause = most * absl::Uniform(random_, 0.0, 1.0);
-  ReportRetried(step, failed + 1, pause, status);
+  ReportRetried(step, pause, status);
   return !cancellation_.WaitFor(pause);
 }
 
-void StepRunner::ReportRetried(const Step& step, int attempt, absl::Duration pause,
-                               const absl::Status& status) {
+void StepRunner::ReportRetried(const Step& step, absl::Duration pause, const absl::Status& status) {
   OperationEvent event;
   migration::v1::StepRetried& retried = *event.mutable_step_retried();
   retried.set_revision(step.revision);
-  retried.set_attempt(attempt);
-  retried.set_most_attempts(std::max(attempt, request_.lock_retries + 1));
+  retried.set_attempt(++attempt_);
+  retried.set_most_attempts(std::max(attempt_, request_.lock_retries + 1));
   *retried.mutable_pause() = ToProtoDuration(pause);
   *retried.mutable_error() = errors::ToProto(status);
   sink_(std::move(event));
@@ -297,22 +292,22 @@ absl::Status StepRunner::Attempt(size_t index) {
   status = transactional ? RunTransactional(
                                *context, ahead == nullptr ? nullptr : std::move(ahead->first_part))
                          : RunOneByOne(*context);
+  if (status.ok()) status = AllowCommit(RestOfPatience(*context));
   if (status.ok()) {
-    const absl::Status allowed = AllowCommit(kPatienceWithLocks);
-    if (!allowed.ok()) return AttemptWhenAllowed(*context, allowed);
     ready_ = std::move(context);
     ready_->commit_hold.emplace(interrupter_);
     return status;
   }
+  if (may_not_commit_) return AttemptWhenAllowed(*context);
   ahead_.reset();
   // The one before if its COMMIT has failed.
   const std::unique_ptr<Context> failed =
       ready_ == nullptr ? std::move(context) : std::move(ready_);
-  RollBack();
+  EndTransaction();
   return Explained(status, *failed);
 }
 
-void StepRunner::RollBack() {
+void StepRunner::EndTransaction() {
   if (!session_.InTransaction()) return;
   Interrupter::Hold hold(interrupter_);
   // What went wrong is known to the caller; a rollback that fails means that the connection is
@@ -331,13 +326,26 @@ absl::Status StepRunner::AllowCommit(absl::Duration patience) {
   if (may_commit_) return absl::OkStatus();
   const absl::Status status = listener_->before_commit(patience);
   may_commit_ = status.ok();
+  may_not_commit_ = !may_commit_;
   return status;
 }
 
-absl::Status StepRunner::AttemptWhenAllowed(const Context& context, const absl::Status& refusal) {
-  RollBack();
+absl::Duration StepRunner::RestOfPatience(const Context& context) const {
+  const absl::Duration held = absl::Now() - context.start_time;
+  return std::max(request_.patience_with_locks - held, absl::ZeroDuration());
+}
+
+absl::Status StepRunner::CheckPatience(const Context& context) {
+  return may_commit_ || RestOfPatience(context) > absl::ZeroDuration()
+             ? absl::OkStatus()
+             : AllowCommit(absl::ZeroDuration());
+}
+
+absl::Status StepRunner::AttemptWhenAllowed(const Context& context) {
+  may_not_commit_ = false;
+  EndTransaction();
   if (cancellation_.requested()) return Cancelled(context);
-  ReportRetried(context.step, 2, absl::ZeroDuration(), refusal);
+  ReportRetried(context.step, absl::ZeroDuration(), errors::PlanNotStored());
   const absl::Status allowed = AllowCommit(absl::InfiniteDuration());
   if (allowed.ok()) return Attempt(context.index);
   return cancellation_.requested()
@@ -361,6 +369,7 @@ absl::Status StepRunner::SettleReady(const StatementResult& committed) {
   if (!committed.error) {
     rows_ = ready_->resulting_rows;
     finished_.push_back(ready_->step.revision);
+    attempt_ = 1;
     const std::unique_ptr<Context> done = std::move(ready_);
     if (listener_->on_finished) {
       listener_->on_finished(done->index, absl::Now() - done->start_time);
@@ -415,6 +424,7 @@ absl::Status StepRunner::RunTransactional(Context& context, std::unique_ptr<Part
     if (next == statements.size()) return part->ends_step() ? absl::OkStatus() : Finish(context);
     if (cancellation_.requested()) return Cancelled(context);
     status = RunStatement(context, statements[next], static_cast<int>(next) + 1);
+    if (status.ok()) status = CheckPatience(context);
     if (!status.ok()) return status;
     ++next;
     part = std::make_unique<PartRun>(*this, context, ExtentFrom(context, next));
@@ -535,8 +545,8 @@ absl::Status StepRunner::PartRun::OnStatement(size_t i, const StatementResult& r
   runner_.ReportFinished(context_, statement, IndexOf(i), result);
   BeginStatement(i + 1);
   all_have_run_ = i + 1 == extent_.count;
-  return runner_.cancellation_.requested() && !all_have_run_ ? runner_.Cancelled(context_)
-                                                             : absl::OkStatus();
+  if (runner_.cancellation_.requested() && !all_have_run_) return runner_.Cancelled(context_);
+  return runner_.CheckPatience(context_);
 }
 
 absl::Status StepRunner::PartRun::Run() {

@@ -27,8 +27,9 @@ struct StepListener {
   // Before anything of a step; what is not OK ends the run.
   std::function<absl::Status(size_t step)> before = nullptr;
   // Before anything of the first step outlives its transaction. What is not OK within `patience`
-  // ends the run, and nothing stays; but of a step that holds locks it is rolled back, this is
-  // asked once more without them, and the step is tried again.
+  // ends the run, and nothing stays; but a step that holds locks (it has ended, or has held them
+  // for ExecuteRequest::patience_with_locks) is rolled back, this is asked once more without them,
+  // with infinite patience, which it need not have, and the step is tried again.
   std::function<absl::Status(absl::Duration patience)> before_commit = nullptr;
   std::function<void(size_t step)> on_started = nullptr;
   // The step is committed, and with it the version table.
@@ -111,11 +112,14 @@ class StepRunner {
   std::unique_ptr<Context> Prepare(size_t index, VersionRows rows) const;
   // Asks before the first commit whether there may be one.
   absl::Status AllowCommit(absl::Duration patience);
-  // Gives up a step that may not be committed yet, because of `refusal`, and attempts it again when
-  // it may.
-  absl::Status AttemptWhenAllowed(const Context& context, const absl::Status& refusal);
+  // For how long a step that may not be committed yet may still hold its locks.
+  absl::Duration RestOfPatience(const Context& context) const;
+  // Asks at once if it has held them for too long.
+  absl::Status CheckPatience(const Context& context);
+  // Gives up a step that may not be committed yet, and attempts it again when it may.
+  absl::Status AttemptWhenAllowed(const Context& context);
   // Ends the transaction of a step that goes no further, if there is one.
-  void RollBack();
+  void EndTransaction();
   // Commits the step that is ready_, if there is one.
   absl::Status CommitReady();
   // What the server made of the COMMIT of the step that is ready_: if it is done, the step is
@@ -128,8 +132,8 @@ class StepRunner {
   // Waits before the attempt that follows `failed`, the number of attempts so far. False if the
   // operation is to stop.
   bool PauseAfter(int failed, const Step& step, const absl::Status& status);
-  void ReportRetried(const Step& step, int attempt, absl::Duration pause,
-                     const absl::Status& status);
+  // `status` is why the attempt before has failed.
+  void ReportRetried(const Step& step, absl::Duration pause, const absl::Status& status);
   // `first_part` if it is on its way already.
   absl::Status RunTransactional(Context& context, std::unique_ptr<PartRun> first_part);
   // How many of `statements`, from the first, can be sent together.
@@ -224,6 +228,10 @@ class StepRunner {
   Journal journal_;
   const StepListener* listener_ = nullptr;
   bool may_commit_ = false;
+  // It was asked, and refused.
+  bool may_not_commit_ = false;
+  // Which one of the step that runs this is, for whatever reason those before have failed.
+  int attempt_ = 1;
   // How many steps have begun.
   size_t started_ = 0;
   std::vector<std::string> finished_;

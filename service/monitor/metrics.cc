@@ -200,7 +200,7 @@ void Metrics::OperationHappened(const State& now, const OperationEvent& event, b
         .Add({{"database", database}, {"direction", is_up ? "upgrade" : "downgrade"}},
              RevisionBuckets())
         .Observe(absl::ToDoubleSeconds(FromProtoDuration(step.duration())));
-  } else if (event.has_step_retried()) {
+  } else if (event.step_retried().error().reason() == "LOCK_TIMEOUT") {
     lock_timeouts_.Add(labels).Increment();
   } else if (event.has_operation_interrupted() && !event.operation_interrupted().handed_over()) {
     interruptions_.Add(labels).Increment();

@@ -368,7 +368,7 @@ void DatabaseOperations::Emit(Run& run, OperationEvent event) {
   const bool may_wait = event.has_statement_finished();
   if (IsLogged(event)) LogEvent(operation.Snapshot(), event);
   operation.Append(std::move(event));
-  Wake(!operation.CanWait());
+  Wake(!operation.IsUrgentWritten());
   if (!may_wait || operation.unwritten() < kMostUnwritten) return;
   const absl::Time deadline = absl::Now() + kLongestWrite;
   MutexLock lock(mutex_);
@@ -382,7 +382,7 @@ absl::Status DatabaseOperations::AwaitWritten(const Operation& operation,
                                               const Cancellation* cancellation,
                                               absl::Time deadline) {
   MutexLock lock(mutex_);
-  while (operation.owned() && !operation.CanWait()) {
+  while (operation.owned() && !operation.IsUrgentWritten()) {
     if (cancellation != nullptr && cancellation->requested()) {
       return errors::OperationCancelled(cancellation->why());
     }

@@ -128,7 +128,7 @@ class DatabaseOperations {
   bool IsCutOff(const absl::Status& status);
   // The next attempt may begin: the interruption is stored, hence the database answers again.
   absl::Status AwaitRecovery(Run& run);
-  // Waits until all that has happened to the operation is stored. DatabaseUnavailable at
+  // Waits until all that is urgent of the operation is stored (IsUrgent). DatabaseUnavailable at
   // `deadline`; OperationCancelled if `cancellation` (which may be null) is requested, or if the
   // operation is not this server's any more.
   absl::Status AwaitWritten(const Operation& operation, const Cancellation* cancellation,

@@ -16,7 +16,8 @@ using State = migration::v1::Operation;
 
 namespace {
 
-// Whether somebody waits for the event to be stored, or acts upon it.
+// Whether somebody waits for the event to be stored, or acts upon it: the first COMMIT waits for
+// the plan, the next attempt for the interruption (DatabaseOperations::AwaitWritten).
 bool IsUrgent(const OperationEvent& event) {
   switch (event.kind_case()) {
     case OperationEvent::kOperationAccepted:
@@ -236,7 +237,7 @@ absl::optional<Operation::Batch> Operation::NextBatch(int server) const {
   return batch;
 }
 
-bool Operation::CanWait() const {
+bool Operation::IsUrgentWritten() const {
   MutexLock lock(mutex_);
   return urgent_sequence_ <= written_sequence_;
 }

@@ -104,8 +104,9 @@ class Operation {
   // Nothing if all is written, or if the operation is not owned. `server` is the number under which
   // it is written.
   absl::optional<Batch> NextBatch(int server) const;
-  // Whether what is to be written can wait a moment for more.
-  bool CanWait() const;
+  // Whether everything that somebody waits for is written, as nothing of the first step outlives
+  // its transaction before the plan is; the rest can wait a moment for more.
+  bool IsUrgentWritten() const;
   // How many events are to be written.
   size_t unwritten() const;
   // `batch` was written: readers may see it.

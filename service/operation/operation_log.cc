@@ -108,7 +108,9 @@ void LogEvent(const migration::v1::Operation& operation, const OperationEvent& e
     }
     case OperationEvent::kStepRetried: {
       const migration::v1::StepRetried& retried = event.step_retried();
-      return LogWarning("revision is tried again after a lock timeout",
+      const bool is_lock_timeout = retried.error().reason() == "LOCK_TIMEOUT";
+      return LogWarning(is_lock_timeout ? "revision is tried again after a lock timeout"
+                                        : "revision is tried again once its plan is stored",
                         FieldsOf(operation, {{"revision", retried.revision()},
                                              {"attempt", absl::StrCat(retried.attempt())}}));
     }

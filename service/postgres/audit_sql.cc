@@ -96,9 +96,8 @@ const absl::string_view kAuditColumns =
 
 const absl::string_view kRehearseAuditSql =
     "BEGIN; INSERT INTO migration_service.audit (principal, address, rpc, request, outcome, "
-    "reason, "
-    "operation, request_id, trace_id, server, calls) VALUES ('', '', '', '', 'SUCCEEDED', '', '', "
-    "'', '', '', 1); ROLLBACK";
+    "reason, operation, request_id, trace_id, server, calls) "
+    "VALUES ('', '', '', '', 'SUCCEEDED', '', '', '', '', '', 1); ROLLBACK";
 
 std::string CreateAuditSql() { return absl::StrCat(kTable, ChainFunctionSql(), kTriggers); }
 

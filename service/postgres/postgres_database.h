@@ -152,10 +152,10 @@ class PostgresDatabase : public Database {
   // For the next operation, if it comes before that time; may be null.
   std::unique_ptr<PostgresSession> spare_ ABSL_GUARDED_BY(mutex_);
   absl::Time spare_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  // Opens a session to spare.
+  // Opens a session to spare. Joined by whoever starts the next, or at the end.
   std::thread opening_ ABSL_GUARDED_BY(mutex_);
   bool is_opening_ ABSL_GUARDED_BY(mutex_) = false;
-  // Or another has come free.
+  // The session was opened, or another has come free.
   CondVar opened_;
 };
 

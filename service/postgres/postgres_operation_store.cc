@@ -255,7 +255,7 @@ class PostgresLedger : public Ledger {
       pqxx::nontransaction work(session_->connection());
       try {
         work.exec(std::string(kRehearseAuditSql));
-      } catch (const pqxx::sql_error&) {
+      } catch (const pqxx::failure&) {
         work.exec("ROLLBACK");
       }
       return absl::OkStatus();

@@ -465,6 +465,8 @@ absl::Status PostgresSession::Guard() {
 }
 
 bool PostgresSession::IsQuiet() const {
+  // Of a connection that is known to be lost there is no socket left to look at.
+  if (PQstatus(connection_->handle()) != CONNECTION_OK) return false;
   pollfd socket = {PQsocket(connection_->handle()), POLLIN, 0};
   return ::poll(&socket, 1, 0) == 0;
 }

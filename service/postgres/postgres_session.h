@@ -68,11 +68,12 @@ class PostgresSession : public Session {
   // process is gone or can no longer be reached: nobody else could end it then.
   absl::Status Guard();
 
-  // Does what takes time of the next PrepareForWriting, and half of what storing its operation
-  // waits for. What goes wrong is found out there.
+  // Does what takes time of the next PrepareForWriting, and makes the table of the audit, which
+  // the reader that stores the operation meanwhile needs, too. What goes wrong is found out there.
   void PrepareAhead();
 
-  // Whether the server has sent nothing that nobody asked for, as when it ends the session.
+  // Whether the connection stands, and the server has sent nothing that nobody asked for, as when
+  // it ends the session.
   bool IsQuiet() const;
   // Gives the connection another name when the mutex is tried next.
   void RenameLater(std::string application_name) { new_name_ = std::move(application_name); }

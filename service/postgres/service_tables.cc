@@ -99,8 +99,10 @@ std::string MissingSql(const std::vector<Tables>& tables, const std::set<std::st
 // What comes first in a transaction that waits for those of its kind on other servers.
 std::string WaitSql(int object) {
   // Whatever the database's or the role's own default is: what the others have made is to be seen.
+  // Whoever makes it may have to wait for the disk; the statement timeout is limit enough.
   return absl::StrCat("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ",
-                      "SELECT pg_advisory_xact_lock(", kMutexClass, ", ", object, "); ");
+                      "SET LOCAL lock_timeout = 0; ", "SELECT pg_advisory_xact_lock(", kMutexClass,
+                      ", ", object, "); ");
 }
 
 // Makes the schema unless it is there: it may have been made beforehand, for a role that may not

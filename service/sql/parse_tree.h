@@ -42,7 +42,7 @@ void RunOnDeepStack(const std::function<void()>& work);
 void RunOnDeepStacks(size_t count, const std::function<void(size_t begin, size_t end)>& work);
 
 // The trees of `statements`, with none for those that `is_read` says no to; read side by side if
-// there are many. On a deep stack.
+// there are many. Called on a deep stack.
 std::vector<absl::optional<ParseTree>> ReadTrees(
     absl::Span<const Statement> statements, const std::function<bool(const Statement&)>& is_read);
 

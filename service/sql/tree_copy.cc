@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace migd {
@@ -109,15 +110,12 @@ ProtobufCMessage* CopyOfMessage(const ProtobufCMessage& message, TreeMemory& mem
 void* TreeMemory::Allocate(size_t size) {
   constexpr size_t kAlignment = alignof(std::max_align_t);
   size = (size + kAlignment - 1) / kAlignment * kAlignment;
-  if (size > left_) {
-    left_ = std::max(size, kBlock);
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(left_));
-    free_ = blocks_.back().get();
+  if (blocks_.empty() || size > size_ - used_) {
+    size_ = std::max(size, kBlock);
+    used_ = 0;
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size_));
   }
-  left_ -= size;
-  char* const allocated = free_;
-  free_ += size;
-  return allocated;
+  return blocks_.back().get() + std::exchange(used_, used_ + size);
 }
 
 ProtobufCMessage* CopyOf(const ProtobufCMessage& message, TreeMemory& memory) {

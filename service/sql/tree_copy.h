@@ -17,8 +17,9 @@ class TreeMemory {
 
  private:
   std::vector<std::unique_ptr<char[]>> blocks_;
-  char* free_ = nullptr;
-  size_t left_ = 0;
+  // Of the last block.
+  size_t size_ = 0;
+  size_t used_ = 0;
 };
 
 // `message` and all beneath it, in `memory`.

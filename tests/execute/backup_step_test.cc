@@ -92,6 +92,13 @@ TEST_F(BackupStepTest, ItIsMadeBeforeTheFirstStep) {
   EXPECT_TRUE(events_[2].has_step_started());
 }
 
+TEST_F(BackupStepTest, NoneIsMadeOfWhatMayNotBeCommitted) {
+  request_.backup = BACKUP_MODE_ALWAYS;
+  request_.before_first_commit = [](absl::Duration) { return absl::UnavailableError("no store"); };
+  EXPECT_EQ(Upgrade("a1").status, absl::UnavailableError("no store"));
+  EXPECT_THAT(backups_->made, IsEmpty());
+}
+
 TEST_F(BackupStepTest, NothingToDoNeedsNone) {
   request_.backup = BACKUP_MODE_ALWAYS;
   ASSERT_TRUE(Upgrade("a1").status.ok());

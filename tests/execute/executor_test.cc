@@ -44,6 +44,7 @@ class ExecuteTest : public ::testing::Test {
     request.confirmation = confirmation_;
     request.earlier_plan = earlier_plan_;
     request.before_first_commit = before_first_commit_;
+    request.patience_with_locks = patience_with_locks_;
     return Execute(fake_.workspace(), request, cancellation_,
                    [this](const migration::v1::OperationEvent& event) {
                      const MutexLock lock(events_mutex_);
@@ -82,6 +83,7 @@ class ExecuteTest : public ::testing::Test {
   std::string confirmation_;
   migration::v1::Plan earlier_plan_;
   std::function<absl::Status(absl::Duration patience)> before_first_commit_;
+  absl::Duration patience_with_locks_ = absl::Minutes(1);
   migration::v1::Plan last_plan_;
   // The locks of a statement are watched by another thread, which emits too.
   Mutex events_mutex_;
@@ -152,7 +154,7 @@ TEST_F(ExecuteTest, AFirstStepThatMustWaitLongDoesSoWithoutItsLocks) {
     return patience.size() == 1 ? absl::UnavailableError("not stored yet") : absl::OkStatus();
   };
   ASSERT_TRUE(Upgrade("a").status.ok());
-  EXPECT_LT(patience.at(0), absl::Seconds(10));
+  EXPECT_LE(patience.at(0), patience_with_locks_);
   EXPECT_EQ(patience.at(1), absl::InfiniteDuration());
   EXPECT_THAT(events_, ElementsAre("plan a",                        //
                                    "start a 1/1",                   //
@@ -161,6 +163,39 @@ TEST_F(ExecuteTest, AFirstStepThatMustWaitLongDoesSoWithoutItsLocks) {
                                    "statement a 1/1 CREATE TABLE",  //
                                    "finish a {a}"));
   EXPECT_TRUE(database_.HasTable("a"));
+}
+
+TEST_F(ExecuteTest, AFirstStepThatHasHeldItsLocksForLongAsksBehindEachStatement) {
+  fake_.Write({"a", "", "\nCREATE TABLE a (x int);\nCREATE TABLE b (x int);\n", ""});
+  patience_with_locks_ = absl::ZeroDuration();
+  std::vector<absl::Duration> patience;
+  before_first_commit_ = [&](absl::Duration patient_for) {
+    patience.push_back(patient_for);
+    return patience.size() == 1 ? absl::UnavailableError("not stored yet") : absl::OkStatus();
+  };
+  ASSERT_TRUE(Upgrade().status.ok());
+  EXPECT_THAT(patience, ElementsAre(absl::ZeroDuration(), absl::InfiniteDuration()));
+  EXPECT_THAT(events_, ElementsAre("plan a",                        //
+                                   "start a 1/1",                   //
+                                   "statement a 1/2 CREATE TABLE",  //
+                                   "retry a 2/2",                   //
+                                   "statement a 1/2 CREATE TABLE",  //
+                                   "statement a 2/2 CREATE TABLE",  //
+                                   "finish a {a}"));
+}
+
+TEST_F(ExecuteTest, AttemptsAreCountedForWhateverReason) {
+  WriteTwoRevisions();
+  lock_retries_ = 1;
+  database_.TimeOutAtLock("CREATE TABLE a", 1);
+  int calls = 0;
+  before_first_commit_ = [&](absl::Duration) {
+    return ++calls == 1 ? absl::UnavailableError("not stored yet") : absl::OkStatus();
+  };
+  ASSERT_TRUE(Upgrade("a").status.ok());
+  EXPECT_THAT(events_,
+              ElementsAre("plan a", "start a 1/1", "retry a 2/2", "statement a 1/1 CREATE TABLE",
+                          "retry a 3/3", "statement a 1/1 CREATE TABLE", "finish a {a}"));
 }
 
 TEST_F(ExecuteTest, NothingStaysOfAFirstStepThatMayNotBeCommitted) {

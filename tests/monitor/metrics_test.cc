@@ -86,6 +86,16 @@ TEST_F(MetricsTest, KeepWhatWasKnownOfADatabaseThatDoesNotAnswer) {
   ExpectMetric("migd_pending_revisions{database=\"core\"} 2");
 }
 
+TEST_F(MetricsTest, CountALockTimeoutForEachAttemptThatRanIntoIt) {
+  OperationEvent retried;
+  retried.mutable_step_retried()->mutable_error()->set_reason("LOCK_TIMEOUT");
+  Happen(retried);
+  // It has waited for the store.
+  retried.mutable_step_retried()->mutable_error()->set_reason("DATABASE_UNAVAILABLE");
+  Happen(retried);
+  ExpectMetric("migd_lock_timeouts_total{database=\"core\"} 1");
+}
+
 TEST_F(MetricsTest, CountWhatThisServerFinishesByResult) {
   Happen(Finished(State::STATE_SUCCEEDED), 5);
   Happen(Finished(State::STATE_FAILED, "LOCK_TIMEOUT"));

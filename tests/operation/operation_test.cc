@@ -135,11 +135,11 @@ TEST_F(OperationTest, WhatComesWhileABatchIsWrittenWaitsForTheNext) {
 
 TEST_F(OperationTest, WhatOthersActUponMustSurviveACrash) {
   operation_.Append(NoticeEvent());
-  EXPECT_TRUE(operation_.CanWait());
+  EXPECT_TRUE(operation_.IsUrgentWritten());
   EXPECT_EQ(Write().durability, Durability::kMayBeLost);
   operation_.Append(PlanEvent());
   operation_.Append(NoticeEvent());
-  EXPECT_FALSE(operation_.CanWait());
+  EXPECT_FALSE(operation_.IsUrgentWritten());
   EXPECT_EQ(Write().durability, Durability::kSurvivesCrash);
   operation_.Append(NoticeEvent());
   EXPECT_EQ(Write().durability, Durability::kMayBeLost);

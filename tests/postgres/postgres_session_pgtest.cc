@@ -438,6 +438,20 @@ TEST_F(SpareSessionTest, IsNotUsedOnceTheServerHasEndedIt) {
   EXPECT_TRUE(session->TryAcquireMutex().value());
 }
 
+TEST_F(PostgresSessionTest, OneThatIsLostWhileItIsMadeReadyAheadIsNotUsed) {
+  Query(
+      "CREATE FUNCTION end_it() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "IF current_setting('application_name') = 'migd' THEN "
+      "PERFORM pg_terminate_backend(pg_backend_pid()); END IF; END $$; "
+      "CREATE EVENT TRIGGER end_it ON ddl_command_end EXECUTE FUNCTION end_it()");
+  PostgresDatabase database(options_);
+  database.ExpectOperation();
+  const auto session = database.OpenSession("op").value();
+  const auto acquired = session->TryAcquireMutex();
+  ASSERT_TRUE(acquired.ok()) << acquired.status();
+  EXPECT_TRUE(*acquired);
+}
+
 TEST_F(PostgresSessionTest, CommitTellsOfADeferredConstraint) {
   const auto session = OpenSession();
   Run(*session, "CREATE TABLE p (id int PRIMARY KEY)");
