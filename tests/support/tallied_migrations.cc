@@ -240,7 +240,7 @@ TalliedMigrations::Snapshot TalliedMigrations::Read(pqxx::connection& database, 
   if (Exists(work, "migration_service.revision_log")) {
     for (const pqxx::row row :
          work.exec_params("SELECT direction || ' ' || revision FROM migration_service.revision_log "
-                          "WHERE entry > $1 ORDER BY entry",
+                          "WHERE entry > $1 AND decision IS NULL ORDER BY entry",
                           pass.last_entry)) {
       snapshot.log.push_back(row[0].as<std::string>());
     }

@@ -101,24 +101,25 @@ def apply(make_chain: typing.Callable[[Bench], Chain], bench: Bench) -> dict[str
     return bench.take_turns(bench.tools(), measure)
 
 
-def apply_where_all_exists(bench: Bench) -> dict[str, Series]:
-    """The tables are there, made by psql; the version table is not."""
-    chain = project_chain(bench)
+def apply_project(existing: bool, used: bool, bench: Bench) -> dict[str, Series]:
+    """The project's own migrations. `existing`: the tables are there, made by psql; the version table
+    is not. `used`: the tool has written to the database before, so what it keeps there is there."""
+    chain = samples.project_migrations(PROJECT / "migrations")
     cluster = bench.cluster()
 
     def measure(tool: Tool, _: int):
         database = cluster.create_database()
-        with bench.session(bench.psql, chain, cluster, database) as session:
-            timed(cluster, session.upgrade())
-        cluster.query(database, "DROP TABLE alembic_version")
-        with bench.session(tool, chain, cluster, database, existing=True) as session:
+        if existing:
+            with bench.session(bench.psql, chain, cluster, database) as session:
+                timed(cluster, session.upgrade())
+            cluster.query(database, "DROP TABLE alembic_version")
+        with bench.session(tool, chain, cluster, database, existing) as session:
+            if used:
+                session.mark_applied()
+                cluster.query(database, "DELETE FROM alembic_version")
             return once(cluster, session, session.upgrade())
 
-    return bench.take_turns(bench.tools(), measure)
-
-
-def project_chain(_: Bench) -> Chain:
-    return samples.project_migrations(PROJECT / "migrations")
+    return bench.take_turns([bench.psql, bench.migd] if used else bench.tools(), measure)
 
 
 # --- A short command, on a database where everything is applied ---
@@ -214,8 +215,13 @@ def all_workloads() -> list[Workload]:
         Workload("kept", title("Current on a kept channel, p50; SELECT on a kept connection"), 4.0,
                  kept_channel),
         Workload("nine-tables", title("nine tables on an empty database"), 1.2,
-                 bind(apply, project_chain)),
-        Workload("nine-exist", title("nine tables where all exist"), 1.2, apply_where_all_exists),
+                 bind(apply_project, False, False)),
+        Workload("nine-tables-used", title("the same, after an earlier operation"), None,
+                 bind(apply_project, False, True)),
+        Workload("nine-exist", title("nine tables where all exist"), 1.2,
+                 bind(apply_project, True, False)),
+        Workload("nine-exist-used", title("the same, after an earlier operation"), None,
+                 bind(apply_project, True, True)),
         Workload("statements", title("one migration of {sizes.statements:,} statements"), 0.60,
                  bind(apply, lambda bench: samples.many_statements(bench.sizes.statements))),
         Workload("large", title("one migration of {sizes.large_bytes:,} bytes"), None,
